@@ -1,0 +1,24 @@
+"""The kinds of ledger entries. Values are stored and signed; none is ever reused."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry says happened."""
+
+    WARRANT_MINTED = "warrant.minted"
+    WARRANT_REVOKED = "warrant.revoked"
+    CALL_ALLOWED = "call.allowed"
+    CALL_DENIED = "call.denied"
+    CALL_GATED = "call.gated"
+    APPROVAL_REQUESTED = "approval.requested"
+    APPROVAL_GRANTED = "approval.granted"
+    APPROVAL_DENIED = "approval.denied"
+    APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_WITHDRAWN = "approval.withdrawn"
+    CALL_RESULT = "call.result"
+    RUN_COMPLETED = "run.completed"
+    KEY_ENROLLED = "key.enrolled"
+    KEY_REVOKED = "key.revoked"

@@ -1,0 +1,101 @@
+"""Agents that know Temporal and nothing of Countersign."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.exceptions import ActivityError
+
+SHORT = timedelta(seconds=20)
+effects: list[str] = []
+
+
+@activity.defn
+async def read_logs(service: str) -> str:
+    return f"logs of {service}"
+
+
+@activity.defn
+async def restart_service(service: str, environment: str) -> str:
+    effects.append(f"{service}/{environment}")
+    return f"restarted {service}"
+
+
+@activity.defn
+async def delete_database(name: str) -> str:
+    effects.append(f"deleted {name}")
+    return "gone"
+
+
+ACTIVITIES = [read_logs, restart_service, delete_database]
+
+
+async def restart(service: str, environment: str = "production") -> str:
+    return await workflow.execute_activity(
+        restart_service, args=[service, environment], start_to_close_timeout=SHORT, summary="It leaks connections."
+    )
+
+
+@workflow.defn
+class PlainAgent:
+    @workflow.run
+    async def run(self, service: str) -> str:
+        await workflow.execute_activity(read_logs, service, start_to_close_timeout=SHORT)
+        try:
+            await workflow.execute_activity(delete_database, "payments", start_to_close_timeout=SHORT)
+        except ActivityError:
+            workflow.logger.info("not allowed")
+        return await restart(service)
+
+
+@workflow.defn
+class ForgivingAgent:
+    """Catches what workflows have always caught around an activity."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        try:
+            return await restart(service)
+        except ActivityError as error:
+            return f"{error.cause.type}: {error.cause.message}"  # type: ignore[union-attr]
+
+
+@workflow.defn
+class ParallelAgent:
+    @workflow.run
+    async def run(self, services: list[str]) -> list[str]:
+        child = workflow.execute_child_workflow(
+            ForgivingAgent.run, services[-1], id=f"{workflow.info().workflow_id}-child"
+        )
+        return list(await asyncio.gather(*[restart(service) for service in services[:-1]], child))
+
+
+@workflow.defn
+class ContinuingAgent:
+    @workflow.run
+    async def run(self, rounds: int) -> str:
+        result = await restart("checkout")
+        if rounds > 1:
+            workflow.continue_as_new(rounds - 1)
+        return result
+
+
+@workflow.defn
+class CancellingAgent:
+    @workflow.run
+    async def run(self) -> str:
+        handle = workflow.start_activity(restart_service, args=["checkout", "production"], start_to_close_timeout=SHORT)
+        await workflow.sleep(timedelta(seconds=1))
+        handle.cancel()
+        try:
+            await handle
+        except asyncio.CancelledError:
+            return "moved on"
+        except ActivityError:
+            return "moved on"
+        return "ran"
+
+
+WORKFLOWS = [PlainAgent, ForgivingAgent, ParallelAgent, ContinuingAgent, CancellingAgent]

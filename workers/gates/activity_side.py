@@ -1,0 +1,127 @@
+"""The gate around an activity: after Tenuo verified the approvals, are they for this dispatch, and unspent?
+
+Two interceptors stand around Tenuo's. The outer one notes the approvals that came, so that the
+receipt can carry them. The inner one sees only calls that Tenuo let pass, and checks what Tenuo
+leaves open: binding, lifetime, single use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from approvals.signing import approval as approvals
+from approvals.signing.binding import Binding
+from audit.statements.statements import MalformedStatement
+from workers.gates.errors import UnsafeSettings, refusal
+from workers.gates.nonces import NonceStore
+from workers.gates.receipts import Dispatch, ReceiptWriter, begin_dispatch, current_dispatch
+from workers.gates.settings import GateSettings
+from workers.gates.verdicts import check_terms
+from workers.gates.workflow_side import REQUEST_HEADER
+
+FLUSH_SECONDS = 10.0
+
+
+class DispatchInterceptor(Interceptor):
+    """Outside Tenuo's: notes what came with the activity."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Outer(next)
+
+
+class _Outer(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        token = current_dispatch.set(begin_dispatch(input.headers, REQUEST_HEADER))
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            current_dispatch.reset(token)
+
+
+class ApprovalInterceptor(Interceptor):
+    """Inside Tenuo's: the last check before the activity's body."""
+
+    def __init__(self, settings: GateSettings, nonces: NonceStore, receipts: ReceiptWriter) -> None:
+        self._settings, self._nonces, self._receipts = settings, nonces, receipts
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Inner(next, self._settings, self._nonces, self._receipts)
+
+
+class _Inner(ActivityInboundInterceptor):
+    def __init__(
+        self, next: ActivityInboundInterceptor, settings: GateSettings, nonces: NonceStore, receipts: ReceiptWriter
+    ) -> None:
+        super().__init__(next)
+        self._settings, self._nonces, self._receipts = settings, nonces, receipts
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        dispatch = current_dispatch.get()
+        if dispatch is None:
+            raise UnsafeSettings("The gate's interceptors are out of order; make the plugins with build_plugins.")
+        if dispatch.approvals:
+            await self._spend(dispatch)
+        self._receipts.settle(dispatch)
+        if dispatch.approvals:
+            # What a person approved leaves evidence before it leaves effects.
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._receipts.sink.flush()
+        return await self.next.execute_activity(input)
+
+    async def _spend(self, dispatch: Dispatch) -> None:
+        """Check every approval before the first one is spent."""
+        info = activity.info()
+        binding = Binding(
+            request_id=dispatch.request_id,
+            namespace=info.workflow_namespace or info.namespace,
+            workflow_id=info.workflow_id or "",
+            run_id=info.workflow_run_id or "",
+        )
+        signed = [self._check(data, binding, dispatch) for data in dispatch.approvals]
+        owner = f"{binding.namespace}/{binding.workflow_id}/{binding.run_id}/{info.activity_id}"
+        for approval in signed:
+            first = await self._nonces.consume(
+                approver_key=approval.approver_key,
+                nonce=approval.terms.nonce,
+                owner=owner,
+                expires_at=approval.terms.expires_at,
+            )
+            if not first:
+                raise self._refused(
+                    dispatch, "APPROVAL_REPLAYED", "An approval was used before; every approval runs one call."
+                )
+
+    def _check(self, data: bytes, binding: Binding, dispatch: Dispatch) -> approvals.SignedApproval:
+        try:
+            approval = approvals.parse(data)
+            check_terms(
+                approval.terms,
+                binding,
+                approval.terms.request_hash,
+                self._settings.signature_lifetime_seconds,
+                int(time.time()),
+            )
+        except MalformedStatement as error:
+            code = "APPROVAL_LIFETIME" if error.field in ("expires_at", "approved_at") else "APPROVAL_UNBOUND"
+            raise self._refused(dispatch, code, str(error)) from error
+        return approval
+
+    def _refused(self, dispatch: Dispatch, code: str, sentence: str) -> Exception:
+        if dispatch.refuse is not None:
+            dispatch.refuse(code, sentence)
+            dispatch.allowed = None
+        return refusal(sentence, code)
+
+
+def is_in_order(interceptors: list[Any], outer: Interceptor, inner: Interceptor) -> bool:
+    """Return whether Tenuo's interceptor stands between the two."""
+    names = [type(interceptor).__name__ for interceptor in interceptors]
+    if "TenuoWorkerInterceptor" not in names:
+        return False
+    tenuo = names.index("TenuoWorkerInterceptor")
+    return interceptors.index(outer) < tenuo < interceptors.index(inner)

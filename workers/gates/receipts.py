@@ -1,0 +1,200 @@
+"""Receipts: one signed record for every decision this worker makes.
+
+Tenuo calls ``emit_for_enforcement`` of its "control plane" for every allow and deny; ours signs
+Tenuo's receipt and hands it, with the arguments and approvals it speaks of, to a sink. Nothing is
+sent anywhere else. An allow is held until the gate's own checks have passed, so that no receipt
+says "allowed" of a call that the gate then refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import tenuo_core
+from temporalio import activity
+
+from approvals.contracts import CallVerdict, ReceiptRecord
+from audit.statements import cbor
+from workers.gates import tenuo_internals
+from workers.gates.errors import GATE_TYPES
+
+logger = logging.getLogger("countersign.gates")
+
+
+class ReceiptSink(Protocol):
+    """Where receipts go.
+
+    ``write`` takes one and returns at once; ``flush`` returns when all written before it are durable.
+    """
+
+    def write(self, record: ReceiptRecord) -> None: ...
+
+    async def flush(self) -> None: ...
+
+
+class InMemoryReceiptSink:
+    """Keeps receipts in a list: for tests and for looking at what a worker does."""
+
+    def __init__(self) -> None:
+        self.records: list[ReceiptRecord] = []
+
+    def write(self, record: ReceiptRecord) -> None:
+        self.records.append(record)
+
+    async def flush(self) -> None:
+        return
+
+
+@dataclass
+class Dispatch:
+    """What the gate knows of the activity being authorised in this task."""
+
+    approvals: list[bytes]
+    request_id: str
+    allowed: ReceiptRecord | None = None
+    refuse: Any = None
+
+
+current_dispatch: ContextVar[Dispatch | None] = ContextVar("countersign_dispatch", default=None)
+
+
+class ReceiptWriter:
+    """Signs receipts with ``signing_key`` (a 32-byte Ed25519 seed, endorsed by the issuer) in the name of ``worker``.
+
+    ``worker`` names one process; its receipts count up from 1, so that a gap is visible.
+    ``failures`` counts receipts that could not be made; each is logged as an error.
+    """
+
+    def __init__(self, *, sink: ReceiptSink, signing_key: bytes, worker: str) -> None:
+        self.sink = sink
+        self.worker = worker
+        self.failures = 0
+        self._issuer = tenuo_core.ReceiptIssuer(tenuo_core.SigningKey.from_bytes(signing_key))
+        self._sequence = 0
+
+    def emit_for_enforcement(
+        self,
+        result: Any,
+        chain_result: Any = None,
+        *,
+        latency_us: int = 0,
+        request_id: str | None = None,
+        warrant_stack_override: str | None = None,
+    ) -> None:
+        """Take one decision from Tenuo. Runs in the activity's task, before the activity's body."""
+        try:
+            self._emit(result, chain_result)
+        except Exception:
+            # Tenuo swallows what is raised here, so it is counted and said aloud.
+            self.failures += 1
+            logger.exception("A receipt could not be written; %s are missing so far.", self.failures)
+
+    def _emit(self, result: Any, chain_result: Any) -> None:
+        dispatch = current_dispatch.get()
+        self._issuer.bind_authorizer(result.authorizer)
+        now_ms = time.time_ns() // 1_000_000
+        if result.allowed:
+            wire = self._issuer.issue_receipt(
+                chain_result, result.tool, True, now_ms // 1000, _request_id(dispatch), None
+            )
+            record = self._record(result, wire, CallVerdict.ALLOWED, now_ms, dispatch)
+            if dispatch is None:
+                self._write(record)
+            else:
+                dispatch.allowed = record
+                dispatch.refuse = lambda code, detail: self._refuse(result, dispatch, code, detail)
+            return
+        verdict = CallVerdict.GATED if result.error_type in GATE_TYPES else CallVerdict.DENIED
+        wire = self._denial_receipt(result, tenuo_internals.decision_code(result.error_type), now_ms, dispatch)
+        record = self._record(result, wire, verdict, now_ms, dispatch)
+        self._write(replace(record, code=result.error_type or "", detail=(result.denial_reason or "")[:500]))
+
+    def _refuse(self, result: Any, dispatch: Dispatch, code: str, detail: str) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        wire = self._denial_receipt(result, code.lower().replace("_", "-"), now_ms, dispatch)
+        record = self._record(result, wire, CallVerdict.DENIED, now_ms, dispatch)
+        self._write(replace(record, code=code, detail=detail))
+
+    def settle(self, dispatch: Dispatch) -> None:
+        """Write the receipt of a call that is about to run."""
+        if dispatch.allowed is not None:
+            self._write(dispatch.allowed)
+            dispatch.allowed = None
+
+    def _denial_receipt(self, result: Any, code: str, now_ms: int, dispatch: Dispatch | None) -> str | None:
+        proof = result.verified_pop if result.allowed or tenuo_internals.proves_possession(result.error_type) else None
+        return self._issuer.issue_denial_receipt(
+            list(result.presented_chain),
+            result.tool,
+            result.pop_auth_args or {},
+            now_ms // 1000,
+            _request_id(dispatch),
+            code,
+            proof,
+        )
+
+    def _record(
+        self, result: Any, wire: str | None, verdict: CallVerdict, now_ms: int, dispatch: Dispatch | None
+    ) -> ReceiptRecord:
+        if not wire:
+            raise RuntimeError("Tenuo made no receipt.")
+        info = activity.info()
+        return ReceiptRecord(
+            receipt=wire,
+            chain=result.presented_chain[0].id,
+            verdict=verdict,
+            tool=result.tool,
+            arguments_cbor=_base64(cbor.encode(result.pop_auth_args or {})),
+            warrant_chain=[_base64(bytes(warrant.to_bytes())) for warrant in result.presented_chain],
+            proof_of_possession=_base64(bytes(result.verified_pop or b"")),
+            approvals=[_base64(data) for data in dispatch.approvals] if dispatch else [],
+            namespace=info.workflow_namespace or info.namespace,
+            workflow_id=info.workflow_id or "",
+            run_id=info.workflow_run_id or "",
+            activity_id=info.activity_id,
+            attempt=info.attempt,
+            at_ms=now_ms,
+            worker=self.worker,
+            sequence=0,
+            request_id=dispatch.request_id if dispatch else "",
+        )
+
+    def _write(self, record: ReceiptRecord) -> None:
+        self._sequence += 1
+        self.sink.write(replace(record, sequence=self._sequence))
+
+
+def read_approvals(header: bytes | None) -> list[bytes]:
+    """Return the approvals in Tenuo's header, as bytes; empty where there are none or they cannot be read."""
+    if not header:
+        return []
+    try:
+        return [base64.b64decode(item, validate=True) for item in json.loads(header)]
+    except (ValueError, TypeError, binascii.Error):
+        return []
+
+
+def begin_dispatch(headers: Mapping[str, Any], request_header: str) -> Dispatch:
+    """Return what the headers of an activity say of its approvals and request."""
+    tenuo_headers = tenuo_internals.plain_headers(headers)
+    request = headers.get(request_header)
+    return Dispatch(
+        approvals=read_approvals(tenuo_headers.get(tenuo_internals.APPROVALS_HEADER)),
+        request_id=request.data.decode(errors="replace") if request is not None else "",
+    )
+
+
+def _request_id(dispatch: Dispatch | None) -> str:
+    return (dispatch.request_id if dispatch else "") or activity.info().activity_id
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

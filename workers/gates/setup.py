@@ -1,0 +1,62 @@
+"""Build the two plugins of a guarded worker, with safe settings throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tenuo_core
+from tenuo.temporal import InMemoryPopDedupStore, TenuoPluginConfig
+from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+from workers.gates import checks
+from workers.gates.errors import UnsafeSettings
+from workers.gates.keys import MemoryKeyResolver
+from workers.gates.nonces import NonceStore
+from workers.gates.plugin import GatePlugin
+from workers.gates.receipts import ReceiptWriter
+from workers.gates.revocation import Revocation
+from workers.gates.settings import GateSettings
+
+
+def build_plugins(
+    *,
+    activities: Sequence[Callable[..., Any]],
+    holder_keys: Mapping[str, bytes],
+    trusted_roots: Sequence[bytes],
+    receipts: ReceiptWriter,
+    nonces: NonceStore,
+    settings: GateSettings | None = None,
+) -> tuple[TenuoTemporalPlugin, GatePlugin]:
+    """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
+
+    ``activities``: the functions that the worker runs, all of them. ``holder_keys``: 32-byte Ed25519
+    seeds by key id. ``trusted_roots``: the issuers' 32-byte public keys. One pair serves one worker.
+    Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
+    """
+    checks.refuse_phone_home()
+    functions = checks.functions_by_name(activities)
+    checks.refuse_unsupported_parameters(functions.values())
+    if not trusted_roots:
+        raise UnsafeSettings("A worker needs at least one trusted root; trusted_roots is empty.")
+    revocation = Revocation(trusted_roots)
+    tenuo_plugin = TenuoTemporalPlugin(
+        TenuoPluginConfig(
+            key_resolver=MemoryKeyResolver(holder_keys),
+            trusted_roots=[tenuo_core.PublicKey.from_bytes(root) for root in trusted_roots],
+            activity_fns=list(functions.values()),
+            control_plane=receipts,
+            runtime=revocation.runtime,
+            strict_mode=True,
+            # Replays of one dispatch are Temporal's retries; replays of approvals are refused by the gate.
+            pop_dedup_store=InMemoryPopDedupStore(),
+        )
+    )
+    gate_plugin = GatePlugin(
+        functions=functions,
+        settings=settings or GateSettings(),
+        nonces=nonces,
+        receipts=receipts,
+        revocation=revocation,
+    )
+    return tenuo_plugin, gate_plugin

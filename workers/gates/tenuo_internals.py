@@ -1,0 +1,85 @@
+"""The few private names of Tenuo that the gate needs, in one place.
+
+``tenuo`` is pinned exactly; ``tests/gates/test_tenuo_internals.py`` fails when an upgrade
+moves or changes one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import tenuo_core
+from tenuo.control_plane import _DECISION_CODE_BY_ERROR_TYPE, _POP_ESTABLISHED_ERROR_TYPES
+from tenuo.temporal._constants import TENUO_APPROVALS_HEADER, TENUO_CHAIN_HEADER
+from tenuo.temporal._decorators import _warrant_tool_name_for_activity_type
+from tenuo.temporal._headers import _extract_warrant_from_headers, _unwrap_payload_headers
+from tenuo.temporal._pop import _add_workflow_scope
+from tenuo.temporal._state import _activity_warrant_override, _pending_child_headers
+
+APPROVALS_HEADER = TENUO_APPROVALS_HEADER
+HEADER_PREFIX = "x-tenuo-"
+
+
+def plain_headers(headers: Mapping[str, Any] | None) -> dict[str, bytes]:
+    """Return Tenuo's own headers, as bytes."""
+    return {key: value for key, value in _unwrap_payload_headers(headers).items() if key.startswith(HEADER_PREFIX)}
+
+
+def warrant_chain(headers: Mapping[str, bytes]) -> list[tenuo_core.Warrant]:
+    """Return the warrants in ``headers``, root first; empty if there are none.
+
+    Raises Tenuo's own errors for bytes that are no warrant.
+    """
+    leaf = _extract_warrant_from_headers(dict(headers))
+    if leaf is None:
+        return []
+    stack = headers.get(TENUO_CHAIN_HEADER)
+    return list(tenuo_core.decode_warrant_stack_base64(stack.decode())) if stack else [leaf]
+
+
+def headers_of_next_activity(run_headers: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the headers that Tenuo will sign the next activity under: the run's, unless overridden."""
+    override = _activity_warrant_override.get()
+    return dict(override) if override is not None else run_headers
+
+
+@contextmanager
+def without_warrant() -> Iterator[None]:
+    """Dispatch Countersign's own activities: they carry no warrant and need none."""
+    token = _activity_warrant_override.set({})
+    try:
+        yield
+    finally:
+        _activity_warrant_override.reset(token)
+
+
+def child_has_own_headers(child_id: str) -> bool:
+    """Return whether Tenuo was told which warrant this child workflow gets."""
+    return child_id in _pending_child_headers
+
+
+def tool_name(activity_type: str, function: Callable[..., Any] | None) -> str:
+    """Return the name that the warrant knows an activity by."""
+    name = _warrant_tool_name_for_activity_type(None, activity_type, function)
+    return str(name)
+
+
+def with_workflow_scope(
+    warrant: tenuo_core.Warrant, tool: str, arguments: dict[str, Any], namespace: str, workflow_id: str
+) -> dict[str, Any]:
+    """Return ``arguments`` with the workflow's identity where the warrant constrains it, as Tenuo signs them."""
+    return dict(_add_workflow_scope(warrant, tool, arguments, namespace, workflow_id))
+
+
+def decision_code(error_type: str | None) -> str:
+    """Return a receipt's decision code for an enforcement error type."""
+    if not error_type:
+        return "authorization-failed"
+    return str(_DECISION_CODE_BY_ERROR_TYPE.get(error_type, error_type.replace("_", "-")))
+
+
+def proves_possession(error_type: str | None) -> bool:
+    """Return whether a denial of this type came after the proof of possession had been verified."""
+    return error_type in _POP_ESTABLISHED_ERROR_TYPES

@@ -1,0 +1,124 @@
+"""Is what a signal brought a decision of the people this call waits for?
+
+Whoever sends a signal is unauthenticated, so everything is checked here, in the workflow, with
+what travels in the warrant: pure and deterministic, the clock is the workflow's. Tenuo and the
+activity side check again at the worker. Nothing here raises on bad input: a bogus signal must
+neither end nor block a run.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals.contracts import Decision
+from approvals.signing import approval as approvals
+from approvals.signing import denial as denials
+from approvals.signing.binding import Binding
+from audit.statements.statements import MalformedStatement
+
+MAXIMUM_STATEMENT_CHARACTERS = 64 * 1024
+
+
+@dataclass
+class Gate:
+    """One stopped call, waiting for people. Times are UTC seconds."""
+
+    binding: Binding
+    request_hash: bytes
+    approver_keys: frozenset[bytes]
+    threshold: int
+    signature_lifetime_seconds: int
+    approvals: dict[bytes, bytes] = field(default_factory=dict)
+    denial: denials.Denial | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        return self.denial is None and len(self.approvals) >= self.threshold
+
+    @property
+    def is_settled(self) -> bool:
+        return self.denial is not None or self.is_approved
+
+    def offer(self, decision: Decision, now: int) -> None:
+        """Take what verifies from ``decision`` and leave the rest. The first settlement stands."""
+        for text in decision.denials[: len(self.approver_keys)]:
+            if not self.is_settled:
+                self._offer_denial(text, now)
+        for text in decision.approvals[: len(self.approver_keys)]:
+            if not self.is_settled:
+                self._offer_approval(text, now)
+
+    def _offer_approval(self, text: str, now: int) -> None:
+        try:
+            signed = approvals.parse(_decode(text))
+            if signed.approver_key not in self.approver_keys:
+                return
+            check_terms(signed.terms, self.binding, self.request_hash, self.signature_lifetime_seconds, now)
+            signed.verify()
+        except MalformedStatement:
+            return
+        self.approvals[signed.approver_key] = signed.to_bytes()
+
+    def _offer_denial(self, text: str, now: int) -> None:
+        try:
+            signed = denials.parse(_decode(text))
+            if (
+                signed.approver_key not in self.approver_keys
+                or signed.binding != self.binding
+                or signed.request_hash != self.request_hash
+                or signed.denied_at > now + approvals.CLOCK_TOLERANCE_SECONDS
+            ):
+                return
+            signed.verify()
+        except MalformedStatement:
+            return
+        self.denial = signed
+
+
+def check_terms(
+    terms: approvals.ApprovalTerms, binding: Binding, request_hash: bytes, lifetime_seconds: int, now: int
+) -> None:
+    """Raise ``MalformedStatement`` unless an approval is for this request and short lived.
+
+    1. bound to this request of this run; 2. for this request hash; 3. not from the future;
+    4. lives no longer than ``lifetime_seconds``; 5. has not expired.
+    """
+    if terms.binding != binding:
+        raise MalformedStatement("binding", "The approval was signed for another request, run or namespace.")
+    if terms.request_hash != request_hash:
+        raise MalformedStatement("request_hash", "The approval was signed for another call.")
+    if terms.approved_at > now + approvals.CLOCK_TOLERANCE_SECONDS:
+        raise MalformedStatement("approved_at", "The approval was signed in the future; check the clocks.")
+    if not 0 < terms.expires_at - terms.approved_at <= lifetime_seconds:
+        raise MalformedStatement("expires_at", f"The approval lives longer than {lifetime_seconds} seconds.")
+    if terms.expires_at + approvals.CLOCK_TOLERANCE_SECONDS < now:
+        raise MalformedStatement("expires_at", "The approval has expired.")
+
+
+def read_decision(*arguments: Any) -> Decision | None:
+    """Return the decision in a signal's arguments, or None if it is not of that form."""
+    if len(arguments) != 1 or not isinstance(arguments[0], dict):
+        return None
+    fields = arguments[0]
+    request_id = fields.get("request_id")
+    if not isinstance(request_id, str):
+        return None
+    return Decision(
+        request_id=request_id, approvals=_texts(fields.get("approvals")), denials=_texts(fields.get("denials"))
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, str) and len(item) <= MAXIMUM_STATEMENT_CHARACTERS]
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedStatement("base64", "The text is not base64.") from error
