@@ -55,7 +55,9 @@ async def test_an_ungated_call_is_not_stopped(floor: Floor) -> None:
 async def test_a_denial_reaches_the_workflow_with_its_reason(floor: Floor) -> None:
     handle = await floor.start(agents.ForgivingAgent, "checkout")
     request = await floor.desk.requests.get()
-    await send(floor.plain, request, decision(request, denials=(deny(request, floor.keys.approver, "Not during sales."),)))
+    await send(
+        floor.plain, request, decision(request, denials=(deny(request, floor.keys.approver, "Not during sales."),))
+    )
     assert await handle.result() == "APPROVAL_DENIED: A person denied restart_service: Not during sales."
     assert (await floor.desk.outcomes.get()).status == OutcomeStatus.DENIED
     assert agents.effects == []
@@ -179,6 +181,6 @@ async def test_a_cancelled_run_withdraws_its_request_and_reports_its_end(floor: 
     report = await floor.desk.reports.get()
     assert report.run is not None
     assert report.run.status == "cancelled"
-    assert (await asyncio.wait_for(floor.desk.outcomes.get(), 20) if not report.outcomes else report.outcomes[0]).status == (
-        OutcomeStatus.WITHDRAWN
-    )
+    assert (
+        await asyncio.wait_for(floor.desk.outcomes.get(), 20) if not report.outcomes else report.outcomes[0]
+    ).status == (OutcomeStatus.WITHDRAWN)

@@ -1,0 +1,276 @@
+"""What must never run a gated call. Each test tries it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+import pytest
+import tenuo_core
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput
+from temporalio.worker import Worker
+from tenuo.temporal import TenuoPluginConfig, start_workflow_authorized, tenuo_headers
+from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+from approvals.contracts import CallVerdict, Decision, GateRequest
+from approvals.signing import approval
+from approvals.signing.binding import Binding
+from audit.statements import cbor
+from tests.gates import agents
+from tests.gates.conftest import CAPABILITIES, GATES, Floor
+from tests.gates.people import approve, decision, deny, public, send
+from tests.gates.replaying import ClaimsRequest, ReplayingAgent
+from workers.gates.keys import MemoryKeyResolver
+from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
+
+pytestmark = pytest.mark.temporal
+
+
+async def refuses(floor: Floor, request: GateRequest, message: Any) -> None:
+    """Send ``message``, then a genuine denial: the call must not have run, and the run must still hear."""
+    await send(floor.plain, request, message)
+    await send(floor.plain, request, decision(request, denials=(deny(request, floor.keys.second, "Checked."),)))
+
+
+async def waiting(floor: Floor, **options: Any) -> tuple[Any, GateRequest]:
+    handle = await floor.start(agents.ForgivingAgent, "checkout", **options)
+    return handle, await floor.desk.requests.get()
+
+
+GARBAGE: list[Any] = [
+    None,
+    "approve",
+    42,
+    [],
+    {"request_id": 7},
+    {"request_id": "other", "approvals": ["AAAA"]},
+    {"approvals": "x" * 10_000},
+]
+
+
+async def test_garbage_signals_neither_end_nor_block_a_run(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    for item in GARBAGE:
+        await send(floor.plain, request, item)
+    for approvals in (["%%%"], [base64.b64encode(b"\xff" * 100).decode()], [1, None, {}], ["A" * 200_000]):
+        await send(floor.plain, request, {"request_id": request.request_id, "approvals": approvals})
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await handle.result() == "restarted checkout"
+
+
+async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    workflow = floor.plain.get_workflow_handle(request.workflow_id)
+    await workflow.signal("countersign.decision")
+    await workflow.signal("countersign.decision", args=[1, 2, 3])
+    await refuses(floor, request, {})
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"request_hash": b"\x01" * 32}, id="another call"),
+        pytest.param({"binding": "request"}, id="another request"),
+        pytest.param({"binding": "run"}, id="another run"),
+        pytest.param({"binding": "namespace"}, id="another namespace"),
+        pytest.param({"expires_at": int(time.time()) + 10 * 365 * 86400}, id="ten years"),
+        pytest.param({"approved_at": int(time.time()) + 3600, "expires_at": int(time.time()) + 3900}, id="the future"),
+        pytest.param({"approved_at": int(time.time()) - 900, "expires_at": int(time.time()) - 600}, id="the past"),
+    ],
+)
+async def test_an_approval_with_other_terms_is_ignored(floor: Floor, changes: dict[str, Any]) -> None:
+    handle, request = await waiting(floor)
+    if isinstance(changes.get("binding"), str):
+        own = Binding(request.request_id, request.namespace, request.workflow_id, request.run_id).to_facts()
+        field = {"request": "request_id", "run": "run_id", "namespace": "namespace"}[changes["binding"]]
+        changes = {"binding": Binding(**{**own, field: "elsewhere"})}
+    await refuses(floor, request, decision(request, approvals=(approve(request, floor.keys.approver, **changes),)))
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert agents.effects == []
+
+
+async def test_keys_that_are_not_approvers_count_for_nothing(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    for key in (floor.keys.issuer, floor.keys.holder):
+        stranger = Ed25519PrivateKey.from_private_bytes(bytes(key.secret_key_bytes()))
+        await send(floor.plain, request, decision(request, approvals=(approve(request, stranger),)))
+    await refuses(floor, request, decision(request, approvals=(approve(request, Ed25519PrivateKey.generate()),)))
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert agents.effects == []
+
+
+async def test_a_denial_wrapped_as_an_approval_does_not_approve(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    denial = deny(request, floor.keys.approver)
+    await refuses(floor, request, decision(request, approvals=(denial,)))
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert agents.effects == []
+
+
+async def test_a_denial_by_a_stranger_does_not_end_the_request(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    await send(floor.plain, request, decision(request, denials=(deny(request, Ed25519PrivateKey.generate()),)))
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await handle.result() == "restarted checkout"
+
+
+async def test_one_person_signing_twice_is_one(floor: Floor) -> None:
+    handle, request = await waiting(floor, min_approvals=2)
+    twice = (approve(request, floor.keys.approver), approve(request, floor.keys.approver))
+    await refuses(floor, request, decision(request, approvals=twice))
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert agents.effects == []
+
+
+class Smuggler(Interceptor):
+    """Starts a run whose headers are not the gate's own."""
+
+    def __init__(self, headers: dict[str, bytes]) -> None:
+        self.headers = headers
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        headers = self.headers
+
+        class _Outbound(OutboundInterceptor):
+            async def start_workflow(self, input: StartWorkflowInput) -> Any:
+                extra = {name: Payload(data=data) for name, data in headers.items()}
+                input.headers = {**input.headers, **extra}
+                return await super().start_workflow(input)
+
+        return _Outbound(next)
+
+
+async def test_a_forged_history_header_does_not_hurt(floor: Floor) -> None:
+    headers = tenuo_headers(floor.keys.warrant(CAPABILITIES, GATES), "agent")
+    smuggler = Smuggler({**headers, "countersign-history": b"\xff not json"})
+    client = await Client.connect(floor.plain.service_client.config.target_host, interceptors=[smuggler])
+    handle = await client.start_workflow(
+        agents.ForgivingAgent.run, "checkout", id=f"forged-{time.time_ns()}", task_queue=floor.task_queue
+    )
+    request = await floor.desk.requests.get()
+    assert [call.verdict for call in request.history] == [CallVerdict.GATED]
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await handle.result() == "restarted checkout"
+
+
+@dataclass
+class Thief:
+    """A second worker that runs only the malicious workflows, with the holder key it was trusted with."""
+
+    floor: Floor
+    tenuo_plugin: Any
+    client: Client
+    task_queue: str
+
+    async def start(self, approvals: list[bytes], times: int, warrant: tenuo_core.Warrant | None = None) -> Any:
+        return await start_workflow_authorized(
+            client=self.client,
+            client_interceptor=self.tenuo_plugin.client_interceptor,
+            workflow_run_fn=ReplayingAgent.run,
+            args=[[base64.b64encode(a).decode() for a in approvals], REQUEST, times, self.floor.task_queue],
+            warrant=warrant or self.floor.keys.warrant(CAPABILITIES, GATES),
+            key_id="agent",
+            workflow_id=f"thief-{uuid.uuid4().hex[:8]}",
+            task_queue=self.task_queue,
+        )
+
+    async def request_of(self, handle: Any) -> GateRequest:
+        """Return the request that a person would sign for the malicious run's call."""
+        description = await handle.describe()
+        return GateRequest(
+            request_id=REQUEST, namespace="default", workflow_id=handle.id, run_id=description.run_id, workflow_type="",
+            tool="restart_service", arguments_cbor="", request_hash=await handle.query("request_hash"),
+            warrant_chain=[], gate_message="", reasoning="", opened_at_ms=0, expires_at=0,
+        )  # fmt: skip
+
+
+REQUEST = "apr_replayed"
+
+
+@pytest.fixture
+async def thief(floor: Floor) -> AsyncIterator[Thief]:
+    plugin = TenuoTemporalPlugin(
+        TenuoPluginConfig(
+            key_resolver=MemoryKeyResolver({"agent": bytes(floor.keys.holder.secret_key_bytes())}),
+            trusted_roots=[tenuo_core.PublicKey.from_bytes(floor.keys.root)],
+            activity_fns=agents.ACTIVITIES,
+            control_plane=ReceiptWriter(sink=InMemoryReceiptSink(), signing_key=b"\x08" * 32, worker="thief"),
+        )
+    )
+    client = await Client.connect(floor.plain.service_client.config.target_host, plugins=[plugin])
+    task_queue = f"thieves-{uuid.uuid4().hex[:8]}"
+    async with Worker(client, task_queue=task_queue, workflows=[ReplayingAgent], interceptors=[ClaimsRequest()]):
+        yield Thief(floor, plugin, client, task_queue)
+
+
+async def test_an_approval_from_another_run_is_refused_by_the_worker(floor: Floor, thief: Thief) -> None:
+    warrant = floor.keys.warrant(CAPABILITIES, GATES)
+    handle = await floor.start(agents.ForgivingAgent, "checkout", warrant=warrant)
+    request = await floor.desk.requests.get()
+    signed = approve(request, floor.keys.approver)
+    await send(floor.plain, request, decision(request, approvals=(signed,)))
+    assert await handle.result() == "restarted checkout"
+
+    replayed = await thief.start([signed], 1, warrant)
+
+    assert await replayed.result() == ["APPROVAL_UNBOUND"]
+    assert agents.effects == ["checkout/production"]
+    last = floor.sink.records[-1]
+    assert (last.verdict, last.code) == (CallVerdict.DENIED, "APPROVAL_UNBOUND")
+
+
+async def test_one_approval_dispatched_fifty_times_in_its_own_run_runs_once(floor: Floor, thief: Thief) -> None:
+    handle = await thief.start([], 50)
+    signed = approve(await thief.request_of(handle), floor.keys.approver)
+    await handle.signal("use", [base64.b64encode(signed).decode()])
+    assert Counter(await handle.result()) == {"ran": 1, "APPROVAL_REPLAYED": 49}
+    assert agents.effects == ["checkout/production"]
+
+
+async def test_a_ten_year_approval_is_refused_by_the_worker(floor: Floor, thief: Thief) -> None:
+    handle = await thief.start([], 1)
+    ten_years = int(time.time()) + 10 * 365 * 86400
+    signed = approve(await thief.request_of(handle), floor.keys.approver, expires_at=ten_years)
+    await handle.signal("use", [base64.b64encode(signed).decode()])
+    assert await handle.result() == ["APPROVAL_LIFETIME"]
+    assert agents.effects == []
+
+
+async def test_a_denial_in_approval_form_runs_nothing(floor: Floor, thief: Thief) -> None:
+    """Tenuo takes anything signed under its approval context for an approval; the gate reads what it says."""
+    handle = await thief.start([], 1)
+    request = await thief.request_of(handle)
+    signed = tenuo_denial(request, floor.keys.approver)
+    await handle.signal("use", [base64.b64encode(signed).decode()])
+    assert await handle.result() == ["APPROVAL_UNBOUND"]
+    assert agents.effects == []
+
+
+def tenuo_denial(request: GateRequest, key: Ed25519PrivateKey) -> bytes:
+    payload = cbor2.loads(approval.parse(approve(request, key)).payload)
+    extension = cbor.decode(bytes(payload["extensions"]["countersign.v1"]))
+    payload["extensions"]["countersign.v1"] = list(cbor.encode({**extension, "decision": "deny"}))
+    data = cbor2.dumps(payload)
+    return approval.assemble(data, public(key), key.sign(approval.signed_message(data)))
+
+
+async def test_many_forged_decisions_do_not_delay_the_genuine_one(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    stranger = Ed25519PrivateKey.generate()
+    forged = Decision(
+        request_id=request.request_id,
+        approvals=[base64.b64encode(approve(request, stranger)).decode()] * 20,
+    )
+    await asyncio.gather(*[send(floor.plain, request, forged) for _ in range(30)])
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await handle.result() == "restarted checkout"
