@@ -85,7 +85,7 @@ async def with_rest(*services: str) -> None: ...
     "function", [with_dict, with_default, with_none, with_bytes, without_annotation, with_nested, with_rest]
 )
 def test_parameters_that_tenuo_cannot_sign_are_refused_by_name(function: Any) -> None:
-    with pytest.raises(UnsafeSettings, match="parameter (options|service|data)"):
+    with pytest.raises(UnsafeSettings, match=r"parameter (options|service|data)"):
         plugins(activities=[function])
 
 

@@ -17,12 +17,12 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
 from audit.statements.statements import MalformedStatement
+from workers.gates.asking import REQUEST_HEADER
 from workers.gates.errors import UnsafeSettings, refusal
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import Dispatch, ReceiptWriter, begin_dispatch, current_dispatch
 from workers.gates.settings import GateSettings
 from workers.gates.verdicts import check_terms
-from workers.gates.workflow_side import REQUEST_HEADER
 
 FLUSH_SECONDS = 10.0
 

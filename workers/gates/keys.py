@@ -15,7 +15,7 @@ from tenuo.temporal.exceptions import KeyResolutionError
 from workers.gates.errors import UnsafeSettings
 
 
-class MemoryKeyResolver(KeyResolver):  # type: ignore[misc]
+class MemoryKeyResolver(KeyResolver):
     """Serves holder keys (32-byte Ed25519 seeds by key id) from memory."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:

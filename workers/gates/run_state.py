@@ -13,11 +13,12 @@ from typing import Any
 import tenuo_core
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.exceptions import ApplicationError
 
-from approvals.contracts import CallRecord, CallVerdict, Outcome
+from approvals.contracts import CallRecord, CallVerdict
 from audit.statements import cbor
 from workers.gates import tenuo_internals
-from workers.gates.errors import MALFORMED_ARGUMENTS, refusal
+from workers.gates.errors import DENIAL_TYPES, MALFORMED_ARGUMENTS, refusal
 from workers.gates.verdicts import Gate, read_decision
 
 HISTORY_HEADER = "countersign-history"
@@ -53,13 +54,12 @@ class GuardedCall:
 
 @dataclass
 class RunState:
-    """The run's warrant headers, the calls it made, the gates it waits at and what is not reported yet."""
+    """The run's warrant headers, the calls it made and the gates it waits at."""
 
     functions: Mapping[str, Callable[..., Any]]
     headers: dict[str, bytes] = field(default_factory=dict)
     history: list[CallRecord] = field(default_factory=list)
     gates: dict[str, Gate] = field(default_factory=dict)
-    unreported: dict[str, Outcome] = field(default_factory=dict)
 
     @property
     def is_guarded(self) -> bool:
@@ -106,6 +106,13 @@ class RunState:
             )
         )
         del self.history[:-MAXIMUM_HISTORY]
+
+    def record_failure(self, call: GuardedCall, cause: BaseException | None) -> None:
+        """Record a call that was refused, or that was allowed and then failed on its own."""
+        if isinstance(cause, ApplicationError) and cause.type in DENIAL_TYPES:
+            self.record(call, CallVerdict.DENIED, cause.type or "", cause.message)
+        else:
+            self.record(call, CallVerdict.ALLOWED, "FAILED", str(cause or ""))
 
     def history_header(self) -> dict[str, Payload]:
         """Return the history for the next run or a child, which would otherwise begin with none."""

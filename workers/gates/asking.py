@@ -1,0 +1,199 @@
+"""One call that may stop at its gate: catch, ask, wait, dispatch again, report."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import tenuo_core
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.worker import StartActivityInput
+from tenuo.temporal import set_activity_approvals
+
+from approvals.contracts import (
+    APPROVAL_DENIED,
+    APPROVAL_EXPIRED,
+    OPEN_REQUEST_ACTIVITY,
+    CallVerdict,
+    GateRequest,
+    OutcomeStatus,
+)
+from approvals.signing.binding import Binding
+from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from workers.gates.reports import Reports
+from workers.gates.run_state import GuardedCall, RunState, now_ms
+from workers.gates.settings import GateSettings
+from workers.gates.verdicts import Gate
+
+REQUEST_HEADER = "countersign-request"
+_MOVED_ON = "The workflow cancelled the call."
+
+Dispatch = Callable[[StartActivityInput], asyncio.Future[Any]]
+
+
+class Asking:
+    """Sees one call through. ``dispatch`` starts the activity by way of Tenuo's interceptor."""
+
+    def __init__(
+        self,
+        call: GuardedCall,
+        input: StartActivityInput,
+        words: str,
+        *,
+        dispatch: Dispatch,
+        state: RunState,
+        reports: Reports,
+        settings: GateSettings,
+    ) -> None:
+        self._call, self._input, self._words = call, input, words
+        self._dispatch, self._state, self._reports, self._settings = dispatch, state, reports, settings
+        self._request: GateRequest | None = None
+        self._approvals: list[bytes] = []
+        self._rounds = self._stale_proofs = 0
+
+    async def result(self, running: asyncio.Future[Any]) -> Any:
+        """Return the call's result, from the dispatch that is running or from a later one."""
+        while True:
+            try:
+                result = await running
+            except ActivityError as error:
+                running = await self._after(error)
+            except asyncio.CancelledError:
+                self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
+                raise
+            else:
+                self._state.record(self._call, CallVerdict.ALLOWED)
+                self._report(OutcomeStatus.EXECUTED, result=result)
+                return result
+
+    async def _after(self, error: ActivityError) -> asyncio.Future[Any]:
+        """Return the dispatch that follows a failed one, or raise what the workflow shall see."""
+        code = error.cause.type if isinstance(error.cause, ApplicationError) else ""
+        if is_cancelled_exception(error):
+            self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
+            raise error
+        if code == STALE_PROOF and self._stale_proofs < self._settings.dispatches_per_proof:
+            self._stale_proofs += 1
+            return self._dispatch_again()
+        if code not in GATE_TYPES or not self._call.is_gated():
+            self._state.record_failure(self._call, error.cause)
+            self._report(OutcomeStatus.FAILED, code=code or "", detail=str(error.cause or error))
+            raise error
+        # Signatures that expired before the call ran are asked for anew; no decision disappears silently.
+        self._report(OutcomeStatus.WITHDRAWN, code=code or "", detail="The signatures expired before the call ran.")
+        self._rounds += 1
+        if self._rounds > self._settings.rounds_per_call:
+            raise self._error(
+                TOO_MANY_ROUNDS, f"{self._call.tool} was approved {self._rounds - 1} times, each time too late to run."
+            ) from error
+        message = error.cause.message if isinstance(error.cause, ApplicationError) else ""
+        self._state.record(self._call, CallVerdict.GATED, code or "", message)
+        await self._ask(message)
+        self._stale_proofs = 0
+        return self._dispatch_again()
+
+    def _dispatch_again(self) -> asyncio.Future[Any]:
+        if self._request is None:
+            return self._dispatch(self._input)
+        claim = Payload(data=self._request.request_id.encode())
+        # No await between the two: Tenuo gives the approvals to the run's next activity, whichever it is.
+        set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
+        return self._dispatch(replace(self._input, headers={**self._input.headers, REQUEST_HEADER: claim}))
+
+    async def _ask(self, message: str) -> None:
+        """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
+        request = self._request = self._new_request(message)
+        gate = self._state.gates[request.request_id] = self._new_gate(request)
+        try:
+            await self._open(request)
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: gate.is_settled, timeout=self._time_left(request))
+        except asyncio.CancelledError:
+            self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
+            raise
+        finally:
+            del self._state.gates[request.request_id]
+        if not gate.is_approved:
+            raise self._refused(gate)
+        self._approvals = list(gate.approvals.values())
+
+    async def _open(self, request: GateRequest) -> None:
+        try:
+            await self._reports.own_activity(
+                OPEN_REQUEST_ACTIVITY,
+                request,
+                start_to_close_timeout=timedelta(seconds=30),
+                schedule_to_close_timeout=self._time_left(request),
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            if isinstance(error.cause, ApplicationError):
+                sentence = f"Countersign refused the approval request for {request.tool}. {error.cause.message}"
+                raise self._error(REQUEST_REFUSED, sentence) from error
+            sentence = f"Nobody could be asked to approve {request.tool}: Countersign did not answer in time."
+            raise self._error(APPROVAL_EXPIRED, sentence) from error
+
+    def _refused(self, gate: Gate) -> GatedCallError:
+        """Record and report a denial or an expiry, and return the error for the workflow."""
+        if gate.denial is not None:
+            reason = gate.denial.reason
+            self._state.record(self._call, CallVerdict.DENIED, APPROVAL_DENIED, reason)
+            self._report(OutcomeStatus.DENIED, code=APPROVAL_DENIED, detail=reason)
+            return self._error(APPROVAL_DENIED, f"A person denied {self._call.tool}: {reason}", reason)
+        sentence = f"Nobody decided on {self._call.tool} in time."
+        self._state.record(self._call, CallVerdict.DENIED, APPROVAL_EXPIRED, sentence)
+        self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
+        return self._error(APPROVAL_EXPIRED, sentence)
+
+    def _new_request(self, message: str) -> GateRequest:
+        info, call, opened_at_ms = workflow.info(), self._call, now_ms()
+        return GateRequest(
+            request_id=f"apr_{workflow.uuid4().hex}",
+            namespace=info.namespace,
+            workflow_id=info.workflow_id,
+            run_id=info.run_id,
+            workflow_type=info.workflow_type,
+            tool=call.tool,
+            arguments_cbor=_base64(call.arguments_cbor),
+            request_hash=call.request_hash.hex(),
+            warrant_chain=[_base64(bytes(warrant.to_bytes())) for warrant in call.chain],
+            gate_message=message,
+            reasoning=self._words,
+            opened_at_ms=opened_at_ms,
+            expires_at=min(opened_at_ms // 1000 + self._settings.request_lifetime_seconds, call.expires_at),
+            history=list(self._state.history),
+        )
+
+    def _new_gate(self, request: GateRequest) -> Gate:
+        leaf = self._call.leaf
+        return Gate(
+            binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
+            request_hash=self._call.request_hash,
+            approver_keys=frozenset(bytes(key.to_bytes()) for key in leaf.required_approvers() or ()),
+            threshold=leaf.approval_threshold(),
+            signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
+        )
+
+    def _time_left(self, request: GateRequest) -> timedelta:
+        """Return how long the workflow waits: until the request ends, and a little for a decision on its way."""
+        seconds = request.expires_at + self._settings.delivery_grace_seconds - workflow.now().timestamp()
+        return timedelta(seconds=max(seconds, 1))
+
+    def _report(self, status: OutcomeStatus, *, code: str = "", detail: str = "", result: Any = None) -> None:
+        self._reports.outcome(self._request, status, code=code, detail=detail, result=result)
+        self._request = None
+
+    def _error(self, code: str, sentence: str, *details: str) -> GatedCallError:
+        return GatedCallError(sentence, *details, type=code, activity_type=self._input.activity)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
