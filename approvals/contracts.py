@@ -131,14 +131,6 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class ClosingReport:
-    """What a run could not report itself, being cancelled or too late; ``CLOSING_REPORT_WORKFLOW`` reports it."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    run: RunReport | None = None
-
-
-@dataclass(frozen=True)
 class ReceiptRecord:
     """One decision of a worker: Tenuo's signed receipt with what it takes to verify it years later."""
 
@@ -161,3 +153,12 @@ class ReceiptRecord:
     request_id: str = ""
     code: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class ClosingReport:
+    """What a run could not report itself, being cancelled or too late; ``CLOSING_REPORT_WORKFLOW`` reports it."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    run: RunReport | None = None
+    receipts: list[ReceiptRecord] = field(default_factory=list)

@@ -1,0 +1,99 @@
+# Countersign: `make demo` to see it, `make test` to trust it, `make help` for the rest.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$python && break; done)
+BIN := .venv/bin
+NODE := $(BIN)/node
+MANAGE := $(BIN)/python manage.py
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench record lock screenshots clean
+
+help: ## say what each target does
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# --- Setting up: once, and again when a lock changes -------------------------------------------
+
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "Countersign needs Python 3.11 or newer, and none was found."; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/base: requirements/base.txt .venv/made
+	@echo "Installing what Countersign needs (hash-locked)"
+	@$(PIP) -r requirements/base.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/base
+	@echo "Installing what its tests and checks need (hash-locked)"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+node_modules/.installed: package-lock.json .venv/dev
+	@echo "Installing TypeScript and axe (integrity-locked)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+setup: .venv/base ## install what the demo needs
+
+develop: .venv/dev node_modules/.installed ## install what tests and checks need
+	@sh tests/browser/install.sh
+
+# --- Seeing it ---------------------------------------------------------------------------------
+
+demo: .venv/base ## the whole story at http://localhost:5050; you are the on-call lead
+	@exec $(MANAGE) demo
+
+demo-auto: .venv/base ## the same, hands off: a separate program approves over HTTP
+	@exec $(MANAGE) demo --auto
+
+demo-injection: .venv/base ## an attacker's log line misleads the agent; a person denies
+	@exec $(MANAGE) demo --injection
+
+record: .venv/base ## record a cassette with a real model: make record SCENARIO=incident
+	@exec $(MANAGE) record $(or $(SCENARIO),incident)
+
+# --- Trusting it -------------------------------------------------------------------------------
+
+test: develop test-javascript test-postgresql test-sqlite ## every test: JavaScript, PostgreSQL, then all on SQLite
+
+test-javascript: develop ## the browser's signing code, in Node
+	@$(NODE) --test tests/js/*.test.js
+
+test-postgresql: develop ## what touches the database, on a real PostgreSQL
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not browser and not temporal"
+
+test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
+	@$(BIN)/python -m pytest -q
+
+check: develop ## formats, types, layers, templates, migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy .
+	@$(BIN)/djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
+	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+	@SECRET_KEY=check LOCAL_ACCOUNTS=true $(MANAGE) makemigrations --check --dry-run
+
+format: .venv/dev ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
+
+bench: develop ## measure against the floor; results land in bench/results/
+	@$(BIN)/python -m bench
+
+screenshots: develop ## take docs/images/ anew
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser
+
+lock: .venv/dev ## lock requirements/*.in anew
+	@for name in base dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--no-header --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## forget everything but the demo's incidents (var/)
+	@rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

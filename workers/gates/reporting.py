@@ -1,0 +1,77 @@
+"""Receipts of a worker that has no database of Countersign's: they travel over Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from approvals.contracts import APPROVALS_TASK_QUEUE, CLOSING_REPORT_WORKFLOW, ClosingReport, ReceiptRecord
+
+logger = logging.getLogger("countersign.gates")
+
+CAPACITY = 10_000
+BATCH = 50
+LONGEST_DELAY_SECONDS = 15.0
+
+
+class TemporalReceiptSink:
+    """Hands receipts to Countersign's workers by starting a workflow for each batch.
+
+    A batch is durable once the Temporal server has it, whether or not Countersign is up. While the
+    server is away it is tried for ever; ``lost`` counts what did not fit in memory meanwhile, which also
+    shows as a gap in the worker's sequence. ``client`` is one without the two plugins.
+    """
+
+    def __init__(self, client: Client, *, task_queue: str = APPROVALS_TASK_QUEUE) -> None:
+        self.lost = 0
+        self._client = client
+        self._task_queue = task_queue
+        self._waiting: deque[ReceiptRecord] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def write(self, record: ReceiptRecord) -> None:
+        """Take ``record`` and return at once. Call it in the worker's event loop."""
+        if len(self._waiting) >= CAPACITY:
+            self.lost += 1
+            logger.critical("A receipt is lost: %s others wait for Temporal. %s so far.", CAPACITY, self.lost)
+            return
+        self._waiting.append(record)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def flush(self) -> None:
+        """Return when the Temporal server has everything written before."""
+        while self._sending is not None and not self._sending.done():
+            await asyncio.shield(self._sending)
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
+            await self._insist(batch)
+            for _ in batch:
+                self._waiting.popleft()
+
+    async def _insist(self, batch: list[ReceiptRecord]) -> None:
+        delay = 0.1
+        while True:
+            try:
+                await self._client.start_workflow(
+                    CLOSING_REPORT_WORKFLOW,
+                    ClosingReport(receipts=batch),
+                    # The same batch is the same workflow: sending it twice is harmless.
+                    id=f"countersign-receipts/{batch[0].worker}/{batch[0].sequence}-{batch[-1].sequence}",
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                )
+            except RPCError as error:
+                logger.error("%s receipts wait: Temporal does not take them (%s).", len(self._waiting), error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            else:
+                return
