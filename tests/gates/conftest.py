@@ -73,7 +73,7 @@ async def floor(live_temporal: WorkflowEnvironment, gate_settings: GateSettings)
         activities=agents.ACTIVITIES,
         holder_keys={"agent": bytes(keys.holder.secret_key_bytes())},
         trusted_roots=[keys.root],
-        receipts=ReceiptWriter(sink=sink, signing_key=b"\x07" * 32, worker="test"),
+        receipts=ReceiptWriter(sink=sink, signing_key=b"\x07" * 32, worker=f"test-{uuid.uuid4().hex}"),
         nonces=nonces,
         settings=gate_settings,
     )

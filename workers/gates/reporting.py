@@ -8,6 +8,7 @@ from collections import deque
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from approvals.contracts import APPROVALS_TASK_QUEUE, CLOSING_REPORT_WORKFLOW, ClosingReport, ReceiptRecord
@@ -69,6 +70,8 @@ class TemporalReceiptSink:
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 )
+            except WorkflowAlreadyStartedError:
+                return  # An earlier attempt got through, though its answer did not.
             except RPCError as error:
                 logger.error("%s receipts wait: Temporal does not take them (%s).", len(self._waiting), error)
                 await asyncio.sleep(delay)
