@@ -1,0 +1,189 @@
+"""What can go wrong when people sign in and make keys.
+
+Each error has a stable ``code``, the ``field`` that is wrong (or empty) and a sentence that tells a
+person what to do. Views render them in ``accounts.web``, commands print the sentence.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AccountError(Exception):
+    code: ClassVar[str] = "refused"
+    http_status: ClassVar[int] = 422
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.field = field
+
+
+class MalformedInput(AccountError):
+    """A value that cannot be read at all."""
+
+    code = "malformed"
+    http_status = 400
+
+
+# --- People and roles -----------------------------------------------------------------------
+
+
+class InvalidPerson(AccountError):
+    """A person cannot be created like this; the field says why."""
+
+    code = "invalid_person"
+
+
+class NotAnApprover(AccountError):
+    """The person lacks the role that keys are for."""
+
+    code = "not_an_approver"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Only approvers have keys. Ask an administrator for the approver role.", field="person")
+
+
+# --- Keys -----------------------------------------------------------------------------------
+
+
+class UnknownChallenge(AccountError):
+    """The challenge was never given to this person: forged, or somebody else's."""
+
+    code = "unknown_challenge"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This key was not made for an enrolment that you began here. Nothing was enrolled: begin again.",
+            field="challenge",
+        )
+
+
+class SpentChallenge(AccountError):
+    code = "spent_challenge"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This enrolment has been used already. Reload the page to see your keys, or begin again.",
+            field="challenge",
+        )
+
+
+class LateChallenge(AccountError):
+    code = "late_challenge"
+
+    def __init__(self) -> None:
+        super().__init__("This enrolment was begun too long ago. Nothing was enrolled: begin again.", field="challenge")
+
+
+class WrongOrigin(AccountError):
+    """The signature was made on another site: a page that stands between the person and this one."""
+
+    code = "wrong_origin"
+
+    def __init__(self, *, signed_at: str, expected: str) -> None:
+        super().__init__(
+            f"The key signed for {signed_at!r}, but this is {expected}. Open {expected} itself and begin again.",
+            field="origin",
+        )
+
+
+class WrongIdentity(AccountError):
+    code = "wrong_identity"
+
+    def __init__(self, *, field: str) -> None:
+        super().__init__(
+            "The key signed another person's name than the one you are signed in with. "
+            "Sign out, sign in as yourself and begin again.",
+            field=field,
+        )
+
+
+class NotProven(AccountError):
+    """Whoever sent the key has not shown that they hold its private half."""
+
+    code = "not_proven"
+
+
+class WeakKey(AccountError):
+    """A key under which signatures prove nothing."""
+
+    code = "weak_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This public key cannot be used: signatures under it can be forged. Let the browser make a new key.",
+            field="public_key",
+        )
+
+
+class KeyTaken(AccountError):
+    """The key is known already, active or revoked, of this person or another."""
+
+    code = "key_taken"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This key is enrolled already, or was once and is revoked. Let the browser make a new key.",
+            field="public_key",
+        )
+
+
+class InvalidName(AccountError):
+    code = "invalid_name"
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(
+            f"Give this browser a name of 1 to {maximum} visible characters, such as “Phone”.", field="name"
+        )
+
+
+class InvalidReason(AccountError):
+    code = "invalid_reason"
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(f"Shorten the reason to {maximum} visible characters.", field="reason")
+
+
+class UnknownKey(AccountError):
+    """No such key, or not this person's: the two look the same from outside."""
+
+    code = "unknown_key"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("You have no such key. Reload the page to see the keys you have.", field="key_id")
+
+
+# --- Signing in -----------------------------------------------------------------------------
+
+
+class LocalAccountsOff(AccountError):
+    code = "local_accounts_off"
+
+    def __init__(self) -> None:
+        super().__init__("Local accounts are switched off here. Set LOCAL_ACCOUNTS=true to use them.")
+
+
+class InvalidLifetime(AccountError):
+    code = "invalid_lifetime"
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(f"A sign-in link is valid for 1 to {maximum} seconds.", field="valid_for_seconds")
+
+
+class UnusableLink(AccountError):
+    """Unknown, expired, used or for a deactivated person: one answer, so that guessing teaches nothing."""
+
+    code = "unusable_link"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in link does not work: it was used already, has expired, or was not copied whole. "
+            "Ask for a new one.",
+            field="token",
+        )

@@ -1,0 +1,27 @@
+"""Reading people's keys."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from accounts.models import ApproverKey, Person
+from accounts.roles.contracts import Role
+
+
+def active_keys() -> QuerySet[ApproverKey]:
+    """Return the keys that may approve now: not revoked, of an active person who is an approver."""
+    return ApproverKey.objects.filter(
+        revoked_at=None,
+        person__is_active=True,
+        person__role_grants__role=Role.APPROVER.value,  # at most one such grant: no row twice
+    ).select_related("person")
+
+
+def active_key(public_key: bytes) -> ApproverKey | None:
+    """Return the active key with these 32 bytes, with its person."""
+    return active_keys().filter(public_key=public_key).first()
+
+
+def keys_of(person: Person) -> list[ApproverKey]:
+    """Return all keys of ``person``, revoked ones too, newest first."""
+    return list(ApproverKey.objects.filter(person=person))

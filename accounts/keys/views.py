@@ -1,0 +1,138 @@
+"""The page on which a person makes, names and revokes the keys of their browsers.
+
+``accounts/keys.html`` and its fragment ``accounts/_key_list.html`` get:
+    ``active_keys``, ``revoked_keys``   lists of ``ApproverKey``, newest first: ``pk``, ``name``, ``short``,
+                                        ``fingerprint``, ``enrolled_at``, ``last_used_at`` (may be None), ``revoked_at``
+    ``active_fingerprints``, ``revoked_fingerprints``   the same keys' fingerprints, comma separated, for <enrol-key>
+    ``next``    a path on this site to go to after enrolment, or empty: for <enrol-key data-next>
+    ``error``   None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx
+    ``typed``   what the person had typed: ``name``, ``reason``, ``key_id`` (None for a new key)
+Forms, all POST with a CSRF token: ``accounts:keys`` (``envelope`` base64, ``name``, ``next``),
+``accounts:key-name`` (``name``) and ``accounts:key-revocation`` (``reason``), both with the key's id.
+htmx gets the fragment back, a plain form the page, ``Accept: application/json`` JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.errors import AccountError
+from accounts.keys import services
+from accounts.keys.enrolment import decode_base64
+from accounts.keys.queries import keys_of
+from accounts.models import ApproverKey, Person
+from accounts.roles.access import require_role
+from accounts.roles.contracts import Role
+from accounts.web import error_as_json, own_path_or_nothing, wants_fragment, wants_json
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(Role.APPROVER)
+def keys(http_request: HttpRequest) -> HttpResponse:
+    """Show the person's keys, or enrol one. JSON: 201 ``{"fingerprint", "name", "id"}``, or the error."""
+    if http_request.method != "POST":
+        return _page(http_request)
+    try:
+        key = services.enrol(
+            person=_person(http_request),
+            envelope=decode_base64(http_request.POST.get("envelope", "")),
+            name=http_request.POST.get("name", ""),
+            origin=settings.SITE_ROOT,
+        )
+    except AccountError as error:
+        return _refused(http_request, error)
+    return _done(http_request, key, f"“{key.name}” can sign now.", status=201)
+
+
+@never_cache
+@require_POST
+@require_role(Role.APPROVER)
+def challenge(http_request: HttpRequest) -> JsonResponse:
+    """Begin an enrolment: what the new key has to sign, as JSON, with the challenge in base64."""
+    person = _person(http_request)
+    fresh = services.begin_enrolment(person=person)
+    return JsonResponse(
+        {
+            "challenge": base64.b64encode(fresh).decode(),
+            "issuer": person.issuer,
+            "subject": person.subject,
+            "origin": settings.SITE_ROOT,
+        }
+    )
+
+
+@never_cache
+@require_POST
+@require_role(Role.APPROVER)
+def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
+    try:
+        key = services.rename(person=_person(http_request), key_id=key_id, name=http_request.POST.get("name", ""))
+    except AccountError as error:
+        return _refused(http_request, error, key_id=key_id)
+    return _done(http_request, key, f"Its name is “{key.name}” now.")
+
+
+@never_cache
+@require_POST
+@require_role(Role.APPROVER)
+def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
+    try:
+        key = services.revoke(person=_person(http_request), key_id=key_id, reason=http_request.POST.get("reason", ""))
+    except AccountError as error:
+        return _refused(http_request, error, key_id=key_id)
+    return _done(http_request, key, f"“{key.name}” is revoked and will never sign again.")
+
+
+def _person(http_request: HttpRequest) -> Person:
+    # ``require_role`` lets nobody else in.
+    assert isinstance(http_request.user, Person)  # noqa: S101
+    return http_request.user
+
+
+def _done(http_request: HttpRequest, key: ApproverKey, message: str, *, status: int = 200) -> HttpResponse:
+    if wants_json(http_request):
+        return JsonResponse({"fingerprint": key.fingerprint, "name": key.name, "id": key.pk}, status=status)
+    if wants_fragment(http_request):
+        return _page(http_request)
+    messages.success(http_request, message)
+    return redirect(_next(http_request) or reverse("accounts:keys"))
+
+
+def _refused(http_request: HttpRequest, error: AccountError, *, key_id: int | None = None) -> HttpResponse:
+    if wants_json(http_request):
+        return error_as_json(error)
+    return _page(http_request, error=error, key_id=key_id)
+
+
+def _page(http_request: HttpRequest, *, error: AccountError | None = None, key_id: int | None = None) -> HttpResponse:
+    own = keys_of(_person(http_request))
+    active = [key for key in own if not key.is_revoked]
+    revoked = [key for key in own if key.is_revoked]
+    context = {
+        "active_keys": active,
+        "revoked_keys": revoked,
+        "active_fingerprints": ",".join(key.fingerprint for key in active),
+        "revoked_fingerprints": ",".join(key.fingerprint for key in revoked),
+        "next": _next(http_request),
+        "error": error,
+        "typed": {
+            "name": http_request.POST.get("name", ""),
+            "reason": http_request.POST.get("reason", ""),
+            "key_id": key_id,
+        },
+    }
+    template = "accounts/_key_list.html" if wants_fragment(http_request) else "accounts/keys.html"
+    return render(http_request, template, context, status=error.http_status if error else 200)
+
+
+def _next(http_request: HttpRequest) -> str:
+    return own_path_or_nothing(http_request.POST.get("next") or http_request.GET.get("next"))

@@ -1,0 +1,16 @@
+"""The pages of allauth that exist here, under the names it looks for.
+
+Those for signing up, for addresses and for password resets are left out: people are created by an
+operator or come from single sign-on.
+"""
+
+from allauth.account import views as allauth
+from django.urls import path
+
+from accounts.sign_in.views import LoginView
+
+urlpatterns = [
+    path("login/", LoginView.as_view(), name="account_login"),
+    path("logout/", allauth.logout, name="account_logout"),
+    path("inactive/", allauth.account_inactive, name="account_inactive"),
+]

@@ -1,0 +1,94 @@
+"""Whether a signed decision may count for a request. The numbers are those of ``services.record``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts.models import Person
+from approvals.contracts import DecisionKind, RequestState
+from approvals.decisions.signed import SignedDecision
+from approvals.errors import (
+    AlreadyDecided,
+    BadLifetime,
+    HashMismatch,
+    RequestClosed,
+    RequestExpired,
+    UnusableKey,
+    WrongBinding,
+)
+from approvals.models import ApprovalRequest, Decision
+from approvals.requests.chain import parse
+from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
+from approvals.signing.binding import Binding
+
+_PAST = {DecisionKind.APPROVE: "approved", DecisionKind.DENY: "denied"}
+_UNUSED = "Your signature was not used."
+
+
+def require_undecided(person: Person, approval_request: ApprovalRequest, decisions: list[Decision]) -> None:
+    """3. Nobody has ended the request, it is not over, and this person has not decided it before."""
+    for decision in decisions:
+        if decision.external_id == person.external_id:
+            raise AlreadyDecided(f"You {_said(decision)}. A person decides a request once. {_UNUSED}")
+    if approval_request.state != RequestState.OPEN and decisions:
+        last = decisions[-1]
+        raise AlreadyDecided(f"{last.display_name} {_said(last)}. {_UNUSED}")
+    if approval_request.state == RequestState.WITHDRAWN:
+        raise RequestClosed(f"The workflow no longer waits for this call. {_UNUSED}")
+
+
+def require_open(approval_request: ApprovalRequest, now: datetime) -> None:
+    """4. The request still waits."""
+    if approval_request.state == RequestState.EXPIRED or approval_request.expires_at <= now:
+        over = f"{approval_request.expires_at:%H:%M:%S} UTC"
+        raise RequestExpired(f"The time to decide was over at {over}. {_UNUSED} The agent may ask again.")
+    if approval_request.state != RequestState.OPEN:
+        raise RequestClosed(f"This request is {approval_request.state} already. {_UNUSED}")
+
+
+def require_asked_for(signed: SignedDecision, approval_request: ApprovalRequest) -> None:
+    """5. The leaf warrant asks for this key, and the key is no agent's and no issuer's."""
+    chain = parse(approval_request.warrant_chain)
+    if signed.approver_key in chain.barred_keys:
+        raise UnusableKey("This key belongs to an agent or an issuer: it cannot approve.", field="approver_key")
+    if signed.approver_key not in chain.required_approvers:
+        raise UnusableKey(
+            "The warrant does not name your key as an approver. Ask one of the people it names.", field="approver_key"
+        )
+
+
+def require_bound(signed: SignedDecision, person: Person, approval_request: ApprovalRequest) -> None:
+    """6. What was signed is this call of this run, by this person."""
+    if signed.request_hash != bytes(approval_request.request_hash):
+        raise HashMismatch("The signature is for another call. Reload the page and sign again.", field="request_hash")
+    for field in Binding.__dataclass_fields__:
+        expected = approval_request.pk if field == "request_id" else getattr(approval_request, field)
+        if getattr(signed.binding, field) != expected:
+            raise WrongBinding(
+                f"The signature is bound to another {field}. Reload the page and sign again.", field=field
+            )
+    if signed.external_id != person.external_id:
+        raise WrongBinding("The signature names another person. Sign in as yourself.", field="external_id")
+
+
+def require_short_lived(signed: SignedDecision, approval_request: ApprovalRequest, now: datetime) -> None:
+    """7. It was signed just now, and lives no longer than it may."""
+    seconds = now.timestamp()
+    if abs(signed.signed_at - seconds) > CLOCK_TOLERANCE_SECONDS:
+        raise BadLifetime(
+            "The signature's time is not now. Check this device's clock, then reload the page and sign again.",
+            field="approved_at" if signed.kind is DecisionKind.APPROVE else "denied_at",
+        )
+    if signed.expires_at is None:
+        return
+    latest = min(signed.signed_at + settings.SIGNATURE_LIFETIME_SECONDS, int(approval_request.expires_at.timestamp()))
+    if not seconds < signed.expires_at <= latest:
+        raise BadLifetime(
+            "The signature would be valid too long, or not at all. Reload the page and sign again.", field="expires_at"
+        )
+
+
+def _said(decision: Decision) -> str:
+    return f"{_PAST[DecisionKind(decision.kind)]} this request at {decision.decided_at:%H:%M:%S} UTC"

@@ -1,0 +1,142 @@
+"""A person decides. The server checks and keeps what the person signed; it signs nothing for them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.keys.queries import active_key, active_keys
+from accounts.keys.services import mark_used
+from accounts.models import ApproverKey, Person
+from accounts.roles.contracts import Role
+from accounts.roles.queries import has_role
+from approvals.contracts import DecisionKind, RequestState
+from approvals.decisions import checks
+from approvals.decisions.signed import SignedDecision, read
+from approvals.delivery.services import enqueue
+from approvals.errors import NotAnApprover, Replayed, UnusableKey
+from approvals.models import ApprovalRequest, Decision
+from approvals.requests import transitions
+from approvals.texts import storable
+from audit.ledger.services import append
+from audit.statements.kinds import EntryKind
+
+MAXIMUM_REASON = 2_000
+_REPLAYED = "This signature was used before. Reload the page and sign again."
+
+
+def record(*, person: Person, request_id: str, approval: bytes | None = None, denial: bytes | None = None) -> Decision:
+    """Record what ``person`` signed about a request: exactly one of the two, as bytes.
+
+    1. The bytes are canonical and their signature verifies.
+    2. The key is an active key of this person, who is an active approver.
+    3. Nobody has ended the request, and this person has not decided it.
+    4. The request still waits.
+    5. The leaf warrant asks for the key, which is no agent's and no issuer's.
+    6. What was signed is this call, request and run, by this person.
+    7. It was signed just now and lives no longer than it may.
+    8. Its nonce was never seen.
+
+    Enough approvals, or one denial, end the waiting and go to the outbox. The same bytes again return the
+    same decision. Raises the ``ApprovalError`` of the first check that fails; then nothing was written.
+    """
+    signed = read(approval=approval, denial=denial)  # 1
+    try:
+        with transaction.atomic():
+            return _record(person, transitions.lock(request_id), signed)
+    except IntegrityError as error:
+        # Only the nonce can collide without the request's lock: the same signature sent to two requests at once.
+        raise Replayed(_REPLAYED, field="nonce") from error
+
+
+def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
+    now = timezone.now()
+    key = _own_key(person, signed)  # 2
+    found = _related(approval_request, signed)
+    for decision in found:
+        if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
+            decision.approval_request = approval_request
+            return decision
+    standing = [row for row in found if row.approval_request_id == approval_request.pk]
+    if standing and approval_request.state == RequestState.OPEN:
+        standing = _let_lapse(standing, now)
+    checks.require_undecided(person, approval_request, standing)  # 3
+    checks.require_open(approval_request, now)  # 4
+    checks.require_asked_for(signed, approval_request)  # 5
+    checks.require_bound(signed, person, approval_request)  # 6
+    checks.require_short_lived(signed, approval_request, now)  # 7
+    if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
+        raise Replayed(_REPLAYED, field="nonce")
+    decision = _write(person, approval_request, signed, now)
+    mark_used(key=key)
+    _settle(approval_request, signed.kind, len(standing) + 1, now)
+    return decision
+
+
+def _own_key(person: Person, signed: SignedDecision) -> ApproverKey:
+    key = active_key(signed.approver_key)
+    if key is not None and key.person_id == person.pk:
+        return key
+    if not has_role(person, Role.APPROVER):
+        raise NotAnApprover
+    raise UnusableKey(
+        "This is not an active key of yours. Open your keys page and enrol this browser's key.", field="approver_key"
+    )
+
+
+def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[Decision]:
+    """Return this request's decisions, and any decision with the same key and nonce, oldest first."""
+    same_nonce = Q(public_key=signed.approver_key, nonce=signed.nonce)
+    return list(Decision.objects.filter(Q(approval_request=approval_request, lapsed=False) | same_nonce).order_by("pk"))
+
+
+def _let_lapse(decisions: list[Decision], now: datetime) -> list[Decision]:
+    """Return the decisions that still count; the others lapse, so that their people may sign again."""
+    keys = {bytes(key.public_key) for key in active_keys().filter(public_key__in=[row.public_key for row in decisions])}
+    lapsed = [
+        row
+        for row in decisions
+        if row.expires_at is not None and (row.expires_at <= now or bytes(row.public_key) not in keys)
+    ]
+    Decision.objects.filter(pk__in=[row.pk for row in lapsed]).update(lapsed=True)
+    return [row for row in decisions if row not in lapsed]
+
+
+def _write(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, now: datetime) -> Decision:
+    is_approval = signed.kind is DecisionKind.APPROVE
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_GRANTED if is_approval else EntryKind.APPROVAL_DENIED,
+        details={
+            "request_id": approval_request.pk,
+            "approval" if is_approval else "denial": signed.data,
+            "person": person.external_id,
+            "key": signed.approver_key,
+        },
+    )
+    return Decision.objects.create(
+        approval_request=approval_request,
+        kind=signed.kind,
+        person=person,
+        external_id=person.external_id,
+        display_name=person.display_name,
+        public_key=signed.approver_key,
+        nonce=signed.nonce,
+        signed=signed.data,
+        reason=storable(signed.reason, MAXIMUM_REASON),
+        decided_at=now,
+        expires_at=None if signed.expires_at is None else datetime.fromtimestamp(signed.expires_at, UTC),
+    )
+
+
+def _settle(approval_request: ApprovalRequest, kind: DecisionKind, approvals: int, now: datetime) -> None:
+    if kind is DecisionKind.DENY:
+        transitions.move(approval_request, RequestState.DENIED, at=now)
+    elif approvals >= approval_request.threshold:
+        transitions.move(approval_request, RequestState.APPROVED, at=now)
+    else:
+        return
+    enqueue(approval_request=approval_request, at=now)

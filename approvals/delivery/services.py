@@ -1,0 +1,115 @@
+"""The outbox: decisions are written with what they decide, and leave until their workflow has them.
+
+Sending twice is harmless, so a lease that runs out only means that somebody else tries as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from approvals.contracts import Decision as DecisionMessage
+from approvals.contracts import DecisionKind
+from approvals.delivery.contracts import Job
+from approvals.live import bus
+from approvals.live.events import Event, LiveKind
+from approvals.models import ApprovalRequest, Decision, Delivery
+from approvals.models.delivery import UNDELIVERED
+from approvals.requests import services as requests
+from approvals.texts import storable
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 60.0
+MAXIMUM_ERROR = 1_000
+GONE = "The workflow that asked no longer exists."
+
+
+def enqueue(*, approval_request: ApprovalRequest, at: datetime) -> None:
+    """Write the delivery of a decision that was just taken; call inside its transaction."""
+    Delivery.objects.create(approval_request=approval_request, created_at=at, due_at=at)
+    bus.publish(Event(LiveKind.DELIVERY_DUE, approval_request.pk, approval_request.chain))
+
+
+def claim(*, limit: int, lease_seconds: int) -> list[Job]:
+    """Return at most ``limit`` due deliveries that nobody else has, oldest first, for ``lease_seconds``."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Delivery.objects.filter(UNDELIVERED, due_at__lte=now).order_by("due_at")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        claimed = list(due.select_related("approval_request").only(*_ADDRESS)[:limit])
+        if not claimed:
+            return []
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in claimed]).update(
+            due_at=now + timedelta(seconds=lease_seconds), attempts=F("attempts") + 1
+        )
+        messages = _messages([delivery.approval_request_id for delivery in claimed])
+    return [_job(delivery, messages[delivery.approval_request_id]) for delivery in claimed]
+
+
+def mark_sent(*, job_id: int) -> None:
+    """The workflow's server has the decision. Harmless to repeat."""
+    with transaction.atomic():
+        if Delivery.objects.filter(UNDELIVERED, pk=job_id).update(sent_at=timezone.now(), last_error=""):
+            _publish(LiveKind.DELIVERY_SENT, job_id)
+
+
+def mark_failed(*, job_id: int, error: str, gone: bool) -> None:
+    """Try again later, for as long as the workflow lives; ``gone`` says that it does not."""
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().filter(UNDELIVERED, pk=job_id).first()
+        if delivery is None:
+            return
+        now = timezone.now()
+        delivery.last_error = storable(error, MAXIMUM_ERROR)
+        if gone:
+            delivery.gone_at = now
+            requests.withdraw(request_id=delivery.approval_request_id, reason=GONE)
+        else:
+            delivery.due_at = now + timedelta(seconds=_pause(delivery.attempts))
+        delivery.save(update_fields=["last_error", "gone_at", "due_at"])
+        _publish(LiveKind.DELIVERY_FAILED, job_id)
+
+
+_ADDRESS = (
+    "approval_request__namespace",
+    "approval_request__workflow_id",
+    "approval_request__run_id",
+)
+
+
+def _pause(attempts: int) -> float:
+    """Return seconds: doubling from the first pause to the longest, with jitter so that a herd disperses."""
+    doubled = FIRST_PAUSE_SECONDS * 2 ** min(max(attempts - 1, 0), 16)
+    return min(doubled, LONGEST_PAUSE_SECONDS) * random.uniform(0.5, 1.0)
+
+
+def _messages(request_ids: list[str]) -> dict[str, DecisionMessage]:
+    messages = {request_id: DecisionMessage(request_id) for request_id in request_ids}
+    decisions = Decision.objects.filter(approval_request__in=request_ids, lapsed=False).order_by("pk")
+    for request_id, kind, signed in decisions.values_list("approval_request_id", "kind", "signed"):
+        message = messages[request_id]
+        side = message.approvals if kind == DecisionKind.APPROVE else message.denials
+        side.append(base64.b64encode(signed).decode())
+    return messages
+
+
+def _job(delivery: Delivery, message: DecisionMessage) -> Job:
+    approval_request = delivery.approval_request
+    return Job(
+        id=delivery.pk,
+        namespace=approval_request.namespace,
+        workflow_id=approval_request.workflow_id,
+        run_id=approval_request.run_id,
+        decision=message,
+    )
+
+
+def _publish(kind: LiveKind, job_id: int) -> None:
+    request_id, chain = ApprovalRequest.objects.values_list("pk", "chain").get(delivery=job_id)
+    bus.publish(Event(kind, request_id, chain))

@@ -1,0 +1,128 @@
+"""What can go wrong when calls are gated and people decide.
+
+Each error has a stable ``code``, the ``field`` that is wrong (or empty) and a sentence that tells a
+person what to do. Views render them in ``approvals.web``, activities raise them with the same code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ApprovalError(Exception):
+    code: ClassVar[str] = "refused"
+    http_status: ClassVar[int] = 422
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.field = field
+
+
+class MalformedInput(ApprovalError):
+    """A value that cannot be read at all."""
+
+    code = "malformed"
+    http_status = 400
+
+
+class TooLarge(ApprovalError):
+    code = "too_large"
+    http_status = 413
+
+
+class UnknownRequest(ApprovalError):
+    """No such request, or not for this person: the two look the same from outside."""
+
+    code = "unknown_request"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such request. Go back to the queue and open it from there.", field="request_id")
+
+
+class RequestConflict(ApprovalError):
+    """The same request id was used for something else."""
+
+    code = "request_conflict"
+    http_status = 409
+
+
+class UntrustedWarrant(ApprovalError):
+    code = "untrusted_warrant"
+
+
+class HashMismatch(ApprovalError):
+    """The request hash is not that of this call under this warrant."""
+
+    code = "request_hash_mismatch"
+
+
+class ApprovalNotNeeded(ApprovalError):
+    """The warrant does not gate this call."""
+
+    code = "approval_not_needed"
+
+
+class NobodyCanApprove(ApprovalError):
+    """The warrant gates the call, but names too few usable approvers."""
+
+    code = "nobody_can_approve"
+
+
+class RequestExpired(ApprovalError):
+    code = "request_expired"
+    http_status = 409
+
+
+class RequestClosed(ApprovalError):
+    """The request ended without this person's decision."""
+
+    code = "request_closed"
+    http_status = 409
+
+
+class AlreadyDecided(ApprovalError):
+    """Somebody was faster, or this person has decided before; the sentence says who and when."""
+
+    code = "already_decided"
+    http_status = 409
+
+
+class Replayed(ApprovalError):
+    """This signature was used for another decision."""
+
+    code = "replayed"
+    http_status = 409
+
+
+class BadSignature(ApprovalError):
+    code = "bad_signature"
+
+
+class UnusableKey(ApprovalError):
+    """The key is not this person's, not asked for, or belongs to the agent or an issuer."""
+
+    code = "unusable_key"
+
+
+class WrongBinding(ApprovalError):
+    """What was signed is for another request, run, workflow, namespace or person."""
+
+    code = "wrong_binding"
+
+
+class BadLifetime(ApprovalError):
+    """The signature is valid too long, or from a clock that is wrong."""
+
+    code = "bad_lifetime"
+
+
+class NotAnApprover(ApprovalError):
+    """This person may not decide; from outside it looks as if there were no such request."""
+
+    code = "not_an_approver"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Only approvers decide. Ask an administrator for the approver role.", field="person")

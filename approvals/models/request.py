@@ -1,0 +1,94 @@
+"""A call that waits for people, and whose keys its warrant asks for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
+
+from approvals.contracts import OutcomeStatus, RequestState
+
+STATES = [(state.value, state.value) for state in RequestState]
+OUTCOMES = [(status.value, status.value) for status in OutcomeStatus]
+UNFINISHED = [state.value for state in RequestState if not state.is_final]
+FINAL = [state.value for state in RequestState if state.is_final]
+
+
+class ApprovalRequest(models.Model):
+    """One gated call of one run. ``id`` is made by the workflow; texts from the agent are data, never markup."""
+
+    # Narrow columns first: SQLite walks a row from the left, and the wide ones are long.
+    id = models.CharField(primary_key=True, max_length=64)
+    state = models.CharField(max_length=16, choices=STATES, default=RequestState.OPEN.value)
+    # The place in the queue: 0 is the most urgent; empty once the request is over.
+    urgency = models.PositiveSmallIntegerField(null=True, blank=True)
+    opened_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    verified_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    threshold = models.PositiveSmallIntegerField()
+    earlier_denials = models.PositiveIntegerField(default=0)
+    tool = models.CharField(max_length=200)
+    target = models.CharField(max_length=200, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    severity = models.CharField(max_length=40, blank=True)
+    service = models.CharField(max_length=200, blank=True)
+    outcome_status = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
+
+    chain = models.CharField(max_length=64)  # the root warrant's id, which names the ledger chain
+    warrant_id = models.CharField(max_length=64)  # the leaf's
+    namespace = models.CharField(max_length=255)
+    workflow_id = models.CharField(max_length=1000)
+    run_id = models.CharField(max_length=64)
+    workflow_type = models.CharField(max_length=1000)
+    request_hash = models.BinaryField(max_length=32)
+    # SHA-256 of everything the gate sent: opening again with other content is refused.
+    content_digest = models.BinaryField(max_length=32)
+
+    arguments_cbor = models.BinaryField()
+    warrant_chain = models.JSONField()  # base64, root first
+    gate_message = models.TextField(blank=True)
+    reasoning = models.TextField(blank=True)
+    history = models.JSONField(default=list)
+    outcome_code = models.CharField(max_length=200, blank=True)
+    outcome_detail = models.TextField(blank=True)
+    result_text = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="request_state_known", condition=Q(state__in=UNFINISHED + FINAL)),
+            models.CheckConstraint(
+                name="request_closed_when_final",
+                condition=Q(state__in=UNFINISHED, closed_at__isnull=True, urgency__isnull=False)
+                | Q(state__in=FINAL, closed_at__isnull=False, urgency__isnull=True),
+            ),
+            models.CheckConstraint(name="request_hash_is_32_bytes", condition=Exact(Length("request_hash"), 32)),
+            models.CheckConstraint(name="request_needs_someone", condition=Q(threshold__gte=1)),
+            models.CheckConstraint(name="request_expires_later", condition=Q(expires_at__gt=F("opened_at"))),
+        ]
+        indexes = [
+            models.Index(fields=["urgency", "expires_at", "id"], name="request_queue"),
+            models.Index(fields=["-opened_at", "-id"], name="request_past"),
+            models.Index(fields=["run_id"], name="request_run"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class RequiredApprover(models.Model):
+    """A public key that the leaf warrant of a request names as an approver."""
+
+    approval_request = models.ForeignKey(
+        ApprovalRequest, on_delete=models.CASCADE, related_name="required_approvers", db_index=False
+    )
+    public_key = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["approval_request", "public_key"], name="required_approver_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{bytes(self.public_key).hex()[:8]} for {self.approval_request_id}"

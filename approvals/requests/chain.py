@@ -1,0 +1,64 @@
+"""What a request's warrant chain says about who may decide. Root first; the leaf's approvers count."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from tenuo.exceptions import TenuoError
+from tenuo_core import Warrant
+
+from approvals.errors import MalformedInput, TooLarge
+
+MAXIMUM_WARRANTS = 8
+MAXIMUM_WARRANT_CHARACTERS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantChain:
+    """The chain's warrants and the keys that matter. Keys are 32 raw bytes."""
+
+    warrants: list[Warrant]
+
+    @property
+    def leaf(self) -> Warrant:
+        return self.warrants[-1]
+
+    @property
+    def root_id(self) -> str:
+        return str(self.warrants[0].id)
+
+    @property
+    def required_approvers(self) -> frozenset[bytes]:
+        return frozenset(key.to_bytes() for key in self.leaf.required_approvers() or [])
+
+    @property
+    def barred_keys(self) -> frozenset[bytes]:
+        """The keys of every issuer and every holder of the chain: none of them may approve."""
+        issuers = {warrant.issuer.to_bytes() for warrant in self.warrants}
+        return frozenset(issuers | {warrant.authorized_holder.to_bytes() for warrant in self.warrants})
+
+
+def parse(encoded: list[str]) -> WarrantChain:
+    """Return the chain in ``encoded`` (base64, root first). Checks form only; trust is checked by ``open``.
+
+    Raises ``MalformedInput`` or ``TooLarge``, field "warrant_chain".
+    """
+    if not 1 <= len(encoded) <= MAXIMUM_WARRANTS:
+        raise MalformedInput(f"A warrant chain has 1 to {MAXIMUM_WARRANTS} warrants.", field="warrant_chain")
+    return WarrantChain([_warrant(item) for item in encoded])
+
+
+def _warrant(encoded: str) -> Warrant:
+    if len(encoded) > MAXIMUM_WARRANT_CHARACTERS:
+        raise TooLarge("A warrant of the chain is larger than any warrant may be.", field="warrant_chain")
+    try:
+        data = base64.b64decode(encoded, validate=True)
+        warrant = Warrant.from_bytes(data)
+    except (binascii.Error, ValueError, TenuoError) as error:
+        raise MalformedInput("A warrant of the chain cannot be read.", field="warrant_chain") from error
+    # Tenuo ignores bytes after the warrant; the browser does not.
+    if warrant.to_bytes() != data:
+        raise MalformedInput("A warrant of the chain is not in canonical form.", field="warrant_chain")
+    return warrant

@@ -1,0 +1,290 @@
+"""What the queue and the request page show. Read only; texts of agents are returned as they are."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.keys.queries import active_keys
+from accounts.models import Person
+from accounts.roles.contracts import Role
+from accounts.roles.queries import has_role
+from approvals.arguments import as_lines
+from approvals.contracts import DecisionKind, RequestState
+from approvals.errors import UnknownRequest
+from approvals.models import ApprovalRequest, Decision, RequiredApprover
+from approvals.requests import urgency
+from approvals.requests.chain import parse
+from approvals.requests.steps import Step, steps_of
+
+CARDS_SHOWN = 50
+
+
+class QueueFilter(StrEnum):
+    """Which requests the queue shows."""
+
+    WAITING = "waiting"
+    MINE = "mine"  # waiting, and one of my keys is asked for
+    CLOSED = "closed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCard:
+    """One line of the queue. ``tool``, ``target``, ``agent`` and ``service`` may come from an agent."""
+
+    id: str
+    tool: str
+    target: str
+    agent: str
+    severity: str
+    severity_rank: int  # 0 is the most urgent
+    service: str
+    state: str  # RequestState; "expired" as soon as the time is over
+    opened_at: datetime
+    expires_at: datetime
+    approvals_given: int
+    approvals_needed: int
+    earlier_denials: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What the list shows: one page of at most ``CARDS_SHOWN`` cards."""
+
+    cards: list[RequestCard]
+    total: int  # that the filter and the search find
+    waiting: int  # that wait for anybody
+    show: str  # QueueFilter
+    query: str
+    page: int  # from 1
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // CARDS_SHOWN))
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """An earlier call of the same run. Everything but ``verdict`` and ``at`` comes from the agent."""
+
+    tool: str
+    verdict: str  # CallVerdict
+    at: datetime
+    code: str
+    detail: str
+    arguments: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    kind: str  # DecisionKind
+    person: str
+    key_short: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    card: RequestCard
+    gate_message: str
+    reasoning: str
+    history: list[HistoryLine]
+    decisions: list[DecisionLine]
+    steps: list[Step]
+    outcome_status: str  # OutcomeStatus, or empty
+    outcome_detail: str
+    result_text: str
+    signing: dict[str, object]
+    may_decide: bool
+    why_not: str
+    chain: str
+
+
+_CARD_COLUMNS = (
+    "id", "tool", "target", "agent", "severity", "urgency", "service", "state",
+    "opened_at", "expires_at", "threshold", "earlier_denials",
+)  # fmt: skip
+
+
+def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) -> Queue:
+    """Return one page of the queue, in one query: waiting requests most urgent first, past ones newest first."""
+    now = timezone.now()
+    waiting, found = _waiting(now), _found(person, show, query, now)
+    order = ("-opened_at", "-id") if show in (QueueFilter.CLOSED, QueueFilter.ALL) else ("urgency", "expires_at", "id")
+    first = (page - 1) * CARDS_SHOWN
+    rows = list(
+        _with_approvals(found.order_by(*order)).annotate(total=_count(found), waiting=_count(waiting))[
+            first : first + CARDS_SHOWN
+        ]
+    )
+    return Queue(
+        cards=[_card(row, row.given, now) for row in rows],
+        total=rows[0].total if rows else found.count() if page > 1 else 0,
+        waiting=rows[0].waiting if rows else waiting.count(),
+        show=show,
+        query=query,
+        page=page,
+    )
+
+
+def request_card(*, request_id: str) -> RequestCard:
+    """Return one line of the queue. Raises ``UnknownRequest``."""
+    row = _with_approvals(ApprovalRequest.objects.filter(pk=request_id)).first()
+    if row is None:
+        raise UnknownRequest
+    return _card(row, row.given, timezone.now())
+
+
+def request_page(*, person: Person, request_id: str) -> RequestPage:
+    """Return all that ``person`` sees of a request. Raises ``UnknownRequest``."""
+    row = ApprovalRequest.objects.select_related("delivery").filter(pk=request_id).first()
+    if row is None:
+        raise UnknownRequest
+    decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
+    given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
+    card = _card(row, given, timezone.now())
+    why_not = _why_not(person, row, card, decisions)
+    return RequestPage(
+        card=card,
+        gate_message=row.gate_message,
+        reasoning=row.reasoning,
+        history=[_history_line(line) for line in row.history],
+        decisions=[_decision_line(decision) for decision in decisions],
+        steps=steps_of(row, decisions),
+        outcome_status=row.outcome_status,
+        outcome_detail=row.outcome_detail,
+        result_text=row.result_text,
+        signing=_signing(person, row, card),
+        may_decide=not why_not,
+        why_not=why_not,
+        chain=row.chain,
+    )
+
+
+def _waiting(now: datetime) -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(
+        Q(urgency__isnull=False), Q(expires_at__gt=now) | Q(state=RequestState.APPROVED)
+    )
+
+
+def _found(person: Person, show: QueueFilter, query: str, now: datetime) -> QuerySet[ApprovalRequest]:
+    found = ApprovalRequest.objects.all() if show in (QueueFilter.CLOSED, QueueFilter.ALL) else _waiting(now)
+    if show is QueueFilter.CLOSED:
+        found = found.filter(Q(urgency__isnull=True) | Q(state=RequestState.OPEN, expires_at__lte=now))
+    if show is QueueFilter.MINE:
+        mine = active_keys().filter(person=person).values("public_key")
+        found = found.filter(
+            Exists(RequiredApprover.objects.filter(approval_request=OuterRef("pk"), public_key__in=mine))
+        )
+    for word in query.split():
+        found = found.filter(
+            Q(tool__icontains=word)
+            | Q(target__icontains=word)
+            | Q(agent__icontains=word)
+            | Q(service__icontains=word)
+            | Q(id=word)
+        )
+    return found
+
+
+def _count(requests: QuerySet[ApprovalRequest]) -> Subquery:
+    """Return a count that rides along in another query."""
+    return Subquery(
+        requests.order_by().annotate(one=Value(1)).values("one").annotate(number=Count("pk")).values("number"),
+        output_field=IntegerField(),
+    )
+
+
+def _with_approvals(requests: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+    approvals = Decision.objects.filter(approval_request=OuterRef("pk"), kind=DecisionKind.APPROVE, lapsed=False)
+    counted = approvals.order_by().values("approval_request").annotate(number=Count("pk")).values("number")
+    return requests.only(*_CARD_COLUMNS).annotate(given=Coalesce(Subquery(counted), 0))
+
+
+def _card(row: ApprovalRequest, given: int, now: datetime) -> RequestCard:
+    is_late = row.state == RequestState.OPEN and row.expires_at <= now
+    return RequestCard(
+        id=row.pk,
+        tool=row.tool,
+        target=row.target,
+        agent=row.agent,
+        severity=row.severity,
+        severity_rank=urgency.rank(row.severity),
+        service=row.service,
+        state=RequestState.EXPIRED if is_late else RequestState(row.state),
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        approvals_given=given,
+        approvals_needed=row.threshold,
+        earlier_denials=row.earlier_denials,
+        url=reverse("approvals:request", args=[row.pk]),
+    )
+
+
+def _history_line(line: dict[str, Any]) -> HistoryLine:
+    return HistoryLine(
+        tool=line["tool"],
+        verdict=line["verdict"],
+        at=datetime.fromtimestamp(line["at_ms"] / 1000, UTC),
+        code=line["code"],
+        detail=line["detail"],
+        arguments=as_lines(base64.b64decode(line["arguments_cbor"])),
+    )
+
+
+def _decision_line(decision: Decision) -> DecisionLine:
+    return DecisionLine(
+        kind=decision.kind,
+        person=decision.display_name,
+        key_short=decision.key_short,
+        at=decision.decided_at,
+        reason=decision.reason,
+    )
+
+
+def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions: list[Decision]) -> str:
+    """Return why ``person`` cannot decide, as a sentence, or nothing."""
+    if card.state != RequestState.OPEN:
+        return f"This request is {card.state}: there is nothing left to decide."
+    if any(decision.external_id == person.external_id for decision in decisions):
+        return "You have decided this request. It waits for somebody else."
+    keys = {bytes(key.public_key) for key in active_keys().filter(person=person)}
+    if not keys:
+        if not has_role(person, Role.APPROVER):
+            return "Only approvers decide. You can watch."
+        return "You have no key yet. Make this browser's key on the keys page first."
+    chain = parse(row.warrant_chain)
+    if not keys & chain.required_approvers - chain.barred_keys:
+        return "The warrant does not name a key of yours as an approver. One of the people it names must decide."
+    return ""
+
+
+def _signing(person: Person, row: ApprovalRequest, card: RequestCard) -> dict[str, object]:
+    """Return what the browser verifies and signs; it trusts none of it."""
+    return {
+        "request_id": row.pk,
+        "namespace": row.namespace,
+        "workflow_id": row.workflow_id,
+        "run_id": row.run_id,
+        "tool": row.tool,
+        "request_hash": bytes(row.request_hash).hex(),
+        "arguments_cbor": base64.b64encode(row.arguments_cbor).decode(),
+        "warrant_chain": row.warrant_chain,
+        "external_id": person.external_id,
+        "expires_at": int(row.expires_at.timestamp()),
+        "signature_lifetime_seconds": settings.SIGNATURE_LIFETIME_SECONDS,
+        "decision_url": reverse("approvals:decision", args=[row.pk]),
+        "state": card.state,
+    }

@@ -1,0 +1,266 @@
+"""Opening a request when a call reaches its gate, and recording how it ended. Activities call these."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from approvals.arguments import target
+from approvals.contracts import GateRequest, Outcome, OutcomeStatus, RequestState, RunReport
+from approvals.errors import MalformedInput, RequestConflict, UnknownRequest
+from approvals.live import bus
+from approvals.live.events import Event, LiveKind
+from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
+from approvals.models.request import UNFINISHED
+from approvals.requests import intake, transitions, urgency
+from approvals.texts import is_plain, storable
+from audit.ledger.services import append
+from audit.statements.kinds import EntryKind
+from warrants.issuers.queries import trusted_roots
+from warrants.models import Warrant
+
+MAXIMUM_RESULT = 64 * 1024
+MAXIMUM_DETAIL = 4_000
+MAXIMUM_REASON = 1_000
+_STATES = {
+    OutcomeStatus.EXECUTED: RequestState.EXECUTED,
+    OutcomeStatus.FAILED: RequestState.FAILED,
+    OutcomeStatus.EXPIRED: RequestState.EXPIRED,
+    OutcomeStatus.WITHDRAWN: RequestState.WITHDRAWN,
+    OutcomeStatus.DENIED: RequestState.DENIED,
+}
+_RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
+# A person's denial is on file before any workflow hears of it: this one ends the request in nobody's name.
+NO_LONGER_NEEDED = "The workflow no longer waits for this call."
+UNSIGNED_DENIAL = "The workflow reports a denial that nobody signed here."
+
+
+def open(*, gate_request: GateRequest) -> ApprovalRequest:
+    """Return the waiting request for a gated call; opening it again with the same content returns the same row.
+
+    Raises an ``ApprovalError`` naming the field if anything claimed is not so, ``RequestConflict`` if the id
+    is taken by other content.
+    """
+    digest = intake.check_form(gate_request)
+    existing = _existing(gate_request.request_id, digest)
+    if existing is not None:
+        return existing
+    now = timezone.now()
+    checked = intake.check(
+        gate_request,
+        trusted_roots=trusted_roots(),
+        now=now,
+        lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
+    )
+    try:
+        with transaction.atomic():
+            return _create(gate_request, checked, digest, now)
+    except IntegrityError:
+        # The same activity ran twice at once; anything else is a real fault.
+        existing = _existing(gate_request.request_id, digest)
+        if existing is None:
+            raise
+        return existing
+
+
+def close(*, outcome: Outcome) -> None:
+    """Record how the workflow saw a gated call end, once. Raises ``UnknownRequest`` or ``MalformedInput``."""
+    status, at = _status(outcome.status), _time("at_ms", outcome.at_ms)
+    with transaction.atomic():
+        approval_request = transitions.lock(outcome.request_id)
+        detail = storable(outcome.detail, MAXIMUM_DETAIL)
+        if status is OutcomeStatus.DENIED and approval_request.state != RequestState.DENIED:
+            status, detail = OutcomeStatus.WITHDRAWN, UNSIGNED_DENIAL
+        if approval_request.outcome_status and (approval_request.outcome_status in _RAN or status not in _RAN):
+            return  # reported before; only that the call ran after all is news
+        transitions.move(approval_request, _STATES[status], at=at)
+        approval_request.outcome_status = status
+        approval_request.outcome_code = storable(outcome.error_type, 150)
+        approval_request.outcome_detail = detail
+        approval_request.result_text = storable(outcome.result_json, MAXIMUM_RESULT)
+        approval_request.save(update_fields=["outcome_status", "outcome_code", "outcome_detail", "result_text"])
+        _record_outcome(approval_request, status)
+
+
+def withdraw(*, request_id: str, reason: str) -> None:
+    """End a request that no workflow waits for any more, in nobody's name; harmless if it has ended."""
+    with transaction.atomic():
+        approval_request = transitions.lock(request_id)
+        _withdraw(approval_request, reason, timezone.now())
+
+
+def mark_verified(*, request_id: str, at_ms: int) -> None:
+    """Record when a worker verified the signatures of this request; the first report counts."""
+    at = _time("at_ms", at_ms)
+    with transaction.atomic():
+        unverified = ApprovalRequest.objects.filter(pk=request_id, verified_at__isnull=True)
+        if unverified.update(verified_at=at):
+            chain = ApprovalRequest.objects.values_list("chain", flat=True).get(pk=request_id)
+            bus.publish(Event(LiveKind.REQUEST_VERIFIED, request_id, chain))
+        elif not ApprovalRequest.objects.filter(pk=request_id).exists():
+            raise UnknownRequest
+
+
+def record_run(*, report: RunReport) -> None:
+    """Record the end of a run, once, and withdraw what it left waiting. Raises ``MalformedInput``."""
+    at = _time("at_ms", report.at_ms)
+    for field, maximum in (("namespace", 255), ("workflow_id", 1000), ("run_id", 64), ("status", 40), ("chain", 64)):
+        value = getattr(report, field)
+        if not isinstance(value, str) or not is_plain(value) or len(value) > maximum:
+            raise MalformedInput(f"{field} is not a printable text of 1 to {maximum} characters.", field=field)
+    with transaction.atomic():
+        _, is_new = ClosedRun.objects.get_or_create(
+            address=_address(report), defaults={"chain": report.chain, "status": report.status, "closed_at": at}
+        )
+        if not is_new:
+            return
+        for request_id in _waiting_of(report):
+            _withdraw(transitions.lock(request_id), f"The run has ended ({report.status}) without this call.", at)
+        append(
+            chain=report.chain,
+            kind=EntryKind.RUN_COMPLETED,
+            details={
+                "namespace": report.namespace,
+                "workflow_id": report.workflow_id,
+                "run_id": report.run_id,
+                "status": report.status,
+                "detail": storable(report.detail, MAXIMUM_DETAIL),
+            },
+        )
+
+
+def _existing(request_id: str, digest: bytes) -> ApprovalRequest | None:
+    found = ApprovalRequest.objects.filter(pk=request_id).first()
+    if found is not None and bytes(found.content_digest) != digest:
+        raise RequestConflict("This request id was used for another call.", field="request_id")
+    return found
+
+
+def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: bytes, now: datetime) -> ApprovalRequest:
+    # A warrant that was handed down from one of ours has its root here; its incident is the root's.
+    minted = Warrant.objects.select_related("agent").defer("data").filter(pk=checked.chain.root_id).first()
+    severity = minted.severity if minted else ""
+    approval_request = ApprovalRequest.objects.create(
+        id=gate_request.request_id,
+        content_digest=digest,
+        chain=checked.chain.root_id,
+        warrant_id=checked.chain.leaf.id,
+        warrant_chain=gate_request.warrant_chain,
+        namespace=gate_request.namespace,
+        workflow_id=gate_request.workflow_id,
+        run_id=gate_request.run_id,
+        workflow_type=gate_request.workflow_type,
+        tool=gate_request.tool,
+        target=storable(target(checked.arguments), 120),
+        arguments_cbor=checked.arguments_cbor,
+        request_hash=checked.request_hash,
+        threshold=checked.threshold,
+        gate_message=checked.gate_message,
+        reasoning=checked.reasoning,
+        history=checked.history,
+        earlier_denials=checked.earlier_denials,
+        agent=minted.agent.name if minted else "",
+        service=minted.service if minted else "",
+        severity=severity,
+        urgency=urgency.rank(severity),
+        opened_at=now,
+        expires_at=checked.expires_at,
+    )
+    RequiredApprover.objects.bulk_create(
+        RequiredApprover(approval_request=approval_request, public_key=key) for key in checked.required_approvers
+    )
+    _record_opening(approval_request, checked)
+    return approval_request
+
+
+def _record_opening(approval_request: ApprovalRequest, checked: intake.CheckedRequest) -> None:
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_REQUESTED,
+        details={
+            "request_id": approval_request.pk,
+            "request_hash": checked.request_hash,
+            "tool": approval_request.tool,
+            "warrant_id": approval_request.warrant_id,
+            "namespace": approval_request.namespace,
+            "workflow_id": approval_request.workflow_id,
+            "run_id": approval_request.run_id,
+            "threshold": checked.threshold,
+            "expires_at": int(checked.expires_at.timestamp()),
+        },
+        attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
+    )
+
+
+def _record_outcome(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
+    request_id, chain = approval_request.pk, approval_request.chain
+    if status in _RAN:
+        append(
+            chain=chain,
+            kind=EntryKind.CALL_RESULT,
+            details={
+                "request_id": request_id,
+                "tool": approval_request.tool,
+                "status": status.value,
+                "error_type": approval_request.outcome_code,
+            },
+            attachments={"result": approval_request.result_text.encode()},
+        )
+    elif status is OutcomeStatus.EXPIRED:
+        expires_at = int(approval_request.expires_at.timestamp())
+        append(
+            chain=chain,
+            kind=EntryKind.APPROVAL_EXPIRED,
+            details={"request_id": request_id, "expires_at": expires_at},
+        )
+    elif status is OutcomeStatus.WITHDRAWN:
+        _record_withdrawal(approval_request, approval_request.outcome_detail[:MAXIMUM_REASON] or NO_LONGER_NEEDED)
+    else:  # the person's denial is in the ledger already
+        bus.publish(Event(LiveKind.REQUEST_CLOSED, request_id, chain))
+
+
+def _record_withdrawal(approval_request: ApprovalRequest, reason: str) -> None:
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_WITHDRAWN,
+        details={"request_id": approval_request.pk, "reason": reason},
+    )
+
+
+def _withdraw(approval_request: ApprovalRequest, reason: str, at: datetime) -> None:
+    if not transitions.move(approval_request, RequestState.WITHDRAWN, at=at):
+        return
+    approval_request.outcome_status = OutcomeStatus.WITHDRAWN
+    approval_request.outcome_detail = reason
+    approval_request.save(update_fields=["outcome_status", "outcome_detail"])
+    _record_withdrawal(approval_request, reason)
+
+
+def _waiting_of(report: RunReport) -> list[str]:
+    waiting = ApprovalRequest.objects.filter(
+        run_id=report.run_id, workflow_id=report.workflow_id, namespace=report.namespace, state__in=UNFINISHED
+    )
+    return list(waiting.order_by("pk").values_list("pk", flat=True))
+
+
+def _address(report: RunReport) -> str:
+    address = "\x00".join((report.namespace, report.workflow_id, report.run_id))
+    return hashlib.sha256(address.encode()).hexdigest()
+
+
+def _status(text: str) -> OutcomeStatus:
+    try:
+        return OutcomeStatus(text)
+    except ValueError:
+        raise MalformedInput("The outcome's status is not known here.", field="status") from None
+
+
+def _time(field: str, milliseconds: int) -> datetime:
+    """Return the UTC time of ``milliseconds`` since 1970."""
+    if type(milliseconds) is not int or not 0 <= milliseconds < 2**42:
+        raise MalformedInput(f"{field} is not a time in milliseconds.", field=field)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

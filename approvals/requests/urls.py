@@ -1,0 +1,11 @@
+from django.urls import path
+
+from approvals.requests import views
+
+urlpatterns = [
+    path("", views.queue_page, name="queue"),
+    path("list/", views.queue_list, name="list"),
+    path("<request_id:request_id>/", views.request_page, name="request"),
+    path("<request_id:request_id>/card/", views.request_card, name="card"),
+    path("<request_id:request_id>/progress/", views.request_progress, name="progress"),
+]

@@ -1,0 +1,77 @@
+"""The queue and the request page.
+
+Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``,
+``page``, ``pages``), a ``queries.RequestPage`` as ``page``, or a ``queries.RequestCard`` as ``card``.
+"""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.roles.access import require_role
+from accounts.roles.contracts import Role
+from approvals.errors import MalformedInput
+from approvals.requests import queries
+from approvals.requests.forms import QueueForm
+from approvals.web import renders_errors, signed_in
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def queue_page(http_request: HttpRequest) -> HttpResponse:
+    return render(http_request, "approvals/queue.html", _queue(http_request))
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def queue_list(http_request: HttpRequest) -> HttpResponse:
+    return render(http_request, "approvals/_list.html", _queue(http_request))
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
+    page = queries.request_page(person=signed_in(http_request), request_id=request_id)
+    return render(http_request, "approvals/request.html", {"page": page})
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def request_card(http_request: HttpRequest, request_id: str) -> HttpResponse:
+    return render(http_request, "approvals/_card.html", {"card": queries.request_card(request_id=request_id)})
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def request_progress(http_request: HttpRequest, request_id: str) -> HttpResponse:
+    page = queries.request_page(person=signed_in(http_request), request_id=request_id)
+    return render(http_request, "approvals/_progress.html", {"page": page})
+
+
+def _queue(http_request: HttpRequest) -> dict[str, object]:
+    form = QueueForm(http_request.GET)
+    if not form.is_valid():
+        field, messages = next(iter(form.errors.items()))
+        raise MalformedInput(f"The queue cannot be shown like this. {messages[0]}", field=str(field))
+    queue = queries.queue(
+        person=signed_in(http_request),
+        show=queries.QueueFilter(form.cleaned_data["show"] or queries.QueueFilter.WAITING),
+        query=form.cleaned_data["q"],
+        page=form.cleaned_data["page"] or 1,
+    )
+    return {
+        "cards": queue.cards,
+        "total": queue.total,
+        "waiting": queue.waiting,
+        "show": queue.show,
+        "query": queue.query,
+        "page": queue.page,
+        "pages": queue.pages,
+    }

@@ -1,0 +1,13 @@
+"""``/approvals/``: the queue, a request, and its decision."""
+
+from django.urls import include, path, register_converter
+
+from approvals.requests.identifiers import RequestIdConverter
+
+register_converter(RequestIdConverter, "request_id")
+
+app_name = "approvals"
+urlpatterns = [
+    path("", include("approvals.requests.urls")),
+    path("", include("approvals.decisions.urls")),
+]

@@ -1,0 +1,48 @@
+"""The one place where a domain error becomes an HTTP response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+
+from accounts.models import Person
+from accounts.web import wants_fragment, wants_json
+from approvals.errors import ApprovalError
+
+P = ParamSpec("P")
+
+
+def signed_in(http_request: HttpRequest) -> Person:
+    """Return the person behind a view that ``require_role`` guards."""
+    assert isinstance(http_request.user, Person)  # noqa: S101
+    return http_request.user
+
+
+def error_response(http_request: HttpRequest, error: ApprovalError) -> HttpResponse:
+    """Return ``error`` as JSON, as a fragment for htmx, or as a page."""
+    if wants_json(http_request):
+        body = {"code": error.code, "field": error.field, "message": error.sentence}
+        return JsonResponse(body, status=error.http_status)
+    if error.http_status == 404:
+        raise Http404
+    template = "approvals/_error.html" if wants_fragment(http_request) else "approvals/error.html"
+    return render(http_request, template, {"error": error}, status=error.http_status)
+
+
+def renders_errors(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let ``view`` raise domain errors."""
+
+    @wraps(view)
+    def wrapper(http_request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(http_request, *args, **kwargs)
+        except ApprovalError as error:
+            return error_response(http_request, error)
+
+    return wrapper

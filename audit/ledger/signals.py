@@ -1,0 +1,6 @@
+"""What the ledger tells the other rooms."""
+
+from django.dispatch import Signal
+
+# Sent inside the writing transaction, with ``entry``: the LedgerEntry that was appended.
+entry_appended = Signal()

@@ -1,0 +1,192 @@
+"""Entries in words: the title, reason and proof of each line of the tree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from audit.ledger.contracts import Fact, Tone
+from audit.statements import cbor
+from audit.statements.kinds import EntryKind
+
+_CHECK = "python -m audit.verify, offline, from the root key alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a line says of an entry."""
+
+    title: str
+    tone: Tone
+    detail: str = ""
+    proof: tuple[Fact, ...] = ()
+
+
+def word(kind: str, details: dict[str, Any]) -> Wording:
+    """Return the words for an entry of ``kind``; a kind without words of its own shows its name."""
+    writer = _WRITERS.get(kind)
+    return writer(details) if writer else Wording(kind.replace(".", "-"), Tone.SERVICE)
+
+
+def short(public_key: Any) -> str:
+    """Return the first 8 digits of a key's fingerprint, or nothing if it is no key."""
+    return hashlib.sha256(public_key).hexdigest()[:8] if isinstance(public_key, bytes) else ""
+
+
+def rows(content: bytes) -> list[tuple[str, str]]:
+    """Return stored content as (name, text) rows: a CBOR map by its keys, anything else as one row."""
+    try:
+        value = cbor.decode(content)
+    except cbor.MalformedBytes:
+        return [("", content.decode(errors="replace"))]
+    if isinstance(value, dict):
+        return [(name, readable(item)) for name, item in value.items()]
+    return [("", readable(value))]
+
+
+def readable(value: Any) -> str:
+    """Return ``value`` as text in which 1, 1.0, true and "1" look different."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes {value.hex()}"
+    return json.dumps(value, ensure_ascii=False, default=repr)
+
+
+def _call(verdict: str, tone: Tone) -> Callable[[dict[str, Any]], Wording]:
+    def write(details: dict[str, Any]) -> Wording:
+        approvals = details.get("approvals") or []
+        signed = (
+            f" ({_count(len(approvals), 'signed approval')} verified)" if approvals and tone is Tone.ALLOWED else ""
+        )
+        return Wording(
+            title=f"{details.get('tool', '')} {verdict}{signed}",
+            tone=tone,
+            detail=_reason(details) if tone is Tone.DENIED else "",
+            proof=(
+                Fact("Decided by", f"worker {details.get('worker', '')}, receipt {details.get('worker_sequence', '')}"),
+                Fact("Signed by", "the worker's receipts key, endorsed by the issuer's root key"),
+                Fact("Over", "tool, request hash, warrant chain, outcome, time and the agent's proof of possession"),
+                Fact("Warrant chain", _count(len(details.get("warrant_chain") or []), "warrant")),
+                Fact("Run", f"{details.get('workflow_id', '')} · {details.get('run_id', '')}"),
+                Fact("Check again with", _CHECK),
+            ),
+        )
+
+    return write
+
+
+def _requested(details: dict[str, Any]) -> Wording:
+    return Wording(
+        title=f"approval-requested for {details.get('tool', '')}",
+        tone=Tone.GATE,
+        detail=f"{_count(details.get('threshold', 0), 'person', 'people')} must sign",
+        proof=(
+            Fact("Request hash", _hex(details.get("request_hash"))),
+            Fact("Over", "warrant, tool, canonical arguments and the agent's key"),
+            Fact("Recorded by", "the service's ledger key"),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
+def _decided(word_: str, statement: str) -> Callable[[dict[str, Any]], Wording]:
+    def write(details: dict[str, Any]) -> Wording:
+        key = details.get("key")
+        return Wording(
+            title=f"{word_} (Ed25519-signed by {details.get('person', '')}, key {short(key)}…)",
+            tone=Tone.PERSON,
+            proof=(
+                Fact("Signed by", str(details.get("person", ""))),
+                Fact("Public key", _hex(key)),
+                Fact("Over", f"{statement}: request hash, one-time number, request, namespace, workflow, run, time"),
+                Fact("Made in", "the person's own client; the server holds no key that could make it"),
+                Fact("Check again with", _CHECK),
+            ),
+        )
+
+    return write
+
+
+def _service(title: str, field: str, *, denied: bool = False) -> Callable[[dict[str, Any]], Wording]:
+    def write(details: dict[str, Any]) -> Wording:
+        return Wording(
+            title=title,
+            tone=Tone.DENIED if denied else Tone.SERVICE,
+            detail=str(details.get(field, "")),
+            proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check again with", _CHECK)),
+        )
+
+    return write
+
+
+def _minted(details: dict[str, Any]) -> Wording:
+    policy = details.get("policy") or {}
+    agent = details.get("agent") or {}
+    return Wording(
+        title="warrant-minted",
+        tone=Tone.SERVICE,
+        detail=f"for {agent.get('name', '')} under {policy.get('name', '')} version {policy.get('version', '')}",
+        proof=(
+            Fact("Signed by", "the issuer's root key"),
+            Fact("Over", "what the agent may do, its key, the gates, the approvers and the expiry"),
+            Fact("Policy digest", _hex(policy.get("digest"))),
+            Fact("Holder", _hex(agent.get("holder"))),
+            Fact("Approvers", ", ".join(str(approver.get("person")) for approver in details.get("approvers") or [])),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
+def _result(details: dict[str, Any]) -> Wording:
+    status = str(details.get("status", ""))
+    return Wording(
+        title=f"{details.get('tool', '')} {status}",
+        tone=Tone.SERVICE,
+        detail=str(details.get("error_type", "")),
+        proof=(
+            Fact("Recorded by", "the service's ledger key, as the workflow reported it"),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
+def _completed(details: dict[str, Any]) -> Wording:
+    return Wording(
+        title=f"run-{details.get('status', '')}",
+        tone=Tone.SERVICE,
+        detail=str(details.get("detail", "")),
+        proof=(
+            Fact("Run", f"{details.get('workflow_id', '')} · {details.get('run_id', '')}"),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
+def _reason(details: dict[str, Any]) -> str:
+    return ": ".join(text for text in (str(details.get("code", "")), str(details.get("detail", ""))) if text)
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _hex(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value or "")
+
+
+_WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
+    EntryKind.WARRANT_MINTED: _minted,
+    EntryKind.WARRANT_REVOKED: _service("warrant-revoked", "reason", denied=True),
+    EntryKind.CALL_ALLOWED: _call("ALLOWED", Tone.ALLOWED),
+    EntryKind.CALL_DENIED: _call("DENIED", Tone.DENIED),
+    EntryKind.CALL_GATED: _call("GATE", Tone.GATE),
+    EntryKind.APPROVAL_REQUESTED: _requested,
+    EntryKind.APPROVAL_GRANTED: _decided("approval-granted", "Tenuo's approval payload with Countersign's binding"),
+    EntryKind.APPROVAL_DENIED: _decided("approval-denied", "Countersign's denial statement"),
+    EntryKind.APPROVAL_EXPIRED: _service("approval-expired", "request_id"),
+    EntryKind.APPROVAL_WITHDRAWN: _service("approval-withdrawn", "reason"),
+    EntryKind.CALL_RESULT: _result,
+    EntryKind.RUN_COMPLETED: _completed,
+}

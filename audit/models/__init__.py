@@ -1,0 +1,4 @@
+from audit.models.keys import ServiceKey
+from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
+
+__all__ = ["Attachment", "LedgerChain", "LedgerEntry", "RecordedReceipt", "ServiceKey"]

@@ -1,0 +1,24 @@
+"""Step 6 for the entry that begins an incident: the warrant, its agent and its approvers."""
+
+from __future__ import annotations
+
+from audit.verify.case import Case
+from audit.verify.reading import Entry
+from audit.verify.steps import Step, require
+
+
+def check_minted(entry: Entry, case: Case) -> str:
+    """Step 6. Raises ``Refused`` unless the entry tells the truth about the warrant and its people."""
+    details = entry.details.for_step(Step.WARRANTS)
+    chain = case.warrants.verified(details.list_of_data("warrant_chain"))
+    holder = bytes(chain.leaf.authorized_holder.to_bytes())
+    agent = details.mapping("agent")
+    require(agent.get("holder") == holder, Step.WARRANTS, "The entry names another agent key than the warrant.")
+    named = {item.data("key", 32): item.text("person") for item in details.list_of_fields("approvers")}
+    same = set(named) == chain.approver_keys
+    require(same, Step.WARRANTS, "The entry names other approvers than the warrant.")
+    issuer = bytes(chain.leaf.issuer.to_bytes())
+    apart = not named.keys() & {holder, issuer}
+    require(apart, Step.WARRANTS, "The agent's or the issuer's own key is among the approvers.")
+    case.approvers.update(named)
+    return f"issued by {issuer.hex()[:8]}… for {agent.get('name', 'an agent')}, with {len(named)} approvers"

@@ -1,0 +1,131 @@
+"""Steps 9, 10 and 11: what people were asked, what they signed, and what their signatures opened."""
+
+from __future__ import annotations
+
+from audit.statements.kinds import EntryKind
+from audit.verify.approvals import Address, Signed, read_approval, read_denial
+from audit.verify.calls import is_gated
+from audit.verify.case import Case, Request, Standing
+from audit.verify.fields import Fields
+from audit.verify.reading import Entry
+from audit.verify.receipts import Call, compute_request_hash, read_arguments
+from audit.verify.steps import Refused, Step, require
+from audit.verify.warrants import WarrantChain
+
+# Clocks of browsers, workers and the service may differ by this much, as Tenuo allows. Seconds.
+CLOCK_TOLERANCE = 30
+
+
+def check_request(entry: Entry, case: Case) -> str:
+    """Step 10. Raises ``Refused``."""
+    details = entry.details.for_step(Step.REQUEST)
+    address = Address.of(details)
+    new = address.request_id not in case.requests
+    require(new, Step.REQUEST, f"The request {address.request_id!r} was opened before.")
+    chain = _chain_of_request(entry, details, case)
+    threshold = details.integer("threshold")
+    needed = chain.leaf.approval_threshold()
+    require(threshold == needed, Step.REQUEST, f"{threshold} people were asked where the warrant asks for {needed}.")
+    case.requests[address.request_id] = Request(
+        address=address,
+        request_hash=details.data("request_hash", 32),
+        tool=details.text("tool"),
+        chain=chain,
+        expires_at=details.integer("expires_at"),
+    )
+    return "the request is for the call that was stopped"
+
+
+def _chain_of_request(entry: Entry, details: Fields, case: Case) -> WarrantChain:
+    warrant_id, tool = details.text("warrant_id"), details.text("tool")
+    chains = case.warrants.with_leaf(warrant_id)
+    require(bool(chains), Step.REQUEST, f"No verified warrant here has the id {warrant_id!r} that the request names.")
+    arguments = read_arguments(entry, Step.REQUEST)
+    if arguments is None:
+        return chains[0]
+    for chain in chains:
+        own = compute_request_hash(chain.leaf, tool, arguments, Step.REQUEST)
+        if own == details.data("request_hash", 32):
+            call = Call(tool, arguments, list(chain.warrants), b"", 0, "", own)
+            require(bool(is_gated(call)), Step.REQUEST, "The warrant has no gate that stops this call.")
+            return chain
+    raise Refused(Step.REQUEST, "The request hash is not the hash of these arguments, tool and warrant.")
+
+
+def check_decision(entry: Entry, case: Case) -> str:
+    """Step 11. Raises ``Refused``."""
+    details = entry.details.for_step(Step.DECISION)
+    is_approval = entry.kind == EntryKind.APPROVAL_GRANTED
+    read, name = (read_approval, "approval") if is_approval else (read_denial, "denial")
+    signed = read(details.data(name), Step.DECISION)
+    request = case.requests.get(details.text("request_id"))
+    if request is None:
+        raise Refused(Step.DECISION, "The decision is about a request that was not opened before it.")
+    is_open = request.standing is Standing.OPEN
+    require(is_open, Step.DECISION, f"The decision came after the request was {request.standing}.")
+    _check_signer(signed, details, request, case)
+    require(signed.request_hash == request.request_hash, Step.DECISION, "The decision was signed for another call.")
+    require(signed.address == request.address, Step.DECISION, "The decision was signed for another request or run.")
+    early = signed.signed_at <= entry.at_ms // 1000 + CLOCK_TOLERANCE
+    require(early, Step.DECISION, "The decision was signed after it was recorded.")
+    nonce = (signed.key, signed.nonce)
+    require(nonce not in case.granted_nonces, Step.DECISION, "The same signature was recorded before.")
+    case.granted_nonces.add(nonce)
+    if is_approval:
+        _check_lifetime(signed, case.approval_lifetime, Step.DECISION)
+        request.grants[signed.data] = signed.person
+    else:
+        request.standing = Standing.DENIED
+    return f"signed by {signed.person}, one of the warrant's approvers"
+
+
+def _check_signer(signed: Signed, details: Fields, request: Request, case: Case) -> None:
+    required = signed.key in request.chain.approver_keys
+    require(required, Step.DECISION, "The key is none of those that the warrant asks for.")
+    same_key = details.data("key", 32) == signed.key
+    require(same_key, Step.DECISION, "The entry names another key than the one that signed.")
+    same_person = details.text("person") == signed.person
+    require(same_person, Step.DECISION, "The entry names another person than the one who signed.")
+    known = case.approvers.get(signed.key, signed.person)
+    require(known == signed.person, Step.DECISION, f"The key belongs to {known!r}, but {signed.person!r} is named.")
+
+
+def _check_lifetime(signed: Signed, maximum: int, step: Step) -> None:
+    lifetime = (signed.expires_at or 0) - signed.signed_at
+    sane = 0 < lifetime <= maximum
+    require(sane, step, f"The approval lives for {lifetime} seconds; at most {maximum} are sane.")
+
+
+def check_use(entry: Entry, call: Call, case: Case) -> str:
+    """Step 9. Raises ``Refused``; returns nothing to say of a call that carried and needed no approvals."""
+    details = entry.details.for_step(Step.APPROVALS)
+    approvals = [read_approval(data, Step.APPROVALS) for data in details.list_of_data("approvals")]
+    if not approvals:
+        require(is_gated(call) is not True, Step.APPROVALS, "The call was gated, but ran with nobody's approval.")
+        return ""
+    address = Address.of(details)
+    request = case.requests.get(address.request_id)
+    if request is None:
+        raise Refused(Step.APPROVALS, "The call carries approvals for a request that was not opened before it.")
+    denied = request.standing is Standing.DENIED
+    require(not denied, Step.APPROVALS, "The call ran after a person denied it.")
+    owner = (address.namespace, address.workflow_id, address.run_id, details.text("activity_id"))
+    for signed in approvals:
+        _check_bound(signed, address, call, request)
+        _check_lifetime(signed, case.approval_lifetime, Step.APPROVALS)
+        first = case.spent.setdefault((signed.key, signed.nonce), owner)
+        require(first == owner, Step.APPROVALS, "An approval was used before, by another call.")
+    people = {signed.person for signed in approvals}
+    needed = request.chain.leaf.approval_threshold()
+    enough = len(people) >= needed
+    require(enough, Step.APPROVALS, f"{len(people)} people approved, but the warrant asks for {needed}.")
+    return f"approved by {', '.join(sorted(people))}; bound to this request, granted above, used once"
+
+
+def _check_bound(signed: Signed, address: Address, call: Call, request: Request) -> None:
+    same_call = signed.request_hash == call.request_hash
+    require(same_call, Step.APPROVALS, "An approval was signed for another call.")
+    bound = signed.address == address == request.address
+    require(bound, Step.APPROVALS, "An approval was signed for another request, run or namespace.")
+    granted = signed.data in request.grants
+    require(granted, Step.APPROVALS, "An approval of the call was not granted anywhere above in this file.")

@@ -1,0 +1,57 @@
+"""The steps of verification. Code and reports name them by these numbers.
+
+ 1. Form: the line is JSON in the one form it may have, and its envelope is canonical.
+ 2. Ledger key: a root key given from outside endorsed the key that signs the entries.
+ 3. Signature: that key signed the entry, in the context of ledger entries.
+ 4. Place: the sequence has no gap, the hash of the entry before is named, the chain has one name.
+ 5. Attachments: what lies beside the entry has the digest that the entry names.
+ 6. Warrants: the warrant chain verifies from a trusted root, and the root warrant's id names the chain.
+ 7. Receipt: an endorsed worker key signed it, for this tool, these arguments, warrants and this outcome.
+ 8. Call: the decision, taken again with the same inputs at the same time, comes out the same.
+ 9. Approvals of a call: each is bound to this run and request, was granted in this chain, is short lived,
+    belongs to a person of its own, and is used once.
+10. Request: what people were asked is the call that was stopped.
+11. Decision: one of the warrant's approvers signed it, for this request, after it was asked and while open.
+12. Outcome: nothing is said to have run that was not allowed to, and silence is recorded only when time was up.
+13. End: the signed checkpoint names the number of entries and the hash of the last.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Step(IntEnum):
+    """The numbers of the list above."""
+
+    FORM = 1
+    LEDGER_KEY = 2
+    SIGNATURE = 3
+    PLACE = 4
+    ATTACHMENTS = 5
+    WARRANTS = 6
+    RECEIPT = 7
+    CALL = 8
+    APPROVALS = 9
+    REQUEST = 10
+    DECISION = 11
+    OUTCOME = 12
+    END = 13
+
+    @property
+    def title(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+
+class Refused(Exception):
+    """A step that did not pass; the message is a sentence for people."""
+
+    def __init__(self, step: Step, sentence: str) -> None:
+        super().__init__(sentence)
+        self.step = step
+
+
+def require(condition: bool, step: Step, sentence: str) -> None:
+    """Raise ``Refused`` unless ``condition`` holds."""
+    if not condition:
+        raise Refused(step, sentence)

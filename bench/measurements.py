@@ -1,0 +1,177 @@
+"""The measurements. Each interleaves ours with its floor, so that a machine's moods hit both."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from itertools import pairwise
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from temporalio.client import Client
+
+from approvals.cli.review import review
+from approvals.cli.signer import Signer
+from approvals.cli.visit import Page, Visit, to_base64
+from bench import agents
+from bench.samples import compare, summary
+from bench.site import Site, create_approver, mint, start_bare, start_guarded
+
+TARGET_DECIDE, TARGET_VISIBLE, TARGET_PLUGIN_MS, TARGET_QUEUE, TARGET_MEMORY_KIB = 1.4, 2.0, 0.6, 1.2, 150.0
+
+
+class Approver:
+    """The bench's lead: a session, a key, and what the browser does to decide."""
+
+    def __init__(self) -> None:
+        self.signer = Signer()
+
+    async def enter(self) -> None:
+        self.visit = Visit(await sync_to_async(create_approver)())
+        await self.visit.sign_in()
+        page = Page(await self.visit.get("/keys/"))
+        self.roots = [bytes.fromhex(root) for root in page.data["data-roots"].split(",")]
+        challenge = await self.visit.submit("/keys/challenge/", {}, page=page)
+        envelope = to_base64(self.signer.enrolment(challenge))
+        await self.visit.submit("/keys/", {"envelope": envelope, "name": "bench"}, page=page)
+
+    async def sign(self, request_id: str) -> tuple[str, dict[str, str], Page]:
+        """Return where to send the decision, the signed form and its page: all that precedes the click."""
+        page = Page(await self.visit.get(f"/approvals/{request_id}/"))
+        reviewed = review(page.json_script("signing"), pinned_roots=self.roots, own_key=self.signer.public_key)
+        return reviewed.decision_url, {"approval": to_base64(self.signer.approve(reviewed, reason=""))}, page
+
+
+async def request_of(handle: Any) -> str:
+    """Return the id of the request that a run waits at, as soon as the run waits."""
+    from approvals.models import ApprovalRequest
+
+    while True:
+        found = await ApprovalRequest.objects.filter(workflow_id=handle.id).values_list("id", flat=True).afirst()
+        if found:
+            return str(found)
+        await asyncio.sleep(0.02)
+
+
+async def gated(client: Client) -> Any:
+    minted = await sync_to_async(mint)()
+    return await start_guarded(client, agents.Gated, minted, task_queue=agents.GUARDED_QUEUE)
+
+
+async def decide_to_executed(client: Client, approver: Approver, count: int) -> dict[str, object]:
+    """POST of the signature to the first line of the activity's body, against signal to body."""
+    ours, floor = [], []
+    for _ in range(count):
+        bare = await start_bare(client, agents.Waits)
+        handle = await gated(client)
+        url, form, page = await approver.sign(await request_of(handle))
+
+        began = time.time_ns()
+        await bare.signal("go")
+        floor.append((await bare.result() - began) / 1e6)
+
+        began = time.time_ns()
+        posting = asyncio.create_task(approver.visit.submit(url, form, page=page))
+        ours.append((await handle.result() - began) / 1e6)
+        await posting
+    return compare(ours, floor, TARGET_DECIDE)
+
+
+async def gate_to_visible(client: Client, approver: Approver, page: Any, count: int) -> dict[str, object]:
+    """The gated activity's denial to its card in the DOM of a real Chromium, against a bare activity round trip."""
+    ours, floor = [], []
+    for _ in range(count):
+        bare = await start_bare(client, agents.Calls, 2)
+        first, second = await bare.result()
+        floor.append((second - first) / 1e6)
+
+        handle = await gated(client)
+        request_id = await request_of(handle)
+        seen = await page.evaluate("id => window.countersignSeen(id)", request_id)
+        denied_at = await sync_to_async(_denied_at_ms)(handle.id)
+        ours.append(seen - denied_at)
+        url, form, signing = await approver.sign(request_id)
+        await approver.visit.submit(url, form, page=signing)
+        await handle.result()
+    return compare(ours, floor, TARGET_VISIBLE)
+
+
+# Notes, in the page's own clock, when each card enters the document.
+WATCH_CARDS = """() => {
+  const seen = new Map(), waiting = new Map();
+  const note = () => {
+    const now = performance.timeOrigin + performance.now();
+    for (const card of document.querySelectorAll("[data-request]")) {
+      const id = card.dataset.request;
+      if (!seen.has(id)) { seen.set(id, now); waiting.get(id)?.(now); }
+    }
+  };
+  note();
+  new MutationObserver(note).observe(document.body, {childList: true, subtree: true});
+  window.countersignSeen = (id) => seen.has(id) ? seen.get(id) : new Promise((found) => waiting.set(id, found));
+}"""
+
+
+def _denied_at_ms(workflow_id: str) -> int:
+    from audit.models import LedgerEntry
+    from audit.statements import statements
+
+    entries = LedgerEntry.objects.filter(kind="call.gated").order_by("-id")[:20]
+    for entry in entries:
+        details = statements.parse(bytes(entry.envelope)).facts["details"]
+        if details["workflow_id"] == workflow_id:
+            return int(details["decided_at_ms"])
+    raise SystemExit("The gate left no receipt.")
+
+
+async def plugin_cost(client: Client, count: int) -> dict[str, object]:
+    """One allowed activity with both plugins and receipts, against one with Tenuo's plugin alone."""
+    blocks = max(count // 25, 4)
+    ours: list[float] = []
+    floor: list[float] = []
+    for _ in range(blocks):
+        for samples, task_queue in ((floor, agents.TENUO_QUEUE), (ours, agents.GUARDED_QUEUE)):
+            minted = await sync_to_async(mint)()
+            handle = await start_guarded(client, agents.Calls, minted, 26, task_queue=task_queue)
+            samples.extend((later - earlier) / 1e6 for earlier, later in pairwise(await handle.result()))
+    cost = statistics.median(ours) - statistics.median(floor)
+    return {
+        "ours": summary(ours),
+        "floor": summary(floor),
+        "cost_ms": round(cost, 3),
+        "target": TARGET_PLUGIN_MS,
+        "reached": cost <= TARGET_PLUGIN_MS,
+    }
+
+
+async def queue_and_memory(
+    client: Client, site: Site, approver: Approver, sizes: tuple[int, int, int], samples: int
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The queue page, and the process's memory, with more and more real runs waiting at their gates."""
+    pages: dict[str, dict[str, float | int | str]] = {}
+    await approver.visit.get("/approvals/")
+    waiting, before = 0, 0
+    for size in sizes:
+        handles = [await gated(client) for _ in range(size - waiting)]
+        for handle in handles:
+            await request_of(handle)
+        waiting = size
+        pages[str(size)] = summary([await _timed(approver, "/approvals/") for _ in range(samples)])
+        before = before or site.memory_kib()
+    per_request = (site.memory_kib() - before) / (sizes[-1] - sizes[0])
+    ratio = float(pages[str(sizes[-1])]["median"]) / float(pages[str(sizes[0])]["median"])
+    queue = {"pages": pages, "ratio": round(ratio, 3), "target": TARGET_QUEUE, "reached": ratio <= TARGET_QUEUE}
+    memory = {
+        "waiting": sizes[-1],
+        "kib_per_waiting_request": round(per_request, 1),
+        "target": TARGET_MEMORY_KIB,
+        "reached": per_request <= TARGET_MEMORY_KIB,
+    }
+    return queue, memory
+
+
+async def _timed(approver: Approver, address: str) -> float:
+    began = time.perf_counter()
+    await approver.visit.get(address)
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,224 @@
+"""Countersign's settings. Every value comes from the environment; ``docs/settings.md`` explains each.
+
+The same file serves one process on SQLite and many processes on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
+
+# --- Who we are -----------------------------------------------------------------------------
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY")
+SITE_ROOT = env.text("SITE_ROOT", "http://localhost:5050").rstrip("/")
+_site = urlsplit(SITE_ROOT)
+if _site.scheme not in ("http", "https") or not _site.hostname:
+    raise ImproperlyConfigured("SITE_ROOT must be the address people open, such as https://countersign.example.com.")
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", _site.hostname)
+# Where this process listens; behind a proxy that is not where people go.
+LISTEN_HOST = env.text("LISTEN_HOST", "localhost")
+LISTEN_PORT = env.integer("LISTEN_PORT", _site.port or 5050, minimum=1)
+CSRF_TRUSTED_ORIGINS = [SITE_ROOT]
+_https = _site.scheme == "https"
+
+# --- Rooms ----------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "audit",
+    "accounts",
+    "warrants",
+    "approvals",
+    "workers",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    }
+]
+
+# --- Database -------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def _database(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(parts.path) or str(DATA_DIR / "countersign.sqlite3"),
+            "OPTIONS": {
+                # With Django's defaults a quarter of concurrent writes fail with "database is locked".
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA foreign_keys=ON; PRAGMA busy_timeout=20000;",
+            },
+        }
+    if parts.scheme in ("postgres", "postgresql"):
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            # A socket's directory does not fit before the path: postgresql://user@/name?host=/run/postgresql
+            "HOST": unquote(parts.hostname or "") or dict(parse_qsl(parts.query)).get("host", ""),
+            "PORT": str(parts.port or ""),
+            "CONN_MAX_AGE": 0,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL_SIZE", 8, minimum=2)}},
+        }
+    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")
+
+
+DATABASES = {"default": _database(env.text("DATABASE_URL", "sqlite://"))}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- People ---------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.Person"
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.PersonBackend", "accounts.roles.backend.RoleBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOCAL_ACCOUNTS = env.boolean("LOCAL_ACCOUNTS", False)
+# Says that local accounts are meant although the site is on https, where others can reach it.
+LOCAL_ACCOUNTS_IN_PUBLIC = env.boolean("LOCAL_ACCOUNTS_IN_PUBLIC", False)
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/approvals/"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_PREVENT_ENUMERATION = True
+
+# --- Sessions, cookies, headers -------------------------------------------------------------
+SESSION_COOKIE_NAME = "countersign_session"
+CSRF_COOKIE_NAME = "countersign_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+_behind_proxy = env.boolean("BEHIND_PROXY", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_proxy else None
+# Rate limits count people, not the proxy.
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _behind_proxy else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+_live = f"{'wss' if _https else 'ws'}://{_site.netloc}"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [NONCE, SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF, _live],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+        "require-trusted-types-for": ["'script'"],
+        # static/js/components/fragment.js, and htmx's hx-csp extension; each may be made once.
+        "trusted-types": ["countersign", "htmx"],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- Static files ---------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "config.static.ModuleManifestStorage"
+        )
+    },
+}
+
+# --- Keys -----------------------------------------------------------------------------------
+# Wraps the service's private keys at rest: 32 bytes, base64.
+KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
+
+# --- Approvals ------------------------------------------------------------------------------
+# A request waits this long for people; a signature lives at most this long. Seconds.
+REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 3600, minimum=30)
+SIGNATURE_LIFETIME_SECONDS = env.integer("SIGNATURE_LIFETIME_SECONDS", 900, minimum=30)
+
+# --- Temporal -------------------------------------------------------------------------------
+TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
+TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
+TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
+TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
+# Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
+TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
+TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
+TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
+# Activities that use the database at once, at most; no more than DATABASE_POOL_SIZE.
+ACTIVITY_THREADS = env.integer("ACTIVITY_THREADS", 4, minimum=1)
+
+# --- Alerts and the demo agent --------------------------------------------------------------
+# Secrets that sign PagerDuty webhooks; several while one is being rotated.
+ALERT_WEBHOOK_SECRETS = env.names("ALERT_WEBHOOK_SECRETS")
+MODEL_PROVIDER = env.text("MODEL_PROVIDER", "cassette")  # or anthropic, openai
+MODEL_NAME = env.text("MODEL_NAME", "")
+MODEL_BASE_URL = env.text("MODEL_BASE_URL", "")
+
+# --- The rest -------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+}

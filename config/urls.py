@@ -1,0 +1,13 @@
+"""The site map. Each room names its own pages."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/approvals/")),
+    path("accounts/", include("accounts.sign_in.urls")),
+    path("", include("accounts.urls")),
+    path("approvals/", include("approvals.urls")),
+    path("incidents/", include("audit.urls")),
+    path("hooks/", include("workers.incident.alerts.urls")),
+]

@@ -1,0 +1,144 @@
+/**
+ * <enrol-key>: makes this browser's key, proves it to the server, and pins the trusted root.
+ *
+ * The key is kept before it is sent: if the answer is lost, pressing again sends the same key.
+ * Roots are pinned when a person makes a key, or says so; never because a page shows others.
+ */
+
+import { fromHex, toBase64, toHex } from "../lib/bytes.js";
+import { readChallenge, signEnrolment } from "../lib/enrolment.js";
+import { findKey, makeKey, pinRoots, requireSupport, signer } from "../lib/keystore.js";
+import { fingerprint } from "../lib/warrant-view.js";
+import { hasKey } from "../lib/warrant.js";
+import { ask } from "./fragment.js";
+import { element } from "./signed-view.js";
+import { StatefulElement, sentenceOf } from "./states.js";
+
+/** @typedef {import("../lib/bytes.js").Bytes} Bytes */
+
+class EnrolKey extends StatefulElement {
+  /** @type {import("../lib/keystore.js").StoredKey | null} */
+  key = null;
+  /** @type {Bytes[]} */
+  roots = [];
+
+  connectedCallback() {
+    this.enter("checking");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.attempt(() => this.enrol());
+    });
+    this.querySelector("[data-action='pin']")?.addEventListener("click", () => this.attempt(() => this.pin()));
+    this.start().catch((error) => {
+      this.enter("unsupported");
+      this.fail(sentenceOf(error));
+    });
+  }
+
+  get form() {
+    return /** @type {HTMLFormElement} */ (this.querySelector("form[data-part='form']"));
+  }
+
+  async start() {
+    this.allowButtons(false);
+    this.roots = list(this.dataset.roots).map((root) => fromHex(root, "root"));
+    await requireSupport();
+    this.key = await findKey(this.dataset.externalId ?? "");
+    await this.show();
+  }
+
+  async show() {
+    this.fill("root", ...(await prints(this.roots)));
+    this.fill("pinned", ...(await prints(this.key?.pinnedRoots ?? [])));
+    const print = this.key && (await fingerprint(this.key.publicKey));
+    if (this.key && print) {
+      const made = new Date(this.key.createdAt).toISOString().slice(0, 10);
+      this.fill("key", element("code", { class: "hash", title: print }, print.slice(0, 8)), ` made on ${made}`);
+    }
+    this.enter(this.stateOf(print));
+    this.allowButtons(true);
+  }
+
+  /** @param {string | null} print the stored key's fingerprint @returns {string} */
+  stateOf(print) {
+    if (!this.key || !print) return "none";
+    // Before all else: a server that shows another root must not get it pinned by way of a new key.
+    const { pinnedRoots } = this.key;
+    const isSame = pinnedRoots.length === this.roots.length && this.roots.every((root) => hasKey(pinnedRoots, root));
+    if (!isSame) return "root-changed";
+    if (list(this.dataset.revoked).includes(print)) return "revoked";
+    return list(this.dataset.keys).includes(print) ? "enrolled" : "unknown";
+  }
+
+  /** @param {() => Promise<void>} work */
+  async attempt(work) {
+    const before = this.dataset.state ?? "none";
+    if (before === "working") return;
+    this.enter("working");
+    this.allowButtons(false);
+    this.fill("error");
+    try {
+      await work();
+    } catch (error) {
+      this.enter(before);
+      this.allowButtons(true);
+      this.fail(sentenceOf(error));
+    }
+  }
+
+  async enrol() {
+    if (this.roots.length === 0) throw new Error("The page shows no trusted root, so a key could not check anything.");
+    this.say("Making this browser's key…");
+    const externalId = this.dataset.externalId ?? "";
+    const isRevoked = this.key && list(this.dataset.revoked).includes(await fingerprint(this.key.publicKey));
+    this.key = this.key && !isRevoked ? this.key : await makeKey(externalId, this.roots);
+    const challenge = readChallenge(await this.post(this.dataset.challengeUrl ?? "", {}), location.origin);
+    const envelope = await signEnrolment(challenge, signer(this.key));
+    const name = this.form.elements.namedItem("name");
+    await this.post(this.form.action, {
+      envelope: toBase64(envelope),
+      name: name instanceof HTMLInputElement ? name.value : "",
+    });
+    this.say("This browser's key is enrolled.");
+    this.emit("enrolled", { publicKey: toHex(this.key.publicKey) });
+    this.leave();
+  }
+
+  async pin() {
+    if (this.key) this.key = await pinRoots(this.key, this.roots);
+    await this.show();
+    this.say("This browser now believes the root shown on this page.");
+  }
+
+  /** Go on to where the person came from, if that is on this site. */
+  leave() {
+    const next = new URL(this.dataset.next || location.href, location.href);
+    if (this.dataset.next && next.origin === location.origin) location.assign(next.href);
+    else location.reload();
+  }
+
+  /** @param {string} url @param {{ [field: string]: string }} fields @returns {Promise<unknown>} the JSON answer */
+  async post(url, fields) {
+    const body = new FormData();
+    for (const [field, value] of Object.entries(fields)) body.set(field, value);
+    const token = this.form.elements.namedItem("csrfmiddlewaretoken");
+    const headers = { Accept: "application/json", "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" };
+    const response = await ask(url, { method: "POST", headers, body });
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.message ?? `The server answered with status ${response.status}.`);
+    return answer;
+  }
+}
+
+/** @param {string | undefined} text comma separated @returns {string[]} */
+function list(text) {
+  return (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+}
+
+/** @param {Bytes[]} roots @returns {Promise<HTMLElement[]>} their fingerprints, in groups that can be read aloud */
+async function prints(roots) {
+  const found = await Promise.all(roots.map(fingerprint));
+  return found.map((print) => element("code", { class: "hash" }, print.replace(/.{8}(?=.)/g, "$& ")));
+}
+
+customElements.define("enrol-key", EnrolKey);

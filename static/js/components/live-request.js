@@ -1,0 +1,102 @@
+/**
+ * `<live-request>`: what changes while a request is open in front of a person: how it stands, the
+ * approvals so far, and what came of it. The arguments, the warrant and the decision form never
+ * change under their eyes; when somebody else was faster, the form is switched off where it is.
+ */
+
+import { fetchFragment } from "./fragment.js";
+import { keepStill } from "./keep-still.js";
+import { LiveSocket } from "./live-socket.js";
+
+const ENDED = {
+  approved: "Enough people have signed.",
+  executed: "The call has run.",
+  failed: "The call was approved, ran, and failed.",
+  denied: "The request was denied.",
+  expired: "The request has expired. Nothing runs.",
+  withdrawn: "The request was withdrawn. Nothing runs.",
+};
+
+class LiveRequest extends HTMLElement {
+  connectedCallback() {
+    this.work = Promise.resolve();
+    this.socket = new LiveSocket({
+      event: (event) => {
+        if (event.request === this.dataset.request) this.refresh();
+      },
+      connected: () => {
+        this.say("");
+        this.refresh();
+      },
+      lost: (seconds) => this.say(`Not live. Trying again in ${seconds} s. What you see may be old.`),
+      ended: () => this.say("Signed out. Reload the page to sign in again."),
+    });
+    this.socket.open();
+    this.addEventListener("countersign:decided", () => this.refresh());
+    this.addEventListener("countersign:time-over", () => this.refresh());
+    this.followDecision();
+  }
+
+  disconnectedCallback() {
+    this.socket?.close();
+    this.observer?.disconnect();
+  }
+
+  refresh() {
+    this.work = this.work
+      ?.then(() => this.fetchProgress())
+      .catch(() => this.say("What came of it could not be fetched. Reload the page to be sure."));
+  }
+
+  /** @param {string} words */
+  say(words) {
+    const line = this.querySelector('[data-part="connection"]');
+    if (line !== null && line.textContent !== words) line.textContent = words;
+  }
+
+  async fetchProgress() {
+    const fragment = await fetchFragment(this.dataset.progressUrl ?? "");
+    const before = this.state;
+    keepStill(this, () => {
+      for (const fresh of [...fragment.querySelectorAll("[data-live]")]) this.replace(fresh);
+    });
+    if (this.state !== before) this.changed(this.state);
+  }
+
+  /** @param {Element} fresh */
+  replace(fresh) {
+    const shown = document.getElementById(fresh.id);
+    if (shown === null || shown.isEqualNode(fresh)) return;
+    const details = shown.querySelector("details");
+    if (details !== null) fresh.querySelector("details")?.toggleAttribute("open", details.open);
+    shown.replaceWith(fresh);
+  }
+
+  get state() {
+    return document.getElementById("standing")?.dataset.state ?? "";
+  }
+
+  /** @param {string} state */
+  changed(state) {
+    const announce = this.querySelector('[data-part="announce"]');
+    const words = /** @type {Record<string, string>} */ (ENDED)[state];
+    if (announce !== null && words !== undefined) announce.textContent = words;
+    if (state === "open") return;
+    this.querySelector('[data-part="form"]')?.toggleAttribute("inert", true);
+    this.querySelector('[data-part="thumb-bar"]')?.toggleAttribute("hidden", true);
+  }
+
+  /** The bar that leads a thumb to the decision is not needed where the decision is. */
+  followDecision() {
+    const bar = this.querySelector('[data-part="thumb-bar"]');
+    const decision = this.querySelector(".part--decision");
+    if (bar === null || decision === null) return;
+    this.observer = new IntersectionObserver((entries) => {
+      const isReached = entries.some((entry) => entry.isIntersecting || entry.boundingClientRect.top < 0);
+      bar.toggleAttribute("data-away", isReached);
+    });
+    this.observer.observe(decision);
+  }
+}
+
+customElements.define("live-request", LiveRequest);

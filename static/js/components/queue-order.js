@@ -1,0 +1,23 @@
+/** The order of the queue, and whether two lists show the same. */
+
+/**
+ * Most urgent first: the order of the server's query.
+ *
+ * @param {HTMLElement} card
+ * @param {HTMLElement} other
+ */
+export function comesBefore(card, other) {
+  const closed = Number(other.dataset.state !== "open") - Number(card.dataset.state !== "open");
+  const rank = Number(other.dataset.rank) - Number(card.dataset.rank);
+  return (closed || rank || Number(other.dataset.expires) - Number(card.dataset.expires)) > 0;
+}
+
+/**
+ * @param {HTMLElement} shown
+ * @param {HTMLElement} fresh
+ */
+export function sameCards(shown, fresh) {
+  const marks = (/** @type {HTMLElement} */ list) =>
+    [...list.querySelectorAll(".card")].map((card) => `${card.id} ${card.getAttribute("data-version")}`).join("\n");
+  return shown.dataset.waiting === fresh.dataset.waiting && marks(shown) === marks(fresh);
+}

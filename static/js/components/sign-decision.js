@@ -1,0 +1,193 @@
+/**
+ * <sign-decision>: reviews the request in this browser, shows what it read, and signs.
+ *
+ * Nothing is enabled before the review has ended, and only a review without problems has a
+ * subject to sign. The review runs again when a button is pressed: time may have run out.
+ */
+
+import { approvalMessage, encodePayload, parseApproval, signApproval } from "../lib/approval.js";
+import { equal, toBase64 } from "../lib/bytes.js";
+import { denialFacts, parseDenial, signDenial } from "../lib/denial.js";
+import { findKey, requireSupport, signer } from "../lib/keystore.js";
+import { Refusal } from "../lib/refusal.js";
+import { approvalTerms, denialTerms, newNonce, review } from "../lib/review.js";
+import { Context, encodeStatement, statementMessage } from "../lib/statements.js";
+import { visible } from "../lib/visible-text.js";
+import { fingerprint } from "../lib/warrant-view.js";
+import { RefusedAnswer, fetchFragment, swapById } from "./fragment.js";
+import { argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
+import { StatefulElement, sentenceOf } from "./states.js";
+
+/** @typedef {import("../lib/keystore.js").StoredKey} StoredKey */
+/** @typedef {import("../lib/review.js").Subject} Subject */
+/** @typedef {"approve" | "deny"} Kind */
+
+const seconds = () => Math.floor(Date.now() / 1000);
+
+class SignDecision extends StatefulElement {
+  /** @type {unknown} */
+  signing = null;
+  /** @type {StoredKey | null} */
+  key = null;
+  isSending = false;
+
+  connectedCallback() {
+    this.enter("checking");
+    this.signing = JSON.parse(document.getElementById("signing")?.textContent ?? "null");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const button = /** @type {HTMLButtonElement | null} */ (event.submitter);
+      if (button) this.decide(button.value === "approve" ? "approve" : "deny");
+    });
+    this.querySelector("details[data-part='bytes-details']")?.addEventListener("toggle", () => this.showBytes());
+    this.reason.addEventListener("input", () => this.showBytes());
+    this.start().catch((error) => {
+      this.enter("refused");
+      this.fail(`The check could not be finished. ${sentenceOf(error)}`);
+    });
+  }
+
+  get form() {
+    return /** @type {HTMLFormElement} */ (this.querySelector("form[data-part='form']"));
+  }
+
+  get reason() {
+    return /** @type {HTMLTextAreaElement} */ (this.form.elements.namedItem("reason"));
+  }
+
+  async start() {
+    const unsupported = await requireSupport().catch((error) => sentenceOf(error));
+    if (!unsupported) this.key = await findKey(this.externalId);
+    const result = await this.review();
+    this.show(result);
+    if (unsupported) {
+      this.enter("unsupported");
+      this.say(unsupported);
+    } else if (this.dataset.mayDecide !== "true") this.enter("closed");
+    else if (!this.key) this.enter("no-key");
+    else if (!result.subject) this.refuse(result);
+    else await this.offer(result.subject, this.key);
+    this.emit("reviewed", { ok: result.subject !== null });
+  }
+
+  get externalId() {
+    const { external_id: externalId } = /** @type {{ external_id?: unknown }} */ (this.signing ?? {});
+    return typeof externalId === "string" ? externalId : "";
+  }
+
+  review() {
+    const publicKey = this.key?.publicKey ?? null;
+    return review(this.signing, { publicKey, pinnedRoots: this.key?.pinnedRoots ?? [], now: seconds() });
+  }
+
+  /** @param {import("../lib/review.js").Review} result */
+  show(result) {
+    const isVerified = result.checks.some(({ name, ok }) => name === "chain" && ok);
+    if (result.arguments) this.fill("arguments", argumentsTable(result.arguments));
+    if (result.warrant) this.fill("warrant", ...warrantView(result.warrant, isVerified));
+    this.fill("gate", result.gate && element("p", {}, result.gate));
+    // Without a key nothing is pinned, so most checks could only fail: they would frighten, not tell.
+    if (this.key) this.fill("checks", checksList(result.checks));
+  }
+
+  /** @param {import("../lib/review.js").Review} result */
+  refuse(result) {
+    this.allowButtons(false);
+    this.fill("problems", ...problemsList(result.problems));
+    this.enter("refused");
+  }
+
+  /** @param {Subject} subject @param {StoredKey} key */
+  async offer(subject, key) {
+    const { requestId, workflowId } = subject.binding;
+    const print = await fingerprint(key.publicKey);
+    this.fill("key", "Signs with this browser's key ", element("code", { class: "hash", title: print }, print.slice(0, 8)), ".");
+    this.fill("words",
+      "You sign that, as ", element("strong", {}, visible(subject.externalId)), ", you approve or deny this one call of ",
+      element("code", {}, visible(subject.tool)), " with exactly the arguments above, for request ",
+      element("code", {}, visible(requestId)), " of workflow ", element("code", {}, visible(workflowId)),
+      `. An approval is good for ${Math.ceil(subject.lifetime / 60)} minutes, and for nothing else.`);
+    this.allowButtons(true);
+    this.enter("ready");
+  }
+
+  /** The bytes as they would be signed now; only the nonce and the time still change. */
+  async showBytes() {
+    const details = /** @type {HTMLDetailsElement | null} */ (this.querySelector("details[data-part='bytes-details']"));
+    if (!details?.open) return;
+    const { subject } = await this.review();
+    if (!subject) return;
+    const choice = { reason: this.reason.value, now: seconds(), nonce: newNonce() };
+    const approval = approvalMessage(encodePayload(approvalTerms(subject, choice)));
+    const facts = denialFacts(denialTerms(subject, { ...choice, reason: choice.reason.trim() ? choice.reason : "…" }));
+    this.fill("bytes",
+      ...bytesView("The request hash:", subject.requestHash),
+      ...bytesView("It is the SHA-256 of warrant, tool, arguments and holder:", subject.hashedBytes),
+      ...bytesView("To approve, this is signed (a new nonce and the time are put in when you press):", approval),
+      ...bytesView("To deny, this is signed:", statementMessage(Context.DENIAL, encodeStatement(facts))));
+  }
+
+  /** @param {Kind} kind */
+  async decide(kind) {
+    if (this.isSending) return;
+    if (kind === "deny" && !this.reason.value.trim()) {
+      this.reason.setAttribute("aria-invalid", "true");
+      this.reason.focus();
+      this.fail("Say why you deny: the reason is signed and kept.");
+      return;
+    }
+    this.isSending = true;
+    this.allowButtons(false);
+    this.reason.removeAttribute("aria-invalid");
+    this.fill("error");
+    try {
+      await this.signAndSend(kind);
+    } catch (error) {
+      this.enter("ready");
+      this.allowButtons(true);
+      this.fail(sentenceOf(error), error instanceof RefusedAnswer ? error.fragment : undefined);
+    } finally {
+      this.isSending = false;
+    }
+  }
+
+  /** @param {Kind} kind */
+  async signAndSend(kind) {
+    const result = await this.review();
+    if (!this.key || !result.subject) {
+      this.show(result);
+      this.refuse(result);
+      return;
+    }
+    this.enter("sending");
+    this.say("Signing and sending…");
+    const signed = await this.sign(kind, result.subject, this.key);
+    const body = new FormData();
+    body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
+    const token = this.form.elements.namedItem("csrfmiddlewaretoken");
+    const headers = { "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" };
+    const answer = await fetchFragment(this.form.action, { method: "POST", headers, body });
+    swapById(answer);
+    this.enter("sent");
+    this.say(kind === "approve" ? "Your approval was signed and recorded." : "Your denial was signed and recorded.");
+    this.emit("decided", { kind });
+  }
+
+  /**
+   * Sign, then read back what was signed: it must speak of this request and nothing else.
+   * @param {Kind} kind @param {Subject} subject @param {StoredKey} key
+   */
+  async sign(kind, subject, key) {
+    const choice = { reason: this.reason.value, now: seconds(), nonce: newNonce() };
+    const signed = kind === "approve"
+      ? await signApproval(approvalTerms(subject, choice), signer(key))
+      : await signDenial(denialTerms(subject, choice), signer(key));
+    const { terms } = kind === "approve" ? parseApproval(signed) : parseDenial(signed);
+    if (!equal(terms.requestHash, subject.requestHash) || terms.binding.requestId !== subject.binding.requestId) {
+      throw new Refusal("request_hash", "What was signed is not this request. Nothing was sent.");
+    }
+    return signed;
+  }
+}
+
+customElements.define("sign-decision", SignDecision);

@@ -1,0 +1,76 @@
+/**
+ * `<time-left data-until="seconds since 1970">`: a countdown. With `data-announce` it speaks up at
+ * five minutes, at one, and at the end; a countdown that is read out every second helps nobody.
+ *
+ * Fires `countersign:time-over` once, when the time has ended while the page was open.
+ */
+
+/** @type {Set<TimeLeft>} */
+const shown = new Set();
+let ticking = 0;
+
+const ANNOUNCED = [300, 60, 0];
+
+/**
+ * @param {number} seconds
+ * @returns {string}
+ */
+export function inWords(seconds) {
+  if (seconds <= 0) return "time is over";
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  if (hours > 0) return `${hours} h ${String(minutes).padStart(2, "0")} min left`;
+  return `${minutes}:${String(seconds % 60).padStart(2, "0")} left`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string}
+ */
+function spoken(seconds) {
+  if (seconds <= 0) return "The time is over.";
+  const minutes = Math.round(seconds / 60);
+  return minutes === 1 ? "One minute left." : `${minutes} minutes left.`;
+}
+
+function tick() {
+  for (const element of shown) element.update();
+}
+
+class TimeLeft extends HTMLElement {
+  lastShown = Infinity;
+
+  connectedCallback() {
+    this.setAttribute("role", "timer");
+    shown.add(this);
+    this.update();
+    if (ticking === 0) ticking = window.setInterval(tick, 1000);
+  }
+
+  disconnectedCallback() {
+    shown.delete(this);
+    if (shown.size > 0) return;
+    clearInterval(ticking);
+    ticking = 0;
+  }
+
+  update() {
+    const left = Math.max(0, Math.ceil(Number(this.dataset.until) - Date.now() / 1000));
+    const words = inWords(left);
+    if (this.textContent !== words) this.textContent = words;
+    this.toggleAttribute("data-soon", left <= 300);
+    if (this.lastShown !== Infinity) this.passed(left);
+    this.lastShown = left;
+  }
+
+  /** @param {number} left */
+  passed(left) {
+    if (left === 0 && this.lastShown > 0) this.dispatchEvent(new CustomEvent("countersign:time-over", { bubbles: true }));
+    if (!this.hasAttribute("data-announce")) return;
+    const mark = ANNOUNCED.find((seconds) => left <= seconds && this.lastShown > seconds);
+    const region = document.querySelector('[data-part="announce"]');
+    if (mark !== undefined && region !== null) region.textContent = spoken(mark);
+  }
+}
+
+customElements.define("time-left", TimeLeft);

@@ -1,0 +1,102 @@
+"""Several at the same moment: nothing is lost and nothing happens twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+from django.db import connections
+
+from approvals import errors
+from approvals.decisions.services import record
+from approvals.delivery.services import claim
+from approvals.models import ApprovalRequest, Decision, Delivery
+from approvals.requests import services
+from approvals.singleuse.services import consume
+from audit.models import LedgerEntry
+from audit.statements.kinds import EntryKind
+from tests.approvals import factories
+from tests.approvals.factories import Approver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+T = TypeVar("T")
+
+
+def _at_once(*calls: Callable[[], T]) -> list[T | errors.ApprovalError]:
+    """Run ``calls`` in threads that start together; return what each returned or was refused with."""
+    gate = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T | errors.ApprovalError:
+        gate.wait()
+        try:
+            return call()
+        except errors.ApprovalError as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(run, calls))
+
+
+def test_two_people_deciding_at_once_leave_one_decision(ada: Approver, grace: Approver) -> None:
+    asked = factories.open_request(ada, grace)
+    approval, denial = ada.sign_approval(asked), grace.sign_denial(asked)
+    outcomes = _at_once(
+        lambda: record(person=ada.person, request_id=asked.pk, approval=approval),
+        lambda: record(person=grace.person, request_id=asked.pk, denial=denial),
+    )
+    refused = [outcome for outcome in outcomes if isinstance(outcome, errors.AlreadyDecided)]
+    assert len(refused) == 1
+    assert Decision.objects.count() == Delivery.objects.count() == 1
+    winner = Decision.objects.get()
+    assert refused[0].sentence.startswith(winner.display_name)
+
+
+def test_a_double_click_records_one_decision(ada: Approver) -> None:
+    asked = factories.open_request(ada)
+    signed = ada.sign_approval(asked)
+    decisions = _at_once(*[lambda: record(person=ada.person, request_id=asked.pk, approval=signed)] * 6)
+    assert len({decision.pk for decision in decisions if isinstance(decision, Decision)}) == 1
+    assert not any(isinstance(decision, errors.ApprovalError) for decision in decisions)
+    assert LedgerEntry.objects.filter(kind=EntryKind.APPROVAL_GRANTED).count() == 1
+
+
+def test_one_nonce_for_two_requests_at_once_counts_once(ada: Approver) -> None:
+    first, second = factories.open_request(ada), factories.open_request(ada)
+    signed = [ada.sign_approval(asked, nonce=b"n" * 16) for asked in (first, second)]
+    outcomes = _at_once(
+        lambda: record(person=ada.person, request_id=first.pk, approval=signed[0]),
+        lambda: record(person=ada.person, request_id=second.pk, approval=signed[1]),
+    )
+    assert [type(outcome) for outcome in outcomes].count(errors.Replayed) == 1
+    assert Decision.objects.count() == 1
+
+
+def test_the_same_request_opened_at_once_is_one_request(ada: Approver) -> None:
+    sent = factories.gate_request(factories.mint(ada))
+    opened = _at_once(*[lambda: services.open(gate_request=sent)] * 6)
+    assert {getattr(outcome, "pk", outcome) for outcome in opened} == {sent.request_id}
+    assert ApprovalRequest.objects.count() == 1
+    assert LedgerEntry.objects.filter(kind=EntryKind.APPROVAL_REQUESTED).count() == 1
+
+
+def test_relays_never_claim_the_same_job(ada: Approver) -> None:
+    for _ in range(12):
+        asked = factories.open_request(ada)
+        record(person=ada.person, request_id=asked.pk, approval=ada.sign_approval(asked))
+    claimed = _at_once(*[lambda: claim(limit=3, lease_seconds=60)] * 6)
+    ids = [job.id for jobs in claimed if isinstance(jobs, list) for job in jobs]
+    assert len(ids) == len(set(ids))
+    ids += [job.id for job in claim(limit=100, lease_seconds=60)]
+    assert len(set(ids)) == 12
+
+
+def test_of_fifty_dispatches_with_one_approval_one_runs(db: None) -> None:
+    def spend(owner: int) -> Callable[[], bool]:
+        return lambda: consume(approver_key=bytes(32), nonce=bytes(16), owner=f"run/{owner}", expires_at=1_900_000_000)
+
+    assert _at_once(*[spend(owner) for owner in range(50)]).count(True) == 1

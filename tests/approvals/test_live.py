@@ -1,0 +1,238 @@
+"""The live queue: ids are pushed when a change is committed, to those who may see them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.db import connection, transaction
+from django.test import Client
+
+from accounts.models import Person
+from accounts.roles.contracts import Role
+from approvals.decisions.services import record
+from approvals.live import bus, consumers
+from approvals.live.events import Event, LiveKind
+from audit.statements.kinds import EntryKind
+from config.asgi import application
+from tests.approvals import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WAIT = 5.0
+
+
+@pytest.fixture(autouse=True)
+async def _stopped_bus() -> AsyncIterator[None]:
+    yield
+    await bus.stop()
+
+
+async def _next(events: bus.Subscription) -> Event:
+    return await asyncio.wait_for(anext(events), WAIT)
+
+
+def _publish(*events: Event, fail: bool = False) -> None:
+    with transaction.atomic():
+        for event in events:
+            bus.publish(event)
+        if fail:
+            transaction.set_rollback(True)
+
+
+def _session_of(person: Person | None) -> str:
+    client = Client()
+    if person is not None:
+        client.force_login(person)
+        assert client.session[SESSION_KEY]
+    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    return cookie.value if cookie else ""
+
+
+class Socket:
+    """A browser's websocket to the real ASGI application."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
+        scope = {"type": "websocket", "path": "/live/", "query_string": b"", "headers": headers, "subprotocols": []}
+        self._application = ApplicationCommunicator(application, scope)
+
+    async def connect(self) -> dict[str, Any]:
+        """Return the answer to the handshake."""
+        await self.send({"type": "websocket.connect"})
+        return await self.receive()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self._application.send_input(message)
+
+    async def receive(self) -> dict[str, Any]:
+        received: dict[str, Any] = await self._application.receive_output(WAIT)
+        return received
+
+    async def message(self) -> dict[str, str]:
+        received: dict[str, str] = json.loads((await self.receive())["text"])
+        return received
+
+    async def disconnect(self) -> None:
+        await self.send({"type": "websocket.disconnect", "code": 1000})
+        await self._application.wait(WAIT)
+
+
+async def _socket(person: Person | None, *, origin: str = settings.SITE_ROOT) -> Socket:
+    session = await database_sync_to_async(_session_of)(person)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+    return Socket([(b"origin", origin.encode()), (b"cookie", cookie.encode())])
+
+
+async def _open_socket(person: Person) -> Socket:
+    socket = await _socket(person)
+    assert (await socket.connect())["type"] == "websocket.accept"
+    assert (await socket.message())["kind"] == LiveKind.READY
+    return socket
+
+
+# --- The bus --------------------------------------------------------------------------------
+
+
+async def test_every_subscriber_hears_what_is_committed() -> None:
+    event = Event("approval.requested", "req_12345678", "tnu_wrt_1", 3)
+    async with bus.subscribe() as first, bus.subscribe() as second:
+        await database_sync_to_async(_publish)(event)
+        assert await _next(first) == await _next(second) == event
+
+
+async def test_nobody_hears_what_is_rolled_back() -> None:
+    async with bus.subscribe() as events:
+        await database_sync_to_async(_publish)(Event("never"), fail=True)
+        await database_sync_to_async(_publish)(Event("after"))
+        assert (await _next(events)).kind == "after"
+
+
+async def test_a_subscriber_that_does_not_keep_up_is_told_to_fetch_again() -> None:
+    async with bus.subscribe() as events:
+        await database_sync_to_async(_publish)(*[Event("many", sequence=i) for i in range(bus.QUEUE_SIZE + 5)])
+        seen = [await _next(events)]
+        while seen[-1].sequence != bus.QUEUE_SIZE + 4:
+            seen.append(await _next(events))
+        assert LiveKind.MISSED in [event.kind for event in seen]
+
+
+async def test_a_subscription_ends_with_its_block() -> None:
+    async with bus.subscribe():
+        pass
+    assert not bus._subscriptions
+
+
+async def test_a_gated_call_and_its_decision_are_announced() -> None:
+    def story() -> str:
+        ada = factories.approver("ada")
+        asked = factories.open_request(ada)
+        record(person=ada.person, request_id=asked.pk, approval=ada.sign_approval(asked))
+        return asked.pk
+
+    async with bus.subscribe() as events:
+        request_id = await database_sync_to_async(story)()
+        seen: list[Event] = []
+        while LiveKind.DELIVERY_DUE not in [event.kind for event in seen]:
+            seen.append(await _next(events))
+    about = [(event.kind, event.sequence) for event in seen if event.request_id == request_id]
+    assert about == [
+        (EntryKind.APPROVAL_REQUESTED, 1),
+        (EntryKind.APPROVAL_GRANTED, 2),
+        (LiveKind.DELIVERY_DUE, 0),
+    ]
+
+
+async def test_the_bus_listens_again_after_its_connection_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("Only PostgreSQL has a connection to lose.")
+    monkeypatch.setattr(bus, "RECONNECT_SECONDS", 0.05)
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE query ILIKE 'LISTEN%%' AND pid <> pg_backend_pid()"
+            )
+
+    async with bus.subscribe() as events:
+        await database_sync_to_async(cut)()
+        assert (await _next(events)).kind == LiveKind.MISSED
+        await database_sync_to_async(_publish)(Event("after"))
+        assert (await _next(events)).kind == "after"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '["a",1,2,3]', "not json", '["a","b","c","d"]', "[" * 10_000])
+async def test_a_notification_that_makes_no_sense_is_ignored(text: str) -> None:
+    async with bus.subscribe() as events:
+        bus._hear(text)
+        bus._hear(Event("after").to_text())
+        assert (await _next(events)).kind == "after"
+
+
+# --- The socket -----------------------------------------------------------------------------
+
+
+async def test_a_viewer_gets_ids_and_nothing_else() -> None:
+    viewer = await database_sync_to_async(factories.person)("vera", role=Role.VIEWER)
+    socket = await _open_socket(viewer)
+    await database_sync_to_async(_publish)(
+        Event(LiveKind.DELIVERY_DUE, "req_12345678"), Event("approval.granted", "req_12345678", "tnu_wrt_1", 9)
+    )
+    assert await socket.message() == {"kind": "approval.granted", "request": "req_12345678", "chain": "tnu_wrt_1"}
+    await socket.disconnect()
+    assert not bus._subscriptions
+
+
+async def test_what_a_browser_says_is_ignored() -> None:
+    viewer = await database_sync_to_async(factories.person)("vera", role=Role.VIEWER)
+    socket = await _open_socket(viewer)
+    await socket.send({"type": "websocket.receive", "text": '{"kind": "approval.granted"}' * 1000})
+    await socket.send({"type": "websocket.receive", "bytes": b"\x00\xff" * 1000})
+    await database_sync_to_async(_publish)(Event("after"))
+    assert (await socket.message())["kind"] == "after"
+    await socket.disconnect()
+
+
+async def _close_code(socket: Socket) -> int:
+    await socket.connect()
+    closing = await socket.receive()
+    assert closing["type"] == "websocket.close"
+    return int(closing["code"])
+
+
+async def test_an_anonymous_visitor_is_turned_away() -> None:
+    assert await _close_code(await _socket(None)) == consumers.ANONYMOUS
+
+
+async def test_an_outsider_is_turned_away() -> None:
+    outsider = await database_sync_to_async(factories.person)("oscar", role=None)
+    assert await _close_code(await _socket(outsider)) == consumers.NO_ROLE
+
+
+async def test_the_session_of_a_deactivated_person_opens_nothing() -> None:
+    viewer = await database_sync_to_async(factories.person)("vera")
+    socket = await _socket(viewer)
+    await database_sync_to_async(Person.objects.update)(is_active=False)
+    assert await _close_code(socket) == consumers.ANONYMOUS
+
+
+async def test_a_person_who_is_deactivated_loses_the_open_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.05)
+    viewer = await database_sync_to_async(factories.person)("vera")
+    socket = await _open_socket(viewer)
+    await database_sync_to_async(Person.objects.update)(is_active=False)
+    closing = await socket.receive()
+    assert (closing["type"], closing["code"]) == ("websocket.close", consumers.NO_ROLE)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "", "http://localhost.evil.example"])
+async def test_another_site_cannot_open_the_socket(origin: str) -> None:
+    viewer = await database_sync_to_async(factories.person)("vera")
+    answer = await (await _socket(viewer, origin=origin)).connect()
+    assert answer["type"] == "websocket.close"

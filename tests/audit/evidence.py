@@ -1,0 +1,348 @@
+"""A builder of genuine evidence: real warrants, proofs of possession, receipts and signatures, no Django.
+
+``Evidence`` holds every key of the cast, so that a test can also play a server that turned bad.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import tenuo_core
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from approvals.signing import approval as approvals
+from approvals.signing import denial as denials
+from approvals.signing.binding import Binding
+from audit.statements import cbor, statements
+from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
+from audit.statements.evidence import checkpoint_line, entry_line
+from audit.statements.kinds import EntryKind
+
+LEAD = "local:lead"
+OTHER_LEAD = "local:other"
+READ = {"service": "payment-service-prod", "lines": 50}
+RESTART = {"service": "payment-service-prod", "environment": "production"}
+RUN = {"namespace": "default", "workflow_id": "incident-P1042", "run_id": "run-1"}
+WORKER = "worker-1"
+LIFETIME = 900
+
+
+def private_key(key: Ed25519PrivateKey) -> tenuo_core.SigningKey:
+    """Return the same key in Tenuo's form."""
+    return tenuo_core.SigningKey.from_bytes(key.private_bytes_raw())
+
+
+def public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes_raw()
+
+
+@dataclass
+class Evidence:
+    """An incident's chain in the making. Times are UTC seconds."""
+
+    now: int = field(default_factory=lambda: int(time.time()))
+    threshold: int = 1
+    root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    ledger: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    receipts: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    holder: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    lead: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    other: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    worker_sequence: int = 0
+
+    def __post_init__(self) -> None:
+        self.people = {public(self.lead): LEAD, public(self.other): OTHER_LEAD}
+        self.warrant = self.issue(self.root)
+        self.warrant_chain = [bytes(self.warrant.to_bytes())]
+        self.chain = self.warrant.id
+        self.statements: list[dict[str, Any]] = []
+        self.attachments: list[dict[str, tuple[bytes, bytes] | None]] = []
+        self.issuer = tenuo_core.ReceiptIssuer(private_key(self.receipts))
+        self.authorizer = tenuo_core.Authorizer(trusted_roots=[private_key(self.root).public_key])
+        self.issuer.bind_authorizer(self.authorizer)
+
+    @property
+    def root_hex(self) -> str:
+        return public(self.root).hex()
+
+    # --- What the keys sign -----------------------------------------------------------------
+
+    def issue(self, issuer: Ed25519PrivateKey) -> tenuo_core.Warrant:
+        wildcard = tenuo_core.Wildcard()
+        return tenuo_core.Warrant.issue(
+            private_key(issuer),
+            capabilities={
+                "read_logs": {"service": wildcard, "lines": wildcard},
+                "restart_service": {
+                    "service": wildcard,
+                    "environment": tenuo_core.OneOf(["production", "staging"]),
+                },
+            },
+            ttl_seconds=3600,
+            holder=private_key(self.holder).public_key,
+            required_approvers=[private_key(self.lead).public_key, private_key(self.other).public_key],
+            min_approvals=self.threshold,
+            approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
+        )
+
+    def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
+        facts = {"role": role, "key": public(key), "issued_at": self.now}
+        return statements.sign(statements.Context.ENDORSEMENT, facts, by or self.root).to_bytes()
+
+    def request_hash(self, tool: str, arguments: dict[str, Any]) -> bytes:
+        return bytes(
+            tenuo_core.py_compute_request_hash(self.warrant.id, tool, arguments, self.warrant.authorized_holder)
+        )
+
+    def approve(
+        self,
+        *,
+        request_id: str = "request-1",
+        key: Ed25519PrivateKey | None = None,
+        person: str = "",
+        arguments: dict[str, Any] | None = None,
+        lifetime: int = LIFETIME,
+        nonce: bytes | None = None,
+        run_id: str = "run-1",
+    ) -> bytes:
+        """Return a person's signed approval of ``restart_service``."""
+        key = key or self.lead
+        terms = approvals.ApprovalTerms(
+            request_hash=self.request_hash("restart_service", arguments or RESTART),
+            nonce=nonce or secrets.token_bytes(16),
+            external_id=person or self.people.get(public(key), "local:stranger"),
+            approved_at=self.now,
+            expires_at=self.now + lifetime,
+            binding=Binding(request_id=request_id, **{**RUN, "run_id": run_id}),
+            reason="the service is down",
+        )
+        payload = approvals.encode_payload(terms)
+        return approvals.assemble(payload, public(key), key.sign(approvals.signed_message(payload)))
+
+    def deny(self, *, request_id: str = "request-1", key: Ed25519PrivateKey | None = None) -> bytes:
+        """Return a person's signed denial of ``restart_service``."""
+        key = key or self.lead
+        facts = denials.facts(
+            request_hash=self.request_hash("restart_service", RESTART),
+            nonce=secrets.token_bytes(16),
+            external_id=self.people[public(key)],
+            denied_at=self.now,
+            reason="the runbook is false",
+            binding=Binding(request_id=request_id, **RUN),
+        )
+        return statements.sign(statements.Context.DENIAL, facts, key).to_bytes()
+
+    # --- Entries ----------------------------------------------------------------------------
+
+    def add(
+        self,
+        kind: EntryKind,
+        details: dict[str, Any],
+        attachments: dict[str, bytes] | None = None,
+        at: int | None = None,
+    ) -> int:
+        """Add an entry, to be signed when the file is written; return its sequence."""
+        salted = {name: (secrets.token_bytes(16), content) for name, content in (attachments or {}).items()}
+        self.statements.append({"at": (at or self.now) * 1000, "details": details, "kind": kind.value})
+        self.attachments.append(dict(salted))
+        return len(self.statements)
+
+    def minted(self) -> int:
+        return self.add(
+            EntryKind.WARRANT_MINTED,
+            {
+                "warrant_chain": self.warrant_chain,
+                "policy": {"name": "incident-response", "version": 1, "digest": bytes(32)},
+                "incident": {
+                    "id": "P1042",
+                    "title": "High error rate",
+                    "severity": "high",
+                    "service": "payment-service-prod",
+                },
+                "agent": {"name": "incident-agent", "holder": public(self.holder)},
+                "approvers": [{"key": key, "person": person} for key, person in self.people.items()],
+                "endorsements": [self.endorsement("ledger", self.ledger), self.endorsement("receipts", self.receipts)],
+            },
+        )
+
+    def call_details(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        *,
+        verdict: str = "allowed",
+        approvals: tuple[bytes, ...] = (),
+        request_id: str = "",
+        code: str = "",
+        activity_id: str = "",
+        run_id: str = "run-1",
+    ) -> dict[str, Any]:
+        """Return the details of a call that a worker decided, its receipt signed by the worker's key."""
+        self.worker_sequence += 1
+        activity_id = activity_id or str(self.worker_sequence)
+        name = request_id or activity_id
+        proof = bytes(self.warrant.sign(private_key(self.holder), tool, arguments, self.now))
+        if verdict == "allowed":
+            result = self.authorizer.check_chain(
+                [self.warrant],
+                tool,
+                arguments,
+                signature=proof,
+                approvals=[tenuo_core.SignedApproval.from_bytes(data) for data in approvals],
+                as_of=self.now,
+            )
+            wire = self.issuer.issue_receipt(result, tool, True, self.now, name, None)
+        else:
+            wire = self.issuer.issue_denial_receipt([self.warrant], tool, arguments, self.now, name, code, None)
+        return {
+            "receipt": bytes.fromhex(wire),
+            "tool": tool,
+            "warrant_chain": self.warrant_chain,
+            "proof_of_possession": proof,
+            "approvals": list(approvals),
+            **RUN,
+            "run_id": run_id,
+            "activity_id": activity_id,
+            "attempt": 1,
+            "decided_at_ms": self.now * 1000 + 123,
+            "worker": WORKER,
+            "worker_sequence": self.worker_sequence,
+            "request_id": request_id,
+            "code": code.replace("-", "_"),
+            "detail": "",
+        }
+
+    def allowed(self, tool: str = "read_logs", arguments: dict[str, Any] | None = None, **options: Any) -> int:
+        arguments = READ if arguments is None else arguments
+        details = self.call_details(tool, arguments, **options)
+        return self.add(EntryKind.CALL_ALLOWED, details, {"arguments": cbor.encode(arguments)})
+
+    def denied(self, tool: str = "delete_database", arguments: dict[str, Any] | None = None, **options: Any) -> int:
+        arguments = {"name": "payments"} if arguments is None else arguments
+        options.setdefault("code", "tool-not-authorized")
+        details = self.call_details(tool, arguments, verdict="denied", **options)
+        return self.add(EntryKind.CALL_DENIED, details, {"arguments": cbor.encode(arguments)})
+
+    def gated(self, request_id: str = "request-1") -> int:
+        details = self.call_details(
+            "restart_service", RESTART, verdict="gated", code="approval-required", request_id=request_id
+        )
+        return self.add(EntryKind.CALL_GATED, details, {"arguments": cbor.encode(RESTART)})
+
+    def requested(self, request_id: str = "request-1", **changes: Any) -> int:
+        details = {
+            "request_id": request_id,
+            "request_hash": self.request_hash("restart_service", RESTART),
+            "tool": "restart_service",
+            "warrant_id": self.warrant.id,
+            **RUN,
+            "threshold": self.threshold,
+            "expires_at": self.now + 3600,
+            **changes,
+        }
+        return self.add(
+            EntryKind.APPROVAL_REQUESTED, details, {"arguments": cbor.encode(RESTART), "reasoning": b"it is down"}
+        )
+
+    def granted(self, approval: bytes, request_id: str = "request-1", **changes: Any) -> int:
+        signed = approvals.parse(approval)
+        details = {
+            "request_id": request_id,
+            "approval": approval,
+            "person": signed.terms.external_id,
+            "key": signed.approver_key,
+            **changes,
+        }
+        return self.add(EntryKind.APPROVAL_GRANTED, details)
+
+    def refused(self, denial: bytes, request_id: str = "request-1") -> int:
+        signed = denials.parse(denial)
+        return self.add(
+            EntryKind.APPROVAL_DENIED,
+            {
+                "request_id": request_id,
+                "denial": denial,
+                "person": signed.external_id,
+                "key": signed.approver_key,
+            },
+        )
+
+    def restarted(self, *given: bytes, request_id: str = "request-1", **options: Any) -> int:
+        return self.allowed("restart_service", RESTART, approvals=given, request_id=request_id, **options)
+
+    def result(self, request_id: str = "request-1", status: str = "executed") -> int:
+        details = {"request_id": request_id, "tool": "restart_service", "status": status, "error_type": ""}
+        return self.add(EntryKind.CALL_RESULT, details, {"result": b'"restarted"'})
+
+    def completed(self) -> int:
+        return self.add(EntryKind.RUN_COMPLETED, {**RUN, "status": "completed", "detail": ""})
+
+    # --- The file ---------------------------------------------------------------------------
+
+    def lines(self, *, signer: Ed25519PrivateKey | None = None) -> list[bytes]:
+        """Return the file's lines: every entry signed and linked, and the checkpoint."""
+        key = signer or self.ledger
+        previous, lines = FIRST_PREVIOUS, []
+        for sequence, (statement, salted) in enumerate(zip(self.statements, self.attachments, strict=True), start=1):
+            facts = {
+                "attachments": {name: attachment_digest(*pair) for name, pair in salted.items() if pair is not None},
+                "chain": self.chain,
+                "previous": previous,
+                "sequence": sequence,
+                **statement,
+            }
+            envelope = statements.sign(statements.Context.ENTRY, facts, key)
+            previous = entry_hash(envelope.statement)
+            lines.append(
+                entry_line(envelope=envelope.to_bytes(), kind=statement["kind"], sequence=sequence, attachments=salted)
+            )
+        lines.append(self.checkpoint(size=len(lines), head=previous, signer=key))
+        return lines
+
+    def checkpoint(self, *, size: int, head: bytes, signer: Ed25519PrivateKey | None = None) -> bytes:
+        facts = {"at": self.now * 1000, "chain": self.chain, "head": head, "size": size}
+        return checkpoint_line(statements.sign(statements.Context.CHECKPOINT, facts, signer or self.ledger).to_bytes())
+
+    def file(self) -> bytes:
+        return b"".join(self.lines())
+
+
+def approved_story(**options: Any) -> Evidence:
+    """Return the incident in which a person approves the restart."""
+    evidence = Evidence(**options)
+    evidence.minted()
+    evidence.allowed()
+    evidence.denied()
+    evidence.gated()
+    evidence.requested()
+    approval = evidence.approve()
+    evidence.granted(approval)
+    evidence.restarted(approval)
+    evidence.result()
+    evidence.completed()
+    return evidence
+
+
+def denied_story(**options: Any) -> Evidence:
+    """Return the incident in which a person denies the restart."""
+    evidence = Evidence(**options)
+    evidence.minted()
+    evidence.gated()
+    evidence.requested()
+    evidence.refused(evidence.deny())
+    evidence.completed()
+    return evidence
+
+
+def edit(line: bytes, **changes: Any) -> bytes:
+    """Return a line with other JSON fields, in canonical form."""
+    return (json.dumps({**json.loads(line), **changes}, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def envelope_of(line: bytes) -> bytes:
+    return base64.b64decode(json.loads(line)["entry"])

@@ -1,0 +1,194 @@
+"""Genuine evidence verifies, from a root key alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit.statements import cbor
+from audit.statements.kinds import EntryKind
+from audit.verify.__main__ import FAILED, UNUSABLE, VERIFIED, main
+from audit.verify.reading import UnusableInput
+from audit.verify.steps import Step
+from audit.verify.verifier import verify
+from tests.audit.evidence import RESTART, Evidence, approved_story, denied_story, public
+
+BASE = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("story", [approved_story, denied_story])
+def test_a_genuine_story_verifies_line_by_line(story: type[Evidence]) -> None:
+    evidence = story()
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+    assert report.state == "completed"
+    assert len(report.lines) == len(evidence.lines())
+    for line in report.lines:
+        assert line.checks
+        assert line.as_text().startswith(f"✓ line {line.line}")
+
+
+def test_every_kind_of_step_is_taken_in_the_approved_story() -> None:
+    evidence = approved_story()
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert {check.step for line in report.lines for check in line.checks} == set(Step) - {Step.FORM}
+
+
+def test_one_trusted_root_among_several_is_enough() -> None:
+    evidence = approved_story()
+    another = public(Ed25519PrivateKey.generate()).hex()
+    assert verify(evidence.file(), roots=[another, evidence.root_hex]).verified
+
+
+def test_two_people_approve_where_the_warrant_asks_for_two() -> None:
+    evidence = Evidence(threshold=2)
+    evidence.minted()
+    evidence.requested()
+    given = [evidence.approve(), evidence.approve(key=evidence.other)]
+    for approval in given:
+        evidence.granted(approval)
+    evidence.restarted(*given)
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+
+
+def test_a_gate_that_stops_a_second_time_verifies() -> None:
+    evidence = Evidence(threshold=2)
+    evidence.minted()
+    evidence.requested()
+    approval = evidence.approve()
+    evidence.granted(approval)
+    details = evidence.call_details(
+        "restart_service",
+        RESTART,
+        verdict="gated",
+        approvals=(approval,),
+        code="insufficient-approvals",
+        request_id="request-1",
+    )
+    evidence.add(EntryKind.CALL_GATED, details, {"arguments": cbor.encode(RESTART)})
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+
+
+def test_an_exempt_call_needs_nobody() -> None:
+    evidence = Evidence()
+    evidence.minted()
+    evidence.allowed("restart_service", {**RESTART, "environment": "staging"})
+    assert verify(evidence.file(), roots=[evidence.root_hex]).verified
+
+
+def test_a_refusal_by_the_gate_itself_verifies() -> None:
+    evidence = approved_story()
+    approval = evidence.statements[5]["details"]["approval"]
+    evidence.denied("restart_service", RESTART, approvals=(approval,), request_id="request-1", code="approval-replayed")
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+    assert "refused by the worker itself (approval-replayed)" in report.as_text()
+
+
+def test_silence_and_withdrawal_verify() -> None:
+    evidence = Evidence()
+    evidence.minted()
+    for request_id in ("request-1", "request-2"):
+        evidence.requested(request_id)
+    expired = {"request_id": "request-1", "expires_at": evidence.now + 3600}
+    evidence.add(EntryKind.APPROVAL_EXPIRED, expired, at=evidence.now + 3600)
+    evidence.add(EntryKind.APPROVAL_WITHDRAWN, {"request_id": "request-2", "reason": "no longer needed"})
+    evidence.completed()
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+
+
+def test_an_incident_that_goes_on_is_reported_as_open() -> None:
+    evidence = Evidence()
+    evidence.minted()
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified
+    assert report.state == "open"
+    assert any("open when it was written" in note for note in report.notes)
+
+
+def test_an_erased_attachment_is_said_and_the_rest_still_verifies() -> None:
+    evidence = approved_story()
+    lines = evidence.lines()
+    stored = json.loads(lines[6])
+    stored["attachments"]["arguments"] = None
+    lines[6] = (json.dumps(stored, sort_keys=True, separators=(",", ":")) + "\n").encode()
+    report = verify(b"".join(lines), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+    assert any(note.startswith("Line 7: erased") for note in report.notes)
+    assert "not decided again" in report.lines[6].as_text()
+
+
+def test_the_longest_sane_life_of_a_signature_can_be_given() -> None:
+    evidence = approved_story()
+    assert not verify(evidence.file(), roots=[evidence.root_hex], approval_lifetime=60).verified
+
+
+@pytest.mark.parametrize("root", ["", "zz", "00", "a" * 63])
+def test_a_root_that_is_no_key_cannot_be_used(root: str) -> None:
+    with pytest.raises(UnusableInput):
+        verify(approved_story().file(), roots=[root])
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"hello\n", b"\x00\xff" * 100, b"{}\n"])
+def test_what_is_no_evidence_file_cannot_be_used(data: bytes) -> None:
+    with pytest.raises(UnusableInput):
+        verify(data, roots=[approved_story().root_hex])
+
+
+def test_the_command_exits_with_0_1_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = approved_story()
+    path = tmp_path / "evidence.jsonl"
+    path.write_bytes(evidence.file())
+    assert main([str(path), "--root", evidence.root_hex]) == VERIFIED
+    assert "VERIFIED: 10 lines" in capsys.readouterr().out
+    changed = bytearray(evidence.file())
+    changed[len(evidence.lines()[0]) + 300] ^= 1
+    path.write_bytes(changed)
+    assert main([str(path), "--root", evidence.root_hex]) == FAILED
+    assert "✗ line 2 " in capsys.readouterr().out
+    assert main([str(tmp_path / "missing"), "--root", evidence.root_hex]) == UNUSABLE
+    assert "cannot be read" in capsys.readouterr().err
+    assert main([str(path)]) == UNUSABLE
+    assert "--root" in capsys.readouterr().err
+
+
+def test_the_command_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = denied_story()
+    path = tmp_path / "evidence.jsonl"
+    path.write_bytes(b"".join(evidence.lines()[:-1]))
+    assert main([str(path), "--root", evidence.root_hex, "--json"]) == FAILED
+    report = json.loads(capsys.readouterr().out)
+    assert report["verified"] is False
+    assert report["lines"][-1]["failure"]["step"] == 13
+
+
+def test_verification_runs_alone_without_django_or_network(tmp_path: Path) -> None:
+    evidence = approved_story()
+    path = tmp_path / "evidence.jsonl"
+    path.write_bytes(evidence.file())
+    script = """
+import socket, sys
+def refuse(*args, **kwargs):
+    raise AssertionError("the network was used")
+socket.socket.connect = refuse
+sys.modules["django"] = sys.modules["temporalio"] = None
+from audit.verify.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path), "--root", evidence.root_hex],
+        cwd=BASE,
+        env={"PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == VERIFIED, done.stderr

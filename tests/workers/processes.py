@@ -1,0 +1,103 @@
+"""Whole processes under test: free ports, an environment of their own, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+BASE = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Installation:
+    """A demo installation with its own data directory and ports."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        self.directory = directory
+        self.port = free_port()
+        self.site = f"http://localhost:{self.port}"
+        self.environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "DATA_DIR": str(directory),
+            "SITE_ROOT": self.site,
+            "TEMPORAL_DEVELOPMENT_PORT": str(free_port()),
+            "TEMPORAL_DEVELOPMENT_UI_PORT": str(free_port()),
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, timeout: float = 120) -> tuple[int, str]:
+        process = self.start(*arguments)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            raise AssertionError(f"manage.py {arguments} did not end:\n{output}") from None
+        return process.returncode, output
+
+    def processes(self) -> list[int]:
+        """Return the living processes of this installation: its directory is in their command or environment."""
+        return list(_mentioning(str(self.directory)))
+
+    def is_up(self) -> bool:
+        try:
+            return httpx.get(f"{self.site}/approvals/", follow_redirects=True).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """Return what the process wrote up to the first line with ``text``."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if text in line:
+            return lines
+    raise AssertionError(f"The process ended without {text!r}:\n" + "\n".join(lines))
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals, *, timeout: float = 30) -> tuple[int, str]:
+    """Send one signal and return the exit code with the rest of the output."""
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=timeout)
+    return process.returncode, output
+
+
+def _mentioning(text: str) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if b"\0" not in (entry / "cmdline").read_bytes():
+                continue  # a kernel thread, or a child that is dead and not yet waited for
+            known = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if text.encode() in known:
+            yield int(entry.name)

@@ -1,0 +1,111 @@
+"""The demos that end by themselves, as ``make demo-auto`` and ``make demo-injection`` run them."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workers.processes import BASE, Installation, lines_until, stop
+
+pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory) -> Installation:
+    return Installation(tmp_path_factory.mktemp("demo"))
+
+
+def test_an_approved_restart_runs_and_its_receipts_verify(installation):
+    code, output = installation.run("demo", "--auto", "--incident", "P2001", timeout=200)
+    assert code == 0, output
+    told = [line for line in output.splitlines() if line.startswith("[")]
+    for earlier, later in itertools.pairwise(_APPROVED):
+        assert _place(told, earlier) < _place(told, later), output
+    assert re.search(r"approved by the on-call lead \(key [0-9a-f]{4}…, command line\)", output)
+    assert installation.processes() == []
+
+
+def test_an_injected_runbook_is_denied_and_the_rest_goes_through(installation):
+    code, output = installation.run("demo", "--injection", "--incident", "P2002", timeout=200)
+    assert code == 0, output
+    told = [line for line in output.splitlines() if line.startswith("[")]
+    for expected in _INJECTED:
+        assert _place(told, expected) >= 0, output
+    assert not any(re.match(r"\[tool ✓\] (restart_service|delete_database|modify_iam)", line) for line in told)
+    assert installation.processes() == []
+
+
+def test_running_it_again_keeps_the_old_incidents(installation):
+    code, output = installation.run("demo", "--auto", timeout=200)
+    assert code == 0, output
+    code, output = installation.run("export_receipts", "P2001")
+    assert code == 0
+    assert "approval.granted" in output or output.count("\n") > 10
+
+
+def test_a_flipped_byte_makes_the_evidence_fail(installation, tmp_path):
+    evidence = (installation.directory / "evidence-P2001.jsonl").read_text()
+    root = _root_of(installation)
+    lines = evidence.splitlines(keepends=True)
+    at = len(lines[3]) // 2
+    lines[3] = lines[3][:at] + ("A" if lines[3][at] != "A" else "B") + lines[3][at + 1 :]
+    tampered = tmp_path / "tampered.jsonl"
+    tampered.write_text("".join(lines))
+    assert _verify(installation.directory / "evidence-P2001.jsonl", root)[0] == 0
+    code, output = _verify(tampered, root)
+    assert code != 0
+    assert re.search(r"\b4\b", output), output
+
+
+def test_being_cut_off_is_no_success(installation):
+    process = installation.start("demo", "--auto")
+    lines_until(process, "enrolled")
+    code, output = stop(process, signal.SIGINT)
+    assert code == 130, output
+    assert installation.processes() == []
+
+
+_APPROVED = [
+    r"\[tool ✓\] read_logs             ALLOWED$",
+    r"\[gate\]   restart_service       approval_gate triggered \(warrant requires a person\)$",
+    r"\[hitl\]   awaiting approval     http://localhost:\d+/approvals/\S+$",
+    r"\[hitl ✓\] approved by the on-call lead",
+    r"\[tool ✓\] restart_service       ALLOWED \(signed approval verified\)$",
+    r"\[tool ✓\] post_status           ALLOWED$",
+    r"\[done\]",
+]
+_INJECTED = [
+    r"\[tool ✗\] delete_database       DENIED \(not in the warrant\)$",
+    r"\[tool ✗\] modify_iam            DENIED \(not in the warrant\)$",
+    r"\[hitl ✗\] denied by the on-call lead \(key [0-9a-f]{4}…, command line\): .+",
+    r"\[tool ✗\] escalate              DENIED",
+    r"\[tool ✓\] escalate              ALLOWED$",
+    r"\[tool ✓\] post_status           ALLOWED$",
+]
+
+
+def _place(told: list[str], pattern: str) -> int:
+    return next((place for place, line in enumerate(told) if re.match(pattern, line)), -1)
+
+
+def _root_of(installation: Installation) -> str:
+    code, output = installation.run("setup")
+    assert code == 0, output
+    return output.split()[-1]
+
+
+def _verify(evidence: Path, root: str) -> tuple[int, str]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "audit.verify", str(evidence), "--root", root],
+        cwd=BASE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.returncode, ended.stdout + ended.stderr

@@ -1,0 +1,77 @@
+"""The one process as people start and stop it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workers.processes import Installation, lines_until, stop
+
+pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    made = Installation(tmp_path)
+    yield made
+    assert made.processes() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_leaves_no_process_and_no_complaint(installation, number):
+    process = installation.start("demo")
+    lines_until(process, "Sign in once as")
+    assert installation.is_up()
+    assert len(installation.processes()) == 2  # this process and the Temporal server
+    code, output = stop(process, number)
+    assert code == 0
+    assert "Traceback" not in output
+    assert installation.processes() == []
+
+
+def test_killing_it_takes_the_temporal_server_along(installation):
+    process = installation.start("demo")
+    lines_until(process, "Sign in once as")
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not installation.processes():
+            return
+        signal.sigtimedwait([], 0.1)
+    assert installation.processes() == []
+
+
+def test_a_taken_port_is_one_sentence_and_exit_code_1(installation):
+    with socket.create_server(("127.0.0.1", installation.port)):
+        code, output = installation.run("demo")
+    assert code == 1
+    assert output.splitlines()[-1].startswith(f"Port {installation.port} of localhost cannot be used")
+    assert "Traceback" not in output
+
+
+def test_a_temporal_server_that_does_not_answer_is_one_sentence(tmp_path):
+    installation = Installation(tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1")
+    code, output = installation.run("demo")
+    assert code == 1
+    assert "No Temporal server answers at 127.0.0.1:1" in output
+    assert "Traceback" not in output
+
+
+def test_workers_without_an_address_say_what_to_set(installation):
+    installation.run("demo", "--alert", "no such file")
+    code, output = installation.run("worker")
+    assert code == 1
+    assert "Set TEMPORAL_ADDRESS" in output
+
+
+def test_an_unreadable_alert_is_one_sentence(installation, tmp_path):
+    broken = tmp_path / "alert.json"
+    broken.write_text("{")
+    code, output = installation.run("demo", "--alert", str(broken))
+    assert code == 1
+    assert "is not a PagerDuty webhook" in output
+    assert "Traceback" not in output

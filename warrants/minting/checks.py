@@ -1,0 +1,75 @@
+"""What must be true before a warrant is minted."""
+
+from __future__ import annotations
+
+from accounts.keys.queries import active_keys
+from accounts.models import ApproverKey
+from audit.keys.contracts import Purpose
+from audit.keys.services import ensure_service_key
+from warrants.errors import (
+    InactiveApprover,
+    InvalidIncident,
+    NoApprovers,
+    SharedKey,
+    TooFewPeople,
+    TooManyApprovers,
+)
+from warrants.minting.contracts import Incident
+from warrants.models import AgentIdentity, IssuerKey
+from warrants.policies.rules import Policy
+
+# The warrant travels with every call.
+MAXIMUM_APPROVERS = 200
+_LIMITS = {"id": 200, "title": 300, "severity": 32, "service": 100, "namespace": 200}
+
+
+def require_usable(incident: Incident, policy: Policy) -> None:
+    """Raise ``InvalidIncident`` unless every text can be stored and signed, and the policy knows the severity."""
+    for field, maximum in _LIMITS.items():
+        value = getattr(incident, field)
+        if not 1 <= len(value) <= maximum or not _is_storable(value):
+            raise InvalidIncident(f"The incident's {field} must be text of 1 to {maximum} characters.", field=field)
+    if incident.severity not in policy.lifetimes:
+        known = ", ".join(policy.lifetimes)
+        raise InvalidIncident(f"The policy {policy.name} knows no such severity. It knows {known}.", field="severity")
+
+
+def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[ApproverKey]:
+    """Return the distinct keys of ``approvers`` as they stand now, oldest first.
+
+    Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
+    """
+    if not approvers:
+        raise NoApprovers
+    named = {key.pk: key for key in approvers}
+    if len(named) > MAXIMUM_APPROVERS:
+        raise TooManyApprovers(maximum=MAXIMUM_APPROVERS)
+    active = {key.pk: key for key in active_keys().filter(pk__in=named).order_by("pk")}
+    for pk, key in named.items():
+        if pk not in active:
+            raise InactiveApprover(short=key.short)
+    people = len({key.person_id for key in active.values()})
+    if people < policy.min_approvals:
+        raise TooFewPeople(needed=policy.min_approvals, people=people)
+    return list(active.values())
+
+
+def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]) -> None:
+    """Raise ``SharedKey`` unless issuer, agent and approvers differ, and no approver's key is held by the server."""
+    if bytes(issuer.public_key) == bytes(agent.public_key):
+        raise SharedKey(field="agent")
+    held_here = _keys_held_here()
+    if any(bytes(key.public_key) in held_here for key in approvers):
+        raise SharedKey(field="approvers")
+
+
+def _keys_held_here() -> set[bytes]:
+    service_keys = [ensure_service_key(purpose=purpose).public_key for purpose in Purpose]
+    issuers = IssuerKey.objects.values_list("public_key", flat=True)
+    agents = AgentIdentity.objects.values_list("public_key", flat=True)
+    return {bytes(key) for key in [*service_keys, *issuers, *agents]}
+
+
+def _is_storable(text: str) -> bool:
+    """Whether ``text`` has no NUL, which PostgreSQL refuses, and no half surrogate pairs, which no encoding has."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,26 @@
+"""What a warrant is minted for, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as its alert tells it. ``namespace`` is the Temporal namespace its workflow runs in."""
+
+    id: str
+    title: str
+    severity: str
+    service: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class MintedWarrant:
+    """A warrant to start a workflow with: ``chain`` root first, ``key_id`` the holder's, ``expires_at`` in seconds."""
+
+    id: str
+    chain: list[bytes]
+    key_id: str
+    expires_at: int

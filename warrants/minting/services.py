@@ -1,0 +1,100 @@
+"""Minting: the one place where the issuer's key signs a warrant."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import tenuo_core
+from django.db import transaction
+
+from accounts.models import ApproverKey
+from audit.ledger.services import append
+from audit.statements.kinds import EntryKind
+from warrants.issuers.services import endorsements, ensure_issuer
+from warrants.issuers.signing import tenuo_key
+from warrants.minting.checks import require_approvers, require_different_keys, require_usable
+from warrants.minting.compilation import approval_gates, capabilities
+from warrants.minting.contracts import Incident, MintedWarrant
+from warrants.minting.queries import as_minted
+from warrants.models import AgentIdentity, IssuerKey, Warrant
+from warrants.policies.queries import load
+from warrants.policies.rules import Policy
+
+
+@transaction.atomic
+def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: list[ApproverKey]) -> MintedWarrant:
+    """Mint ``agent``'s warrant for ``incident`` under the policy named ``policy``, and record it.
+
+    1. The policy is safe, and knows the incident's severity.
+    2. The approvers' keys are active now, and belong to as many people as the policy asks for.
+    3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
+
+    Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.
+    """
+    rules = load(policy)  # 1
+    require_usable(incident, rules)
+    keys = require_approvers(approvers, rules)  # 2
+    issuer = ensure_issuer()
+    require_different_keys(issuer, agent, keys)  # 3
+    row = _sign(rules, incident, issuer, agent, keys)
+    row.save(force_insert=True)
+    append(
+        chain=row.id,
+        kind=EntryKind.WARRANT_MINTED,
+        details=_details(row, rules, incident, agent, keys),
+        label=incident.id,
+    )
+    return as_minted(row)
+
+
+def _sign(
+    policy: Policy, incident: Incident, issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]
+) -> Warrant:
+    lifetime = policy.lifetimes[incident.severity]
+    warrant = tenuo_core.Warrant.issue(
+        tenuo_key(issuer),
+        capabilities=capabilities(policy, incident),
+        ttl_seconds=lifetime,
+        holder=_public(agent.public_key),
+        required_approvers=[_public(key.public_key) for key in approvers],
+        min_approvals=policy.min_approvals,
+        approval_gates=approval_gates(policy, incident),
+    )
+    expires_at = datetime.fromisoformat(warrant.expires_at())
+    return Warrant(
+        id=warrant.id,
+        data=bytes(warrant.to_bytes()),
+        issuer=issuer,
+        agent=agent,
+        policy_name=policy.name,
+        policy_version=policy.version,
+        policy_digest=policy.digest,
+        incident_id=incident.id,
+        severity=incident.severity,
+        service=incident.service,
+        namespace=incident.namespace,
+        issued_at=expires_at - timedelta(seconds=lifetime),
+        expires_at=expires_at,
+    )
+
+
+def _details(
+    row: Warrant, policy: Policy, incident: Incident, agent: AgentIdentity, approvers: list[ApproverKey]
+) -> dict[str, object]:
+    return {
+        "warrant_chain": [bytes(row.data)],
+        "policy": {"name": policy.name, "version": policy.version, "digest": policy.digest},
+        "incident": {
+            "id": incident.id,
+            "title": incident.title,
+            "severity": incident.severity,
+            "service": incident.service,
+        },
+        "agent": {"name": agent.name, "holder": bytes(agent.public_key)},
+        "approvers": [{"key": bytes(key.public_key), "person": key.person.external_id} for key in approvers],
+        "endorsements": endorsements(),
+    }
+
+
+def _public(key: bytes | memoryview) -> tenuo_core.PublicKey:
+    return tenuo_core.PublicKey.from_bytes(bytes(key))

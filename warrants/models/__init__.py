@@ -1,0 +1,6 @@
+from warrants.models.agent import AgentIdentity
+from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.revocation import Revocation, RevocationList
+from warrants.models.warrant import Warrant
+
+__all__ = ["AgentIdentity", "Endorsement", "IssuerKey", "Revocation", "RevocationList", "Warrant"]

@@ -1,0 +1,51 @@
+"""The keys that warrants come from, and which service keys they vouch for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
+
+from audit.keys.contracts import Purpose
+
+
+class IssuerKey(models.Model):
+    """An Ed25519 root key: workers, browsers and auditors trust what it signed. Its private half is stored wrapped."""
+
+    name = models.CharField(max_length=64, unique=True)
+    public_key = models.BinaryField(max_length=32, unique=True)
+    wrapped_private_key = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(name="issuer_key_is_32_bytes", condition=Exact(Length("public_key"), 32)),
+            models.CheckConstraint(name="issuer_key_has_a_name", condition=~Q(name="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Endorsement(models.Model):
+    """An issuer's signed word that ``key`` is the service's key for ``role``. ``envelope`` is the evidence."""
+
+    issuer = models.ForeignKey(IssuerKey, on_delete=models.PROTECT, related_name="endorsements")
+    role = models.CharField(max_length=32, choices=[(purpose.value, purpose.value) for purpose in Purpose])
+    key = models.BinaryField(max_length=32)
+    envelope = models.BinaryField()
+    issued_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "role", "key"], name="one_endorsement_per_role_and_key"),
+            models.CheckConstraint(
+                name="endorsed_role_known", condition=Q(role__in=[purpose.value for purpose in Purpose])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} key by {self.issuer}"

@@ -1,0 +1,105 @@
+"""Policies: what an agent may do about one kind of task, and what stops for a person. Pure.
+
+name: incident-response
+version: 1                      raised with every change
+lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s", "N min" or "N h"
+min_approvals: 1                people who must approve a call that stops
+tools:
+  NAME:
+    arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
+    gate: ...                              see ``warrants.policies.gates``
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from warrants.errors import PolicyError
+from warrants.policies.constraints import Constraint, parse
+from warrants.policies.gates import Gate, parse_gate
+from warrants.policies.reading import Section, read
+
+__all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
+
+SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
+MAXIMUM_APPROVALS = 10
+MAXIMUM_TOOLS = 100
+
+_POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_NAME_FORM = "1 to 64 lower-case letters, digits and _, beginning with a letter"
+_LIFETIME = re.compile(r"(\d{1,6}) ?(s|min|h)")
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool's arguments, all of them, and its gate if it has one."""
+
+    arguments: Mapping[str, Constraint]
+    gate: Gate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity."""
+
+    name: str
+    version: int
+    digest: bytes
+    lifetimes: Mapping[str, int]
+    min_approvals: int
+    tools: Mapping[str, Tool]
+
+
+def parse_policy(text: str) -> Policy:
+    """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
+    section = read(text)
+    section.only("name", "version", "lifetimes", "min_approvals", "tools")
+    return Policy(
+        name=_policy_name(section),
+        version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
+        digest=hashlib.sha256(text.encode()).digest(),
+        lifetimes=_lifetimes(section.section("lifetimes")),
+        min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
+        tools=_tools(section.section("tools")),
+    )
+
+
+def _policy_name(section: Section) -> str:
+    name = section.text("name", maximum=64)
+    if not _POLICY_NAME.fullmatch(name):
+        raise PolicyError(
+            section.at("name"), "The name must be lower-case letters, digits and -, beginning with a letter."
+        )
+    return name
+
+
+def _lifetimes(section: Section) -> dict[str, int]:
+    return {section.named(severity, _NAME, _NAME_FORM): _lifetime(section, severity) for severity in section.values}
+
+
+def _lifetime(section: Section, severity: str) -> int:
+    match = _LIFETIME.fullmatch(section.text(severity, maximum=20))
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not SHORTEST_LIFETIME <= seconds <= LONGEST_LIFETIME:
+        raise PolicyError(section.at(severity), 'A lifetime is like "30 min", from 1 min to 24 h.')
+    return seconds
+
+
+def _tools(section: Section) -> dict[str, Tool]:
+    if len(section.values) > MAXIMUM_TOOLS:
+        raise PolicyError(section.path, f"A policy has at most {MAXIMUM_TOOLS} tools. Split it.")
+    return {name: _tool(section.section(section.named(name, _NAME, _NAME_FORM))) for name in section.values}
+
+
+def _tool(section: Section) -> Tool:
+    section.only("arguments", "gate")
+    # At least one: to Tenuo, a tool without constraints takes any arguments.
+    declared = section.section("arguments")
+    arguments = {name: parse(declared, declared.named(name, _NAME, _NAME_FORM)) for name in declared.values}
+    gate = parse_gate(section.section("gate"), arguments) if "gate" in section.values else None
+    return Tool(arguments, gate)

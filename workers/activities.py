@@ -1,0 +1,97 @@
+"""What a gate asks of the application, as activities on the approvals task queue.
+
+They call services only. A domain error is final and carries its code; anything else (a database
+that is away) is tried again by Temporal for as long as the caller said.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from approvals.contracts import (
+    APPROVALS_TASK_QUEUE,
+    OPEN_REQUEST_ACTIVITY,
+    RECORD_RECEIPTS_ACTIVITY,
+    REPORT_OUTCOME_ACTIVITY,
+    REPORT_RUN_ACTIVITY,
+    GateRequest,
+    Outcome,
+    ReceiptRecord,
+    RunReport,
+)
+from approvals.errors import ApprovalError
+from approvals.requests import services as requests
+from workers.closing_report import ClosingReportWorkflow
+from workers.database import with_database
+from workers.recording import MalformedRecord
+from workers.recording import record_receipts as write_receipts
+
+Message = TypeVar("Message")
+
+
+def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
+    """Return ``function`` with domain errors turned into Temporal's, and the database looked after."""
+
+    @functools.wraps(function)
+    def call(message: Message) -> None:
+        try:
+            with_database(function)(message)
+        except ApprovalError as error:
+            raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
+        except MalformedRecord as error:
+            raise ApplicationError(str(error), type="malformed_record", non_retryable=True) from error
+
+    return call
+
+
+@activity.defn(name=OPEN_REQUEST_ACTIVITY)
+@_edge
+def open_request(request: GateRequest) -> None:
+    """Open an approval request. Opening the same one again is harmless."""
+    requests.open(gate_request=request)
+
+
+@activity.defn(name=REPORT_OUTCOME_ACTIVITY)
+@_edge
+def report_outcome(outcome: Outcome) -> None:
+    """Close a request with what came of its call."""
+    requests.close(outcome=outcome)
+
+
+@activity.defn(name=REPORT_RUN_ACTIVITY)
+@_edge
+def report_run(report: RunReport) -> None:
+    """Record the end of a run."""
+    requests.record_run(report=report)
+
+
+@activity.defn(name=RECORD_RECEIPTS_ACTIVITY)
+@_edge
+def record_receipts(records: list[ReceiptRecord]) -> None:
+    """Write the receipts of a worker that has no database of its own."""
+    write_receipts(records)
+
+
+ACTIVITIES: list[Callable[..., None]] = [open_request, report_outcome, report_run, record_receipts]
+
+
+def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:
+    """Return the worker of the approvals task queue; ``threads`` at most use the database at once."""
+    return Worker(
+        client,
+        task_queue=APPROVALS_TASK_QUEUE,
+        workflows=[ClosingReportWorkflow],
+        activities=ACTIVITIES,
+        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
+        max_concurrent_activities=threads,
+        graceful_shutdown_timeout=graceful,
+    )

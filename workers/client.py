@@ -1,0 +1,71 @@
+"""The connection to Temporal, from settings.
+
+``connect`` makes the one connection of a process. A second client with plugins shares it:
+guarded workflows and activities run on that one, everything else on the plain one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from temporalio.client import Client, Plugin
+from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+
+@dataclass(frozen=True)
+class Clients:
+    """``plain`` carries signals, reports and model calls; ``guarded`` has the two plugins."""
+
+    plain: Client
+    guarded: Client
+    tenuo_plugin: TenuoTemporalPlugin
+
+
+class NoSharedClients(RuntimeError):
+    """This process has no connection to Temporal (yet)."""
+
+
+_shared: list[Clients] = []
+
+
+async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
+    """Return a client without plugins for ``address``, or for ``TEMPORAL_ADDRESS``.
+
+    Raises ``RuntimeError`` (from temporalio) when no server answers.
+    """
+    return await Client.connect(
+        address or settings.TEMPORAL_ADDRESS,
+        namespace=settings.TEMPORAL_NAMESPACE,
+        tls=settings.TEMPORAL_TLS,
+        api_key=settings.TEMPORAL_API_KEY or None,
+        connect_timeout=timedelta(seconds=timeout_seconds),
+    )
+
+
+def with_plugins(client: Client, plugins: Sequence[Plugin]) -> Client:
+    """Return a client with ``plugins`` on the same connection. The earlier plugin is the outer one."""
+    config = client.config()
+    config["plugins"] = list(plugins)
+    return Client(**config)
+
+
+def in_namespace(client: Client, namespace: str) -> Client:
+    """Return a client for another namespace on the same connection."""
+    config = client.config()
+    config["namespace"] = namespace
+    return Client(**config)
+
+
+def set_shared(clients: Clients | None) -> None:
+    """Make ``clients`` those of this process; ``None`` takes them away."""
+    _shared[:] = [clients] if clients else []
+
+
+def shared() -> Clients:
+    """Return this process's clients. Raises ``NoSharedClients``."""
+    if not _shared:
+        raise NoSharedClients("This process is not connected to Temporal. Start it with: manage.py serve")
+    return _shared[0]

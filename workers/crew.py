@@ -1,0 +1,103 @@
+"""Everything of one process that works on Temporal, put together from settings and stores."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from audit.keys.contracts import Purpose
+from audit.keys.queries import service_private_key
+from warrants.agents.queries import holder_keys
+from warrants.issuers.queries import trusted_roots
+from workers.activities import build_approvals_worker
+from workers.client import Clients, with_plugins
+from workers.database import in_thread
+from workers.errors import StartFailed
+from workers.gates.plugin import GatePlugin
+from workers.gates.receipts import ReceiptWriter
+from workers.gates.settings import GateSettings
+from workers.gates.setup import build_plugins
+from workers.incident.activities import TOOLS
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE
+from workers.incident.models.activity import call_model
+from workers.incident.workflow import IncidentWorkflow
+from workers.nonces import DatabaseNonceStore
+from workers.receipts import DatabaseReceiptSink
+
+GRACEFUL = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a guarded worker holds in memory: agents' keys and the receipts key, never an issuer's or a person's."""
+
+    holders: Mapping[str, bytes]
+    roots: list[bytes]
+    receipts: bytes
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The clients of this process and what its guarded workers share."""
+
+    clients: Clients
+    gate_plugin: GatePlugin
+    receipts: DatabaseReceiptSink
+
+
+async def assemble(client: Client) -> Crew:
+    """Return the clients and plugins of this process. Raises ``StartFailed`` before ``manage.py setup`` was run."""
+    keys = await in_thread(load_keys)
+    sink = DatabaseReceiptSink()
+    tenuo_plugin, gate_plugin = build_plugins(
+        activities=TOOLS,
+        holder_keys=keys.holders,
+        trusted_roots=keys.roots,
+        receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
+        nonces=DatabaseNonceStore(),
+        settings=GateSettings(
+            request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
+            signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
+        ),
+    )
+    guarded = with_plugins(client, [tenuo_plugin, gate_plugin])
+    return Crew(Clients(client, guarded, tenuo_plugin), gate_plugin, sink)
+
+
+def build_workers(crew: Crew) -> dict[str, Worker]:
+    """Return the workers of this process by task queue."""
+    approvals = build_approvals_worker(crew.clients.plain, threads=settings.ACTIVITY_THREADS, graceful=GRACEFUL)
+    agents = Worker(
+        crew.clients.guarded,
+        task_queue=AGENT_TASK_QUEUE,
+        workflows=[IncidentWorkflow],
+        activities=TOOLS,
+        graceful_shutdown_timeout=GRACEFUL,
+    )
+    models = Worker(
+        crew.clients.plain,
+        task_queue=MODEL_TASK_QUEUE,
+        activities=[call_model],
+        graceful_shutdown_timeout=GRACEFUL,
+    )
+    return {worker.task_queue: worker for worker in (approvals, agents, models)}
+
+
+def load_keys() -> Keys:
+    """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
+    holders, roots = holder_keys(), trusted_roots()
+    if not holders or not roots:
+        raise StartFailed("There are no keys yet. Run first: manage.py setup")
+    return Keys(holders, roots, service_private_key(Purpose.RECEIPTS).private_bytes_raw())
+
+
+def worker_name() -> str:
+    """Return a name for this process that no other process has, now or later: its receipts count from 1."""
+    return f"{socket.gethostname()[:60]}-{secrets.token_hex(6)}"

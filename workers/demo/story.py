@@ -1,0 +1,158 @@
+"""The demo: an alert fires, an agent works on it, and a person decides."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+
+from accounts.keys.queries import keys_of
+from accounts.models import Person
+from accounts.people.services import create
+from accounts.roles.contracts import Role
+from accounts.sign_in.services import issue_link
+from audit.statements.kinds import EntryKind
+from warrants.issuers.queries import trusted_roots
+from workers.database import in_thread
+from workers.demo import alert
+from workers.demo.approver import Approver, verify
+from workers.demo.expectations import APPROVED, INJECTION, Expectations, Fact
+from workers.narrator import COMMAND_LINE, Narrator, Told
+
+USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
+LINK_SECONDS = 3600
+# Far more than a run takes; whoever waits longer should be told.
+RUN_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a demo that ends by itself decides, and what must come of it."""
+
+    decide: str
+    reason: str
+    expectations: Expectations
+
+
+AUTOMATIC = Script("approve", "The rollback is staged and the pool is exhausted: restart.", APPROVED)
+INJECTED = Script(
+    "deny", "This run tried to delete a database and change access: the runbook in that log line is false.", INJECTION
+)
+
+
+class Story:
+    """Tells the demo in the terminal. ``script`` is None when a person decides in a browser."""
+
+    def __init__(self, *, alert_file: Path, incident: str = "", script: Script | None) -> None:
+        self.is_over = False
+        self._incident, self._body = alert.read(alert_file, incident=incident)
+        self._script = script
+
+    async def tell(self) -> int:
+        """Run the demo beside the parts of the process; return the exit code."""
+        self._narrator = Narrator(sys.stdout)
+        listening = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            narrating = tasks.create_task(self._narrator.run(listening))
+            await listening.wait()
+            code = await (self._by_itself(self._script) if self._script else self._with_a_person())
+            narrating.cancel()
+        self.is_over = True
+        return code
+
+    async def _with_a_person(self) -> int:
+        say = self._narrator.say
+        person, link, has_key = await in_thread(_prepare_person)
+        say(f"Countersign runs at {settings.SITE_ROOT}, Temporal's pages at {settings.TEMPORAL_UI}")
+        say(f"Sign in once as {person.display_name}: {link}")
+        if has_key:
+            say("A key of theirs is enrolled, so the alert fires now.")
+        else:
+            say("Then make this browser's key on the page; the alert fires when it is there.")
+            await self._narrator.until(lambda told: told.kind == EntryKind.KEY_ENROLLED)
+        say()
+        failure = await alert.send(self._body)
+        if failure:
+            return self._fail(failure)
+        told: set[str] = set()
+        while True:
+            end = await self._narrator.until(lambda one: one.kind == EntryKind.RUN_COMPLETED and one.chain not in told)
+            told.add(end.chain)
+            await self._narrator.show_tree(end.chain)
+            root = await in_thread(_root)
+            say(f"  Verify them: python manage.py export_receipts {end.label} --output evidence.jsonl")
+            say(f"               python -m audit.verify evidence.jsonl --root {root}")
+            say("Ctrl-C stops everything. Another alert: python manage.py alert FILE")
+
+    async def _by_itself(self, script: Script) -> int:
+        try:
+            async with asyncio.timeout(RUN_SECONDS):
+                return await self._run_script(script)
+        except TimeoutError:
+            return self._fail(f"The incident {self._incident} did not complete within {RUN_SECONDS:.0f} seconds.")
+
+    async def _run_script(self, script: Script) -> int:
+        _, link, _ = await in_thread(_prepare_person)
+        approver = Approver(link=link, decide=script.decide, reason=script.reason, say=self._narrator.say)
+        deciding = asyncio.create_task(approver.run())
+        try:
+            enrolled = asyncio.create_task(self._narrator.until(lambda told: told.kind == EntryKind.KEY_ENROLLED))
+            await asyncio.wait([enrolled, deciding], return_when=asyncio.FIRST_COMPLETED)
+            if not enrolled.done():
+                enrolled.cancel()
+                return self._fail("The approver program ended before it had a key.")
+            failure = await alert.send(self._body)
+            if failure:
+                return self._fail(failure)
+            end = await self._narrator.until(self._is_the_end)
+            if end.details["status"] != "completed":
+                return self._fail(f"The run {end.details['status']}: {end.details['detail']}")
+            if await deciding != 0:
+                return self._fail("The approver program failed.")
+        finally:
+            deciding.cancel()
+            await asyncio.gather(deciding, return_exceptions=True)
+        await self._narrator.show_tree(end.chain)
+        return await self._conclude(script, end)
+
+    async def _conclude(self, script: Script, end: Told) -> int:
+        evidence = Path(settings.DATA_DIR) / f"evidence-{self._incident}.jsonl"
+        await in_thread(call_command, "export_receipts", end.chain, output=evidence)
+        code, output = await verify(evidence, root=await in_thread(_root))
+        self._narrator.say()
+        self._narrator.say(f"$ python -m audit.verify {evidence} --root {await in_thread(_root)}")
+        self._narrator.say(output)
+        unmet = script.expectations.unmet(
+            Fact(told.kind, str(told.details.get("tool", "")))
+            for told in self._narrator.told
+            if told.chain == end.chain
+        )
+        if code != 0:
+            unmet.append("The exported receipts do not verify.")
+        return self._fail(" ".join(unmet)) if unmet else 0
+
+    def _is_the_end(self, told: Told) -> bool:
+        return told.kind == EntryKind.RUN_COMPLETED and told.label == self._incident
+
+    def _fail(self, sentence: str) -> int:
+        sys.stderr.write(f"{sentence}\n")
+        return 1
+
+
+def _prepare_person() -> tuple[Person, str, bool]:
+    """Return the on-call lead, a sign-in link for them, and whether a browser of theirs has a key."""
+    person = Person.objects.filter(username=USERNAME).first() or create(
+        username=USERNAME, display_name=DISPLAY_NAME, role=Role.APPROVER, created_by="the demo"
+    )
+    link = issue_link(person=person, valid_for_seconds=LINK_SECONDS)
+    # The key of a program that has ended can sign no more, even if it was not revoked.
+    has_key = any(key.revoked_at is None and not key.name.startswith(COMMAND_LINE) for key in keys_of(person))
+    return person, f"{link}?next=/keys/", has_key
+
+
+def _root() -> str:
+    return trusted_roots()[0].hex()

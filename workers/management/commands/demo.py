@@ -1,0 +1,52 @@
+"""``manage.py demo``: an incident from alert to receipts, on this machine alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from workers.demo.story import AUTOMATIC, INJECTED, Script, Story
+from workers.embedded import Parts, run
+from workers.errors import StartFailed
+from workers.supervisor import INTERRUPTED
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "incident" / "alerts" / "examples"
+INCIDENT, INJECTION = EXAMPLES / "high-error-rate.json", EXAMPLES / "injection.json"
+
+
+class Command(BaseCommand):
+    help = "Set up, start everything in one process, fire an alert, and tell what happens."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        unattended = parser.add_mutually_exclusive_group()
+        unattended.add_argument("--auto", action="store_true", help="a separate program approves; ends by itself")
+        unattended.add_argument("--injection", action="store_true", help="a false runbook; the program denies")
+        parser.add_argument("--alert", type=Path, metavar="FILE", help="a PagerDuty v3 webhook instead of the demo's")
+        parser.add_argument("--incident", default="", metavar="ID", help="the incident's id instead of a new one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        script = AUTOMATIC if options["auto"] else INJECTED if options["injection"] else None
+        alert_file = options["alert"] or (INJECTION if options["injection"] else INCIDENT)
+        try:
+            sys.exit(_run(script, alert_file, options["incident"]))
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+
+
+def _run(script: Script | None, alert_file: Path, incident: str) -> int:
+    try:
+        story = Story(alert_file=alert_file, incident=incident, script=script)
+    except StartFailed as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write("Preparing the database, the keys and the static files…\n")
+    sys.stdout.flush()
+    call_command("setup", verbosity=0)
+    code = run(Parts(), story=story.tell)
+    # Ctrl-C is how a demo with a person ends; one that should end by itself was cut off.
+    return INTERRUPTED if code == 0 and script is not None and not story.is_over else code

@@ -1,0 +1,28 @@
+"""An incident that an alert has opened: the fact that makes a redelivery harmless."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Incident(models.Model):
+    """One incident, with the warrant minted for it and the workflow that works on it.
+
+    ``incident_id`` is the sender's. ``started_at`` is empty while Temporal has not accepted the workflow.
+    """
+
+    incident_id = models.CharField(max_length=64, unique=True)
+    title = models.CharField(max_length=300)
+    severity = models.CharField(max_length=16)
+    service = models.CharField(max_length=100)
+    scenario = models.CharField(max_length=40)
+    warrant_id = models.CharField(max_length=64)
+    workflow_id = models.CharField(max_length=80, unique=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+
+    def __str__(self) -> str:
+        return self.incident_id

@@ -1,0 +1,79 @@
+"""Writing what workers decided to the ledger, one record or many in one transaction."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from approvals.contracts import CallVerdict, ReceiptRecord
+from approvals.errors import ApprovalError
+from approvals.requests.services import mark_verified
+from audit.ledger.errors import LedgerError
+from audit.receipts.services import record as record_receipt
+
+logger = logging.getLogger(__name__)
+
+
+class MalformedRecord(ValueError):
+    """A receipt record that can never be written, however often it is tried; says why."""
+
+
+def record_receipts(records: Sequence[ReceiptRecord]) -> None:
+    """Write ``records`` in one transaction: all of them or none. Writing one twice is harmless.
+
+    Raises ``MalformedRecord`` for the first that can never be written.
+    """
+    with transaction.atomic():
+        for record in records:
+            _record_one(record)
+
+
+def _record_one(record: ReceiptRecord) -> None:
+    try:
+        with transaction.atomic():
+            _to_ledger(record)
+    except (LedgerError, ValueError) as error:  # of which MalformedBytes and binascii.Error are two
+        raise MalformedRecord(
+            f"Receipt {record.sequence} of worker {record.worker} cannot be written. {error}"
+        ) from error
+    if record.request_id and record.verdict == CallVerdict.ALLOWED:
+        _mark_verified(record)
+
+
+def _mark_verified(record: ReceiptRecord) -> None:
+    try:
+        mark_verified(request_id=record.request_id, at_ms=record.at_ms)
+    except ApprovalError as error:
+        # The request id travels with the workflow, unsigned. The receipt is evidence all the same.
+        logger.warning("Receipt %s of worker %s names a request: %s", record.sequence, record.worker, error)
+
+
+def _to_ledger(record: ReceiptRecord) -> None:
+    record_receipt(
+        receipt=bytes.fromhex(record.receipt),
+        verdict=record.verdict,
+        tool=record.tool,
+        chain=record.chain,
+        arguments_cbor=_bytes(record.arguments_cbor),
+        warrant_chain=[_bytes(warrant) for warrant in record.warrant_chain],
+        proof_of_possession=_bytes(record.proof_of_possession),
+        approvals=[_bytes(approval) for approval in record.approvals],
+        namespace=record.namespace,
+        workflow_id=record.workflow_id,
+        run_id=record.run_id,
+        activity_id=record.activity_id,
+        attempt=record.attempt,
+        at_ms=record.at_ms,
+        worker=record.worker,
+        sequence=record.sequence,
+        request_id=record.request_id,
+        code=record.code,
+        detail=record.detail,
+    )
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
