@@ -62,8 +62,9 @@ async def _in_chromium(site: Site, client: Client, approver: Any, count: int) ->
         page = await browser.new_page()
         await page.goto(await sync_to_async(create_approver)())
         await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url(f"{site.address}/approvals/")
         await page.goto(f"{site.address}/approvals/")
-        await page.locator("live-queue[data-connection=live]").wait_for()
+        await page.locator("live-queue[data-state=live]").wait_for()
         await page.evaluate(WATCH_CARDS)
         return await gate_to_visible(client, approver, page, count)
 

@@ -30,7 +30,7 @@ from workers.web import WebServer, build_web_server, listen
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 20.0
+CONNECT_SECONDS = 10.0
 DRAIN_SECONDS = 10.0
 WEB_STOP_SECONDS = 8.0
 

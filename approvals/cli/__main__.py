@@ -9,23 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import platform
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from approvals.agent_text import visible
-from approvals.cli.review import Refused, Review, review
+from approvals.cli.approver import enrol, first_of_mine, outcome
+from approvals.cli.review import Refused
 from approvals.cli.signer import Signer
-from approvals.cli.visit import Page, SiteRefused, Visit, to_base64
-from approvals.contracts import RequestState
-
-KEY_NAME = "command line"
-# The worker has the approval by then, or the workflow has moved on without it.
-OUTCOME_SECONDS = 60.0
-_FINAL = {state.value for state in RequestState if state.is_final}
+from approvals.cli.visit import SiteRefused, Visit, to_base64
 
 
 def main() -> int:
@@ -44,8 +37,9 @@ async def _approver(options: argparse.Namespace) -> int:
     signer = Signer()
     async with Visit(options.link) as visit:
         await visit.sign_in()
-        key_id, roots = await _enrol(visit, signer, options.root)
-        path, reviewed, page = await _first_of_mine(visit, signer, roots)
+        key = await enrol(visit, signer, root=options.root)
+        _say(f"enrolled  key {key.fingerprint[:8]}")
+        path, reviewed, page = await first_of_mine(visit, signer, key.roots)
         _say(f"checked   {reviewed.tool} {_in_words(reviewed.arguments)}: warrant, hash, gate and approvers hold")
         if options.decide == "approve":
             fields = {"approval": to_base64(signer.approve(reviewed, reason=options.reason))}
@@ -53,65 +47,10 @@ async def _approver(options: argparse.Namespace) -> int:
             fields = {"denial": to_base64(signer.deny(reviewed, reason=options.reason))}
         answer = await visit.submit(reviewed.decision_url, fields, page=page)
         _say(f"signed    {options.decide}: {answer.get('state')}")
-        _say(f"outcome   {await _outcome(visit, path)}")
+        _say(f"outcome   {await outcome(visit, path)}")
         # Nobody can sign with this key again; the list of keys should not say otherwise.
-        await visit.submit(f"/keys/{key_id}/revocation/", {"reason": "The program that held it has ended."}, page=page)
+        await visit.submit(f"/keys/{key.id}/revocation/", {"reason": "The program that held it has ended."}, page=page)
     return 0
-
-
-async def _enrol(visit: Visit, signer: Signer, root: str) -> tuple[int, list[bytes]]:
-    """Enrol the signer's key. Return its id and the trusted roots: ``root``, or those shown now, as a browser does."""
-    page = Page(await visit.get("/keys/"))
-    shown = [item for item in page.data.get("data-roots", "").split(",") if item]
-    if root and root.lower() not in shown:
-        raise Refused("root", f"The site trusts other roots than {root}.")
-    roots = [bytes.fromhex(item) for item in ([root] if root else shown)]
-    if not roots:
-        raise SiteRefused("The key page shows no trusted root.")
-    challenge = await visit.submit("/keys/challenge/", {}, page=page)
-    name = f"{KEY_NAME} on {platform.node()}"[:100]
-    fields = {"envelope": to_base64(signer.enrolment(challenge)), "name": name}
-    answer = await visit.submit("/keys/", fields, page=page)
-    _say(f"enrolled  key {str(answer.get('fingerprint'))[:8]}")
-    return int(answer["id"]), roots
-
-
-async def _first_of_mine(visit: Visit, signer: Signer, roots: list[bytes]) -> tuple[str, Review, Page]:
-    """Wait for the first request that asks for this key. Raises ``Refused`` if it does not hold together."""
-    not_mine: set[str] = set()
-    async for _ in visit.changes():
-        for path in await visit.waiting_requests():
-            if path in not_mine:
-                continue
-            page = Page(await visit.get(path))
-            try:
-                return path, review(_signing(page), pinned_roots=roots, own_key=signer.public_key), page
-            except Refused as refused:
-                # Older requests wait for other keys; anything else that differs is not to be passed over.
-                if refused.field not in ("approvers", "expires_at"):
-                    raise
-                not_mine.add(path)
-    raise SiteRefused("The live connection ended.")
-
-
-async def _outcome(visit: Visit, path: str) -> str:
-    """Return how the request ended, in the words of its page."""
-    try:
-        async with asyncio.timeout(OUTCOME_SECONDS):
-            async for _ in visit.changes():
-                state = Page(await visit.get(f"{path}progress/")).states.get("progress", "")
-                if state in _FINAL:
-                    return state
-    except TimeoutError:
-        pass
-    return "not known yet"
-
-
-def _signing(page: Page) -> Mapping[str, Any]:
-    signing = page.json_script("signing")
-    if not isinstance(signing, dict):
-        raise SiteRefused("The page's signing data is not an object.")
-    return signing
 
 
 def _in_words(arguments: dict[str, Any]) -> str:

@@ -48,7 +48,11 @@ def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: by
 
     Raises ``Refused`` at the first difference.
     """
-    leaf = _verified_leaf(signing, pinned_roots)
+    chain = _chain(signing)
+    leaf = chain[-1]
+    _require_own_key(leaf, own_key)
+    expires_at = _expires_at(signing, leaf)
+    _require_pinned_root(chain, pinned_roots)
     arguments_cbor = _base64("arguments_cbor", _text(signing, "arguments_cbor"))
     tool = _text(signing, "tool")
     arguments = _arguments(arguments_cbor)
@@ -56,7 +60,6 @@ def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: by
     if request_hash.hex() != _text(signing, "request_hash"):
         raise Refused("request_hash", "The hash on the page is not that of this call under this warrant.")
     _require_gate(leaf, tool, arguments)
-    _require_own_key(leaf, own_key)
     return Review(
         binding=Binding(
             **{name: _text(signing, name) for name in ("request_id", "namespace", "workflow_id", "run_id")}
@@ -65,25 +68,29 @@ def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: by
         arguments=arguments,
         request_hash=request_hash,
         external_id=_text(signing, "external_id"),
-        expires_at=_expires_at(signing, leaf),
+        expires_at=expires_at,
         signature_lifetime_seconds=_uint(signing, "signature_lifetime_seconds"),
         decision_url=_text(signing, "decision_url"),
     )
 
 
-def _verified_leaf(signing: Mapping[str, Any], pinned_roots: list[bytes]) -> tenuo_core.Warrant:
+def _chain(signing: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
     encoded = signing.get("warrant_chain")
     if not isinstance(encoded, list) or not encoded or not all(isinstance(item, str) for item in encoded):
         raise Refused("warrant_chain", "The page shows no warrant.")
+    data = [_base64("warrant_chain", item) for item in encoded]
+    try:
+        return [tenuo_core.Warrant.from_bytes(item) for item in data]
+    except Exception as error:  # Tenuo raises many types; each of them means that this is no warrant.
+        raise Refused("warrant_chain", f"A warrant cannot be read. {error}") from error
+
+
+def _require_pinned_root(chain: list[tenuo_core.Warrant], pinned_roots: list[bytes]) -> None:
     roots = [tenuo_core.PublicKey.from_bytes(root) for root in pinned_roots]
     try:
-        chain = [tenuo_core.Warrant.from_bytes(_base64("warrant_chain", item)) for item in encoded]
         tenuo_core.Authorizer(trusted_roots=roots).verify_chain(chain)
-    except Refused:
-        raise
-    except Exception as error:  # Tenuo raises many types; each of them means that the chain does not hold.
+    except Exception as error:  # As above: each of them means that the chain does not hold.
         raise Refused("warrant_chain", f"The warrant does not lead to a pinned root. {error}") from error
-    return chain[-1]
 
 
 def _arguments(data: bytes) -> dict[str, Any]:

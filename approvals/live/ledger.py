@@ -6,6 +6,7 @@ from typing import Any
 
 from approvals.live import bus
 from approvals.live.events import Event
+from approvals.requests.identifiers import is_request_id
 from audit.ledger.signals import entry_appended
 from audit.models import LedgerEntry
 from audit.statements import cbor
@@ -21,4 +22,6 @@ def _push(entry: LedgerEntry, **_: Any) -> None:
 
 def _request_id(entry: LedgerEntry) -> str:
     statement = cbor.decode_loosely(cbor.decode_loosely(bytes(entry.envelope))["statement"])
-    return str(statement["details"].get("request_id", ""))
+    request_id = statement["details"].get("request_id")
+    # A worker's receipt may claim anything; a notification holds less than 8000 bytes.
+    return request_id if isinstance(request_id, str) and is_request_id(request_id) else ""

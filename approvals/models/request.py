@@ -68,7 +68,8 @@ class ApprovalRequest(models.Model):
             models.CheckConstraint(name="request_expires_later", condition=Q(expires_at__gt=F("opened_at"))),
         ]
         indexes = [
-            models.Index(fields=["urgency", "expires_at", "id"], name="request_queue"),
+            # With the state, so that counting reads nothing but the index.
+            models.Index(fields=["urgency", "expires_at", "id", "state"], name="request_queue"),
             models.Index(fields=["-opened_at", "-id"], name="request_past"),
             models.Index(fields=["run_id"], name="request_run"),
         ]

@@ -55,7 +55,10 @@ class RequestCard:
     approvals_given: int
     approvals_needed: int
     earlier_denials: int
-    url: str
+
+    @property
+    def url(self) -> str:
+        return reverse("approvals:request", args=[self.id])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class RequestPage:
 
 
 _CARD_COLUMNS = (
-    "id", "tool", "target", "agent", "severity", "urgency", "service", "state",
+    "id", "tool", "target", "agent", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials",
 )  # fmt: skip
 
@@ -121,18 +124,21 @@ _CARD_COLUMNS = (
 def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) -> Queue:
     """Return one page of the queue, in one query: waiting requests most urgent first, past ones newest first."""
     now = timezone.now()
-    waiting, found = _waiting(now), _found(person, show, query, now)
+    waiting = _waiting(now)
+    found = waiting if show is QueueFilter.WAITING and not query else _found(person, show, query, now)
     order = ("-opened_at", "-id") if show in (QueueFilter.CLOSED, QueueFilter.ALL) else ("urgency", "expires_at", "id")
+    counts = {"total": _count(found)}
+    if found is not waiting:
+        counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        _with_approvals(found.order_by(*order)).annotate(total=_count(found), waiting=_count(waiting))[
-            first : first + CARDS_SHOWN
-        ]
+        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **counts)[first : first + CARDS_SHOWN]
     )
+    total = rows[0]["total"] if rows else found.count() if page > 1 else 0
     return Queue(
-        cards=[_card(row, row.given, now) for row in rows],
-        total=rows[0].total if rows else found.count() if page > 1 else 0,
-        waiting=rows[0].waiting if rows else waiting.count(),
+        cards=[_card(row, now) for row in rows],
+        total=total,
+        waiting=rows[0].get("waiting", total) if rows else waiting.count(),
         show=show,
         query=query,
         page=page,
@@ -141,10 +147,10 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) 
 
 def request_card(*, request_id: str) -> RequestCard:
     """Return one line of the queue. Raises ``UnknownRequest``."""
-    row = _with_approvals(ApprovalRequest.objects.filter(pk=request_id)).first()
+    row = ApprovalRequest.objects.filter(pk=request_id).values(*_CARD_COLUMNS, given=_approvals()).first()
     if row is None:
         raise UnknownRequest
-    return _card(row, row.given, timezone.now())
+    return _card(row, timezone.now())
 
 
 def request_page(*, person: Person, request_id: str) -> RequestPage:
@@ -154,7 +160,7 @@ def request_page(*, person: Person, request_id: str) -> RequestPage:
         raise UnknownRequest
     decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
-    card = _card(row, given, timezone.now())
+    card = _card({**{name: getattr(row, name) for name in _CARD_COLUMNS}, "given": given}, timezone.now())
     why_not = _why_not(person, row, card, decisions)
     return RequestPage(
         card=card,
@@ -202,34 +208,34 @@ def _found(person: Person, show: QueueFilter, query: str, now: datetime) -> Quer
 def _count(requests: QuerySet[ApprovalRequest]) -> Subquery:
     """Return a count that rides along in another query."""
     return Subquery(
-        requests.order_by().annotate(one=Value(1)).values("one").annotate(number=Count("pk")).values("number"),
+        requests.order_by().annotate(one=Value(1)).values("one").annotate(number=Count("*")).values("number"),
         output_field=IntegerField(),
     )
 
 
-def _with_approvals(requests: QuerySet[ApprovalRequest]) -> QuerySet[ApprovalRequest]:
+def _approvals() -> Coalesce:
+    """Return the number of approvals of each request that count."""
     approvals = Decision.objects.filter(approval_request=OuterRef("pk"), kind=DecisionKind.APPROVE, lapsed=False)
-    counted = approvals.order_by().values("approval_request").annotate(number=Count("pk")).values("number")
-    return requests.only(*_CARD_COLUMNS).annotate(given=Coalesce(Subquery(counted), 0))
+    counted = approvals.order_by().values("approval_request").annotate(number=Count("*")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
-def _card(row: ApprovalRequest, given: int, now: datetime) -> RequestCard:
-    is_late = row.state == RequestState.OPEN and row.expires_at <= now
+def _card(row: dict[str, Any], now: datetime) -> RequestCard:
+    is_late = row["state"] == RequestState.OPEN and row["expires_at"] <= now
     return RequestCard(
-        id=row.pk,
-        tool=row.tool,
-        target=row.target,
-        agent=row.agent,
-        severity=row.severity,
-        severity_rank=urgency.rank(row.severity),
-        service=row.service,
-        state=RequestState.EXPIRED if is_late else RequestState(row.state),
-        opened_at=row.opened_at,
-        expires_at=row.expires_at,
-        approvals_given=given,
-        approvals_needed=row.threshold,
-        earlier_denials=row.earlier_denials,
-        url=reverse("approvals:request", args=[row.pk]),
+        id=row["id"],
+        tool=row["tool"],
+        target=row["target"],
+        agent=row["agent"],
+        severity=row["severity"],
+        severity_rank=urgency.rank(row["severity"]),
+        service=row["service"],
+        state=RequestState.EXPIRED if is_late else RequestState(row["state"]),
+        opened_at=row["opened_at"],
+        expires_at=row["expires_at"],
+        approvals_given=row["given"],
+        approvals_needed=row["threshold"],
+        earlier_denials=row["earlier_denials"],
     )
 
 

@@ -16,16 +16,12 @@ from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
 from approvals.models.request import UNFINISHED
-from approvals.requests import intake, transitions, urgency
+from approvals.requests import entries, intake, transitions, urgency
 from approvals.texts import is_plain, storable
-from audit.ledger.services import append
-from audit.statements.kinds import EntryKind
 from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 
 MAXIMUM_RESULT = 64 * 1024
-MAXIMUM_DETAIL = 4_000
-MAXIMUM_REASON = 1_000
 _STATES = {
     OutcomeStatus.EXECUTED: RequestState.EXECUTED,
     OutcomeStatus.FAILED: RequestState.FAILED,
@@ -33,9 +29,7 @@ _STATES = {
     OutcomeStatus.WITHDRAWN: RequestState.WITHDRAWN,
     OutcomeStatus.DENIED: RequestState.DENIED,
 }
-_RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
 # A person's denial is on file before any workflow hears of it: this one ends the request in nobody's name.
-NO_LONGER_NEEDED = "The workflow no longer waits for this call."
 UNSIGNED_DENIAL = "The workflow reports a denial that nobody signed here."
 
 
@@ -72,10 +66,12 @@ def close(*, outcome: Outcome) -> None:
     status, at = _status(outcome.status), _time("at_ms", outcome.at_ms)
     with transaction.atomic():
         approval_request = transitions.lock(outcome.request_id)
-        detail = storable(outcome.detail, MAXIMUM_DETAIL)
+        detail = storable(outcome.detail, entries.MAXIMUM_DETAIL)
         if status is OutcomeStatus.DENIED and approval_request.state != RequestState.DENIED:
             status, detail = OutcomeStatus.WITHDRAWN, UNSIGNED_DENIAL
-        if approval_request.outcome_status and (approval_request.outcome_status in _RAN or status not in _RAN):
+        if approval_request.outcome_status and (
+            approval_request.outcome_status in entries.RAN or status not in entries.RAN
+        ):
             return  # reported before; only that the call ran after all is news
         transitions.move(approval_request, _STATES[status], at=at)
         approval_request.outcome_status = status
@@ -83,7 +79,7 @@ def close(*, outcome: Outcome) -> None:
         approval_request.outcome_detail = detail
         approval_request.result_text = storable(outcome.result_json, MAXIMUM_RESULT)
         approval_request.save(update_fields=["outcome_status", "outcome_code", "outcome_detail", "result_text"])
-        _record_outcome(approval_request, status)
+        entries.ended(approval_request, status)
 
 
 def withdraw(*, request_id: str, reason: str) -> None:
@@ -120,17 +116,7 @@ def record_run(*, report: RunReport) -> None:
             return
         for request_id in _waiting_of(report):
             _withdraw(transitions.lock(request_id), f"The run has ended ({report.status}) without this call.", at)
-        append(
-            chain=report.chain,
-            kind=EntryKind.RUN_COMPLETED,
-            details={
-                "namespace": report.namespace,
-                "workflow_id": report.workflow_id,
-                "run_id": report.run_id,
-                "status": report.status,
-                "detail": storable(report.detail, MAXIMUM_DETAIL),
-            },
-        )
+        entries.run_completed(report)
 
 
 def _existing(request_id: str, digest: bytes) -> ApprovalRequest | None:
@@ -173,62 +159,8 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
     RequiredApprover.objects.bulk_create(
         RequiredApprover(approval_request=approval_request, public_key=key) for key in checked.required_approvers
     )
-    _record_opening(approval_request, checked)
+    entries.requested(approval_request, checked)
     return approval_request
-
-
-def _record_opening(approval_request: ApprovalRequest, checked: intake.CheckedRequest) -> None:
-    append(
-        chain=approval_request.chain,
-        kind=EntryKind.APPROVAL_REQUESTED,
-        details={
-            "request_id": approval_request.pk,
-            "request_hash": checked.request_hash,
-            "tool": approval_request.tool,
-            "warrant_id": approval_request.warrant_id,
-            "namespace": approval_request.namespace,
-            "workflow_id": approval_request.workflow_id,
-            "run_id": approval_request.run_id,
-            "threshold": checked.threshold,
-            "expires_at": int(checked.expires_at.timestamp()),
-        },
-        attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
-    )
-
-
-def _record_outcome(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
-    request_id, chain = approval_request.pk, approval_request.chain
-    if status in _RAN:
-        append(
-            chain=chain,
-            kind=EntryKind.CALL_RESULT,
-            details={
-                "request_id": request_id,
-                "tool": approval_request.tool,
-                "status": status.value,
-                "error_type": approval_request.outcome_code,
-            },
-            attachments={"result": approval_request.result_text.encode()},
-        )
-    elif status is OutcomeStatus.EXPIRED:
-        expires_at = int(approval_request.expires_at.timestamp())
-        append(
-            chain=chain,
-            kind=EntryKind.APPROVAL_EXPIRED,
-            details={"request_id": request_id, "expires_at": expires_at},
-        )
-    elif status is OutcomeStatus.WITHDRAWN:
-        _record_withdrawal(approval_request, approval_request.outcome_detail[:MAXIMUM_REASON] or NO_LONGER_NEEDED)
-    else:  # the person's denial is in the ledger already
-        bus.publish(Event(LiveKind.REQUEST_CLOSED, request_id, chain))
-
-
-def _record_withdrawal(approval_request: ApprovalRequest, reason: str) -> None:
-    append(
-        chain=approval_request.chain,
-        kind=EntryKind.APPROVAL_WITHDRAWN,
-        details={"request_id": approval_request.pk, "reason": reason},
-    )
 
 
 def _withdraw(approval_request: ApprovalRequest, reason: str, at: datetime) -> None:
@@ -237,7 +169,7 @@ def _withdraw(approval_request: ApprovalRequest, reason: str, at: datetime) -> N
     approval_request.outcome_status = OutcomeStatus.WITHDRAWN
     approval_request.outcome_detail = reason
     approval_request.save(update_fields=["outcome_status", "outcome_detail"])
-    _record_withdrawal(approval_request, reason)
+    entries.withdrawn(approval_request, reason)
 
 
 def _waiting_of(report: RunReport) -> list[str]:

@@ -125,7 +125,7 @@ def _minted(details: dict[str, Any]) -> Wording:
     policy = details.get("policy") or {}
     agent = details.get("agent") or {}
     return Wording(
-        title="warrant-minted",
+        title="incident-warrant",
         tone=Tone.SERVICE,
         detail=f"for {agent.get('name', '')} under {policy.get('name', '')} version {policy.get('version', '')}",
         proof=(
@@ -154,7 +154,7 @@ def _result(details: dict[str, Any]) -> Wording:
 
 def _completed(details: dict[str, Any]) -> Wording:
     return Wording(
-        title=f"run-{details.get('status', '')}",
+        title="workflow complete" if details.get("status") == "completed" else f"workflow {details.get('status', '')}",
         tone=Tone.SERVICE,
         detail=str(details.get("detail", "")),
         proof=(

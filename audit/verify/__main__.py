@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     except UnusableInput as error:
         return _unusable(str(error))
     text = json.dumps(report.as_json(), indent=2) if options.json else report.as_text()
-    sys.stdout.write(text + "\n")
+    sys.stdout.buffer.write(text.encode() + b"\n")
     return VERIFIED if report.verified else FAILED
 
 

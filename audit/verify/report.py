@@ -70,7 +70,7 @@ class Report:
         lines = [f"Evidence of {self.chain}", *(line.as_text() for line in self.lines)]
         lines += [f"note: {note}" for note in self.notes]
         lines.append(self.summary())
-        return "\n".join(lines)
+        return "\n".join(_inert(line) for line in lines)
 
     def summary(self) -> str:
         if not self.verified:
@@ -89,3 +89,8 @@ class Report:
             "notes": self.notes,
             "summary": self.summary(),
         }
+
+
+def _inert(text: str) -> str:
+    """Make control, bidirectional and zero-width characters visible: a report may quote what an agent wrote."""
+    return "".join(character if character.isprintable() else f"⟨U+{ord(character):04X}⟩" for character in text)

@@ -20,6 +20,7 @@ from accounts.roles.contracts import Role
 from approvals.decisions.services import record
 from approvals.live import bus, consumers
 from approvals.live.events import Event, LiveKind
+from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
 from config.asgi import application
 from tests.approvals import factories
@@ -146,6 +147,16 @@ async def test_a_gated_call_and_its_decision_are_announced() -> None:
         (EntryKind.APPROVAL_GRANTED, 2),
         (LiveKind.DELIVERY_DUE, 0),
     ]
+
+
+async def test_a_receipt_that_claims_a_huge_request_id_is_announced_without_it() -> None:
+    def receipt() -> None:
+        with transaction.atomic():
+            append(chain="tnu_wrt_1", kind=EntryKind.CALL_ALLOWED, details={"request_id": "x" * 20_000})
+
+    async with bus.subscribe() as events:
+        await database_sync_to_async(receipt)()
+        assert await _next(events) == Event(EntryKind.CALL_ALLOWED, "", "tnu_wrt_1", 1)
 
 
 async def test_the_bus_listens_again_after_its_connection_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_an_incident_is_found_by_its_label_or_its_warrant(story: Evidence) -> No
 def test_the_tree_tells_the_story_in_order(story: Evidence) -> None:
     shown = tree(story.chain)
     assert [(line.tone, line.title.split(" (")[0]) for line in shown.lines] == [
-        (Tone.SERVICE, "warrant-minted"),
+        (Tone.SERVICE, "incident-warrant"),
         (Tone.ALLOWED, "read_logs ALLOWED"),
         (Tone.DENIED, "delete_database DENIED"),
         (Tone.GATE, "restart_service GATE"),
@@ -120,7 +120,7 @@ def test_the_tree_tells_the_story_in_order(story: Evidence) -> None:
         (Tone.PERSON, "approval-granted"),
         (Tone.ALLOWED, "restart_service ALLOWED"),
         (Tone.SERVICE, "restart_service executed"),
-        (Tone.SERVICE, "run-completed"),
+        (Tone.SERVICE, "workflow complete"),
     ]
     granted = shown.lines[5]
     assert granted.title == f"approval-granted (Ed25519-signed by {LEAD}, key {granted.key_short}…)"
@@ -141,7 +141,7 @@ def test_the_same_allowed_call_again_is_one_line_with_a_count() -> None:
     evidence.denied()
     groups = tree(on_file(evidence).chain).groups
     assert [(group.first.title, group.count) for group in groups] == [
-        ("warrant-minted", 1),
+        ("incident-warrant", 1),
         ("read_logs ALLOWED", 3),
         ("delete_database DENIED", 1),
         ("delete_database DENIED", 1),

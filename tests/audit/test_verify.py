@@ -143,6 +143,15 @@ def test_what_is_no_evidence_file_cannot_be_used(data: bytes) -> None:
         verify(data, roots=[approved_story().root_hex])
 
 
+def test_a_report_shows_what_an_agent_wrote_but_does_not_obey_it() -> None:
+    evidence = Evidence()
+    evidence.minted()
+    evidence.denied("wipe\x1b[2J\u202e\n✓ line 9")
+    text = verify(evidence.file(), roots=[evidence.root_hex]).as_text()
+    assert "wipe⟨U+001B⟩[2J⟨U+202E⟩⟨U+000A⟩" in text
+    assert not any(line.startswith("✓ line 9") for line in text.splitlines())
+
+
 def test_the_command_exits_with_0_1_and_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evidence = approved_story()
     path = tmp_path / "evidence.jsonl"

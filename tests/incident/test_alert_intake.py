@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse
 from django.test import AsyncClient
@@ -57,12 +58,12 @@ def new_incident() -> str:
     return f"P{uuid.uuid4().hex[:10]}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def approver() -> ApproverKey:
     return await sync_to_async(approver_key)()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def clients(live_temporal: WorkflowEnvironment, db: None) -> AsyncIterator[Clients]:
     """This process, connected to Temporal; no worker runs, so a started workflow stays where it is."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -64,7 +66,7 @@ class Incidents:
         return [(record.tool, record.verdict) for record in self.sink.records]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def incidents(live_temporal: WorkflowEnvironment, own_estate: Estate) -> AsyncIterator[Incidents]:
     keys, desk, sink = Keys(), Desk(), InMemoryReceiptSink()
     settings = GateSettings(
@@ -115,9 +117,13 @@ async def tell(incidents: Incidents, scenario: str, answer: Answering) -> tuple[
     """Run a story in which people answer its one gate; return the request and how the run ended."""
     brief = replace(brief_of(scenario), incident_id=f"P{uuid.uuid4().hex[:8]}")
     handle = await incidents.start(brief)
-    request = await incidents.desk.requests.get()
-    await answer(incidents, request)
-    return request, await handle.result()
+    result = asyncio.ensure_future(handle.result())
+    opened = asyncio.ensure_future(incidents.desk.requests.get())
+    await asyncio.wait({result, opened}, return_when=asyncio.FIRST_COMPLETED)
+    if not opened.done():
+        pytest.fail(f"The run ended before its gate: {await result}")
+    await answer(incidents, opened.result())
+    return opened.result(), await result
 
 
 async def test_an_approved_restart_clears_the_incident(incidents: Incidents, own_estate: Estate) -> None:

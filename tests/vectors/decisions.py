@@ -186,6 +186,11 @@ def bad_approvals() -> dict[str, Vector]:
             "the payload's keys are sorted",
             signed(cbor2.dumps(cbor2.loads(good), canonical=True)),
         ),
+        "long-version": (
+            "approval",
+            "the version is longer than it needs to be",
+            whole.replace(b"version\x01", b"version\x18\x01", 1),
+        ),
         "trailing-byte": ("approval", "a byte follows the approval", whole + b"\x00"),
         "not-cbor": ("approval", "the bytes are no CBOR", b"\xff\xff"),
     }

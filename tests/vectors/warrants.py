@@ -127,7 +127,7 @@ def chain(length: int = 1) -> list[bytes]:
     return linked(payloads(length))
 
 
-def changed_chain(length: int, change: Callable[[list[dict[int, Any]]], None]) -> list[bytes]:
+def changed_chain(length: int, change: Callable[[list[dict[int, Any]]], object]) -> list[bytes]:
     made = payloads(length)
     change(made)
     return linked(made)
@@ -250,7 +250,7 @@ def bad_chains() -> dict[str, Vector]:
         "chain-child-deeper-than-allowed": (
             "warrant.depth",
             "the parent allows no child",
-            chain_vector(changed_chain(2, lambda made: made[0].update({8: 0}))),
+            chain_vector(changed_chain(2, lambda made: [payload.update({8: 0}) for payload in made])),
         ),
         "chain-child-raises-depth": (
             "warrant.depth",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import tenuo_core
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -122,3 +123,13 @@ def test_what_was_not_minted_here_cannot_be_revoked_here(db: None) -> None:
     with pytest.raises(UnknownWarrant):
         revoke(warrant_id="tnu_wrt_" + "0" * 32, reason="Unknown.", revoked_by="local:ada")
     assert signed_list() is None
+
+
+def test_an_operator_revokes_from_the_command_line(
+    warrants: list[MintedWarrant], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("revoke_warrant", warrants[0].id, reason="The agent went astray.")
+    assert warrants[0].id in capsys.readouterr().out
+    assert Revocation.objects.get().revoked_by == "command line"
+    with pytest.raises(CommandError, match="no such warrant"):
+        call_command("revoke_warrant", "tnu_wrt_0", reason="Unknown.")

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -64,11 +65,26 @@ class Installation:
         """Return the living processes of this installation: its directory is in their command or environment."""
         return list(_mentioning(str(self.directory)))
 
+    def wait_until_gone(self, *, seconds: float = 20) -> None:
+        """Return when no process is left: a killed process's Temporal server needs a moment to close its database."""
+        until(lambda: not self.processes(), seconds=seconds)
+
+    def wait_until_up(self, *, seconds: float = 30) -> None:
+        until(self.is_up, seconds=seconds)
+
     def is_up(self) -> bool:
         try:
             return httpx.get(f"{self.site}/approvals/", follow_redirects=True).is_success
         except httpx.HTTPError:
             return False
+
+
+def until(happened: Callable[[], bool], *, seconds: float) -> None:
+    """Return when ``happened``; nothing tells us of other processes, so it asks again and again."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "It did not happen in time."
+        time.sleep(0.1)
 
 
 def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:

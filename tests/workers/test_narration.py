@@ -107,21 +107,21 @@ def test_colour_is_for_terminals_only(monkeypatch):
 def test_the_tree_shows_what_people_were_asked_under_the_call_that_asked():
     drawn = branches(
         _tree(
-            _line(1, EntryKind.WARRANT_MINTED, "warrant-minted"),
+            _line(1, EntryKind.WARRANT_MINTED, "incident-warrant"),
             _line(2, EntryKind.CALL_GATED, "restart_service GATE", tool="restart_service"),
             _line(3, EntryKind.APPROVAL_REQUESTED, "approval-requested", tool="restart_service", request_id="apr_1"),
             _line(4, EntryKind.APPROVAL_GRANTED, "approval-granted", request_id="apr_1"),
             _line(5, EntryKind.CALL_ALLOWED, "restart ALLOWED", tool="restart_service", request_id="apr_1"),
-            _line(6, EntryKind.RUN_COMPLETED, "run-completed"),
+            _line(6, EntryKind.RUN_COMPLETED, "workflow complete"),
         )
     )
     assert drawn == [
-        "├─   1  warrant-minted",
+        "├─   1  incident-warrant",
         "├─   2  restart_service GATE",
         "│  ├─   3  approval-requested",
         "│  ├─   4  approval-granted",
         "│  └─   5  restart ALLOWED",
-        "└─   6  run-completed",
+        "└─   6  workflow complete",
     ]
 
 

@@ -38,11 +38,7 @@ def test_killing_it_takes_the_temporal_server_along(installation):
     lines_until(process, "Sign in once as")
     process.kill()
     process.wait()
-    for _ in range(100):
-        if not installation.processes():
-            return
-        signal.sigtimedwait([], 0.1)
-    assert installation.processes() == []
+    installation.wait_until_gone()
 
 
 def test_a_taken_port_is_one_sentence_and_exit_code_1(installation):

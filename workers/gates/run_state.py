@@ -75,7 +75,7 @@ class RunState:
         gate.offer(decision, int(workflow.now().timestamp()))
 
     def describe(self, activity_type: str, args: Any) -> GuardedCall | None:
-        """Return the call that is about to be dispatched, or None if it carries no warrant.
+        """Return the call that is about to be dispatched, or None if it carries no warrant or is no guarded activity.
 
         Raises a non-retryable ``MALFORMED_ARGUMENTS`` for arguments that have no canonical form.
         """
@@ -83,6 +83,8 @@ class RunState:
         if not chain:
             return None
         function = self.functions.get(activity_type)
+        if function is None:
+            return None  # No guarded tool of this worker: a model call on another task queue, for example.
         tool = tenuo_internals.tool_name(activity_type, function)
         info = workflow.info()
         arguments = tenuo_internals.with_workflow_scope(

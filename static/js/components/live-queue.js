@@ -11,7 +11,7 @@ import { keepStill, PointerWatch } from "./keep-still.js";
 import { LiveSocket } from "./live-socket.js";
 import { QueueKeys } from "./queue-keys.js";
 import { QueueNotifier } from "./queue-notifier.js";
-import { comesBefore, sameCards } from "./queue-order.js";
+import { comesBefore, isWaiting, sameCards } from "./queue-order.js";
 
 const OPENED = "approval.requested";
 
@@ -103,7 +103,7 @@ class LiveQueue extends HTMLElement {
   /** Whether a new request simply belongs into the list that is shown. */
   takesNew() {
     const { show, query, page } = this.list.dataset;
-    return (show === "waiting" || show === "all") && query === "" && (page ?? "1") === "1";
+    return show === "waiting" && query === "" && page === "1";
   }
 
   /** @param {string} id */
@@ -122,12 +122,11 @@ class LiveQueue extends HTMLElement {
    * @param {HTMLElement} card
    */
   replace(known, card) {
-    if (known.isEqualNode(card)) return;
+    if (known.dataset.version === card.dataset.version) return;
     const hadFocus = known.contains(document.activeElement);
-    const was = known.dataset.state;
+    this.waiting += Number(isWaiting(card)) - Number(isWaiting(known));
     keepStill(this.list, () => known.replaceWith(card));
     if (hadFocus) card.querySelector("a")?.focus({ preventScroll: true });
-    if (was === "open" && card.dataset.state !== "open") this.waiting -= 1;
   }
 
   /** @param {HTMLElement} card */
@@ -141,7 +140,7 @@ class LiveQueue extends HTMLElement {
       this.named("empty").hidden = true;
       cards.insertBefore(card, next ?? null);
     });
-    if (card.dataset.state !== "open") return;
+    if (!isWaiting(card)) return;
     this.waiting += 1;
     const words = card.dataset.words ?? "";
     this.named("announce").textContent = `New request: ${words}`;

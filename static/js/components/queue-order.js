@@ -7,9 +7,18 @@
  * @param {HTMLElement} other
  */
 export function comesBefore(card, other) {
-  const closed = Number(other.dataset.state !== "open") - Number(card.dataset.state !== "open");
+  const waiting = Number(isWaiting(card)) - Number(isWaiting(other));
   const rank = Number(other.dataset.rank) - Number(card.dataset.rank);
-  return (closed || rank || Number(other.dataset.expires) - Number(card.dataset.expires)) > 0;
+  return (waiting || rank || Number(other.dataset.expires) - Number(card.dataset.expires)) > 0;
+}
+
+/**
+ * Whether somebody or something is still to act: people, or the worker that has their signatures.
+ *
+ * @param {HTMLElement} card
+ */
+export function isWaiting(card) {
+  return card.dataset.state === "open" || card.dataset.state === "approved";
 }
 
 /**

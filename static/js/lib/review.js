@@ -100,7 +100,7 @@ export async function review(signing, trust) {
   });
   // 2. The arguments are canonical: their bytes can be read in one way only.
   const values = checkArguments(claim, findings);
-  if (leaf) await checkCall(claim, leaf, values, trust, findings);
+  if (leaf) await checkCall(claim, warrants, leaf, values, trust, findings);
   checkTimes(claim, trust, findings);
   const isSound = leaf !== null && findings.problems.length === 0;
   return {
@@ -164,10 +164,10 @@ function checkArguments({ argumentsCbor }, findings) {
 }
 
 /**
- * @param {Claim} claim @param {Warrant} leaf @param {Map<string, Value> | null} values
+ * @param {Claim} claim @param {Warrant[]} warrants @param {Warrant} leaf @param {Map<string, Value> | null} values
  * @param {Trust} trust @param {Findings} findings
  */
-async function checkCall(claim, leaf, values, { publicKey }, findings) {
+async function checkCall(claim, warrants, leaf, values, { publicKey }, findings) {
   const tool = visible(claim.tool);
   // 3. The warrant allows this tool with these arguments.
   const capability = leaf.capabilities.get(claim.tool);
@@ -183,10 +183,10 @@ async function checkCall(claim, leaf, values, { publicKey }, findings) {
     "The request hash computed here is not the one the server named: tool, arguments or warrant were changed.");
   // 6. The warrant names this browser's key as an approver, and the key is nobody else's in it.
   const named = publicKey !== null && hasKey(leaf.requiredApprovers, publicKey);
-  const isParty = publicKey !== null && hasKey([leaf.holder, leaf.issuer], publicKey);
+  const isParty = publicKey !== null && hasKey(warrants.flatMap(({ holder, issuer }) => [holder, issuer]), publicKey);
   findings.add("approver", "required_approvers", named && !isParty,
     "The warrant names this browser's key as an approver.",
-    isParty ? "This browser's key is the agent's or the issuer's: it cannot approve."
+    isParty ? "This browser's key is an agent's or an issuer's: it cannot approve."
       : "The warrant does not name this browser's key as an approver.");
 }
 

@@ -1,0 +1,84 @@
+"""What the ledger says of requests and runs. Each is called in the transaction of what it records."""
+
+from __future__ import annotations
+
+from approvals.contracts import OutcomeStatus, RunReport
+from approvals.live import bus
+from approvals.live.events import Event, LiveKind
+from approvals.models import ApprovalRequest
+from approvals.texts import storable
+from audit.ledger.services import append
+from audit.statements.kinds import EntryKind
+
+MAXIMUM_REASON = 1_000
+MAXIMUM_DETAIL = 4_000
+NO_LONGER_NEEDED = "The workflow no longer waits for this call."
+RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
+
+
+def requested(approval_request: ApprovalRequest, checked: intake.CheckedRequest) -> None:
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_REQUESTED,
+        details={
+            "request_id": approval_request.pk,
+            "request_hash": checked.request_hash,
+            "tool": approval_request.tool,
+            "warrant_id": approval_request.warrant_id,
+            "namespace": approval_request.namespace,
+            "workflow_id": approval_request.workflow_id,
+            "run_id": approval_request.run_id,
+            "threshold": checked.threshold,
+            "expires_at": int(checked.expires_at.timestamp()),
+        },
+        attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
+    )
+
+
+def ended(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
+    request_id, chain = approval_request.pk, approval_request.chain
+    if status in RAN:
+        append(
+            chain=chain,
+            kind=EntryKind.CALL_RESULT,
+            details={
+                "request_id": request_id,
+                "tool": approval_request.tool,
+                "status": status.value,
+                "error_type": approval_request.outcome_code,
+            },
+            attachments={"result": approval_request.result_text.encode()},
+        )
+    elif status is OutcomeStatus.EXPIRED:
+        expires_at = int(approval_request.expires_at.timestamp())
+        append(
+            chain=chain,
+            kind=EntryKind.APPROVAL_EXPIRED,
+            details={"request_id": request_id, "expires_at": expires_at},
+        )
+    elif status is OutcomeStatus.WITHDRAWN:
+        withdrawn(approval_request, approval_request.outcome_detail)
+    else:  # the person's denial is in the ledger already
+        bus.publish(Event(LiveKind.REQUEST_CLOSED, request_id, chain))
+
+
+def withdrawn(approval_request: ApprovalRequest, reason: str) -> None:
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_WITHDRAWN,
+        details={"request_id": approval_request.pk, "reason": storable(reason, MAXIMUM_REASON) or NO_LONGER_NEEDED},
+    )
+
+
+def run_completed(report: RunReport) -> None:
+    append(
+        chain=report.chain,
+        kind=EntryKind.RUN_COMPLETED,
+        details={
+            "namespace": report.namespace,
+            "workflow_id": report.workflow_id,
+            "run_id": report.run_id,
+            "status": report.status,
+            "detail": storable(report.detail, MAXIMUM_DETAIL),
+        },
+    )
