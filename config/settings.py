@@ -82,6 +82,7 @@ TEMPLATES = [
 
 # --- Database -------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASE_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 8, minimum=2)
 
 
 def _database(url: str) -> dict[str, object]:
@@ -108,7 +109,7 @@ def _database(url: str) -> dict[str, object]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 0,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL_SIZE", 8, minimum=2)}},
+            "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE}},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")
 
@@ -199,8 +200,8 @@ TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
 TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
-# Activities that use the database at once, at most; no more than DATABASE_POOL_SIZE.
-ACTIVITY_THREADS = env.integer("ACTIVITY_THREADS", 4, minimum=1)
+# Activities that use the database at once, at most. More than the pool has would only wait for each other.
+ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
 
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.

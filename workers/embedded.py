@@ -142,6 +142,7 @@ async def _start_web(opened: AsyncExitStack, supervisor: Supervisor, sockets: li
     up = asyncio.create_task(server.is_up.wait())
     await asyncio.wait([up, serving], return_when=asyncio.FIRST_COMPLETED)
     await cancel(up)
+    logger.info("Countersign runs at %s", settings.SITE_ROOT)
 
 
 async def _stop_web(server: WebServer, serving: asyncio.Task[None]) -> None:

@@ -9,7 +9,8 @@ from functools import partial
 from approvals.singleuse.services import consume
 from workers.database import TRANSIENT, in_executor
 
-DELAYS_SECONDS = (0.05, 0.2, 0.5, 1.0)
+# In all less than the gate's activities may take: a restart of the database is not noticed.
+DELAYS_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 class NonceStoreUnavailable(RuntimeError):

@@ -7,7 +7,6 @@ import logging
 from typing import Protocol
 
 from warrants.revocation.services import signed_list
-
 from workers.database import in_thread
 
 logger = logging.getLogger(__name__)

@@ -6,6 +6,7 @@ from approvals.contracts import OutcomeStatus, RunReport
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest
+from approvals.requests.intake import CheckedRequest
 from approvals.texts import storable
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
@@ -16,7 +17,8 @@ NO_LONGER_NEEDED = "The workflow no longer waits for this call."
 RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
 
 
-def requested(approval_request: ApprovalRequest, checked: intake.CheckedRequest) -> None:
+def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> None:
+    """A call waits for people."""
     append(
         chain=approval_request.chain,
         kind=EntryKind.APPROVAL_REQUESTED,
@@ -36,6 +38,7 @@ def requested(approval_request: ApprovalRequest, checked: intake.CheckedRequest)
 
 
 def ended(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
+    """A gated call ended as its request says."""
     request_id, chain = approval_request.pk, approval_request.chain
     if status in RAN:
         append(
@@ -63,6 +66,7 @@ def ended(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
 
 
 def withdrawn(approval_request: ApprovalRequest, reason: str) -> None:
+    """A call is no longer wanted, in nobody's name."""
     append(
         chain=approval_request.chain,
         kind=EntryKind.APPROVAL_WITHDRAWN,
@@ -71,6 +75,7 @@ def withdrawn(approval_request: ApprovalRequest, reason: str) -> None:
 
 
 def run_completed(report: RunReport) -> None:
+    """A run under a warrant has closed."""
     append(
         chain=report.chain,
         kind=EntryKind.RUN_COMPLETED,

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from approvals.arguments import target
 from approvals.contracts import GateRequest, Outcome, OutcomeStatus, RequestState, RunReport
-from approvals.errors import MalformedInput, RequestConflict, UnknownRequest
+from approvals.errors import MalformedInput, RequestConflict
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
@@ -64,6 +64,9 @@ def open(*, gate_request: GateRequest) -> ApprovalRequest:
 def close(*, outcome: Outcome) -> None:
     """Record how the workflow saw a gated call end, once. Raises ``UnknownRequest`` or ``MalformedInput``."""
     status, at = _status(outcome.status), _time("at_ms", outcome.at_ms)
+    for field in ("request_id", "error_type", "detail", "result_json"):
+        if not isinstance(getattr(outcome, field), str):
+            raise MalformedInput(f"{field} is not text.", field=field)
     with transaction.atomic():
         approval_request = transitions.lock(outcome.request_id)
         detail = storable(outcome.detail, entries.MAXIMUM_DETAIL)
@@ -90,15 +93,17 @@ def withdraw(*, request_id: str, reason: str) -> None:
 
 
 def mark_verified(*, request_id: str, at_ms: int) -> None:
-    """Record when a worker verified the signatures of this request; the first report counts."""
+    """Record when a worker verified the signatures of this request; the first report counts.
+
+    Raises ``UnknownRequest`` or ``MalformedInput``.
+    """
     at = _time("at_ms", at_ms)
     with transaction.atomic():
-        unverified = ApprovalRequest.objects.filter(pk=request_id, verified_at__isnull=True)
-        if unverified.update(verified_at=at):
-            chain = ApprovalRequest.objects.values_list("chain", flat=True).get(pk=request_id)
-            bus.publish(Event(LiveKind.REQUEST_VERIFIED, request_id, chain))
-        elif not ApprovalRequest.objects.filter(pk=request_id).exists():
-            raise UnknownRequest
+        approval_request = transitions.lock(request_id)
+        if approval_request.verified_at is None:
+            approval_request.verified_at = at
+            approval_request.save(update_fields=["verified_at"])
+            bus.publish(Event(LiveKind.REQUEST_VERIFIED, request_id, approval_request.chain))
 
 
 def record_run(*, report: RunReport) -> None:
@@ -108,6 +113,8 @@ def record_run(*, report: RunReport) -> None:
         value = getattr(report, field)
         if not isinstance(value, str) or not is_plain(value) or len(value) > maximum:
             raise MalformedInput(f"{field} is not a printable text of 1 to {maximum} characters.", field=field)
+    if not isinstance(report.detail, str):
+        raise MalformedInput("detail is not text.", field="detail")
     with transaction.atomic():
         _, is_new = ClosedRun.objects.get_or_create(
             address=_address(report), defaults={"chain": report.chain, "status": report.status, "closed_at": at}

@@ -7,6 +7,7 @@ from datetime import datetime
 from approvals.contracts import RequestState
 from approvals.errors import UnknownRequest
 from approvals.models import ApprovalRequest
+from approvals.requests.identifiers import is_request_id
 
 _WIDE = ("arguments_cbor", "reasoning", "history", "result_text", "outcome_detail", "gate_message")
 _AFTER = {
@@ -22,7 +23,9 @@ _AFTER = {
 
 def lock(request_id: str) -> ApprovalRequest:
     """Return the request, locked until the transaction ends. Raises ``UnknownRequest``."""
-    found = ApprovalRequest.objects.select_for_update().defer(*_WIDE).filter(pk=request_id).first()
+    found = None
+    if is_request_id(request_id):
+        found = ApprovalRequest.objects.select_for_update().defer(*_WIDE).filter(pk=request_id).first()
     if found is None:
         raise UnknownRequest
     return found

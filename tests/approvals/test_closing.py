@@ -100,7 +100,17 @@ def test_hostile_outcome_texts_are_stored_within_bounds(waiting: ApprovalRequest
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("status", "approved"), ("status", ""), ("at_ms", -1), ("at_ms", 2**70), ("at_ms", 1.5)]
+    ("field", "value"),
+    [
+        ("status", "approved"),
+        ("status", ""),
+        ("status", None),
+        ("at_ms", -1),
+        ("at_ms", 2**70),
+        ("at_ms", 1.5),
+        ("detail", None),
+        ("result_json", {"a": 1}),
+    ],
 )
 def test_an_outcome_that_makes_no_sense_is_refused(waiting: ApprovalRequest, field: str, value: Any) -> None:
     facts = {"request_id": waiting.pk, "status": "executed", "at_ms": AT, field: value}
@@ -110,10 +120,11 @@ def test_an_outcome_that_makes_no_sense_is_refused(waiting: ApprovalRequest, fie
 
 
 def test_an_outcome_of_an_unknown_request_is_refused(db: None) -> None:
-    with pytest.raises(errors.UnknownRequest):
-        services.close(outcome=Outcome("req_unknown", "executed", AT))
-    with pytest.raises(errors.UnknownRequest):
-        services.mark_verified(request_id="req_unknown", at_ms=AT)
+    for request_id in ("req_unknown", "", "nul\x00nul-nul", "\ud800" * 10, "x" * 100_000):
+        with pytest.raises(errors.UnknownRequest):
+            services.close(outcome=Outcome(request_id, "executed", AT))
+        with pytest.raises(errors.UnknownRequest):
+            services.mark_verified(request_id=request_id, at_ms=AT)
 
 
 def test_the_first_verification_counts(waiting: ApprovalRequest) -> None:

@@ -204,6 +204,7 @@ def test_another_root_is_never_pinned_by_showing_it(page: Page, site: SigningSit
     state(page, "enrol-key", "root-changed")
     site.enrolled = known
     page.get_by_role("button", name="Trust").click()
+    state(page, "enrol-key", "unknown")
     page.reload()
     state(page, "enrol-key", "enrolled")
     open_request(page, site)

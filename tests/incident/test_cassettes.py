@@ -78,8 +78,8 @@ def test_a_denial_s_own_words_make_no_difference_but_its_kind_does() -> None:
 async def test_a_tape_branches_on_what_people_said(tmp_path: Path) -> None:
     approved = conversation(GATED)
     denied = conversation(replace(GATED, outcome=OutcomeKind.APPROVAL_DENIED, text="No."))
-    tape = Tape("incident", "m", []).with_turn(conversation(), call("restart_service", "Because.", service="a"))
-    tape = tape.with_turn(approved, done("It runs.")).with_turn(denied, done("Told people."))
+    tape = Tape("incident", []).with_turn(conversation(), call("restart_service", "Because.", service="a"), model="m")
+    tape = tape.with_turn(approved, done("It runs."), model="m").with_turn(denied, done("Told people."), model="m")
     write_tape(tmp_path / "incident.json", tape)
     player = CassettePlayer(tmp_path)
     assert (await player.answer(conversation())).tool == "restart_service"
@@ -88,21 +88,22 @@ async def test_a_tape_branches_on_what_people_said(tmp_path: Path) -> None:
 
 
 def test_recording_the_same_conversation_again_replaces_its_answer(tmp_path: Path) -> None:
-    tape = Tape("incident", "m", []).with_turn(conversation(), done("One.")).with_turn(conversation(), done("Two."))
+    tape = Tape("incident", []).with_turn(conversation(), done("One."), model="m")
+    tape = tape.with_turn(conversation(), done("Two."), model="m2")
     write_tape(tmp_path / "incident.json", tape)
     assert read_tape(tmp_path / "incident.json") == tape
-    assert [turn.answer.text for turn in tape.turns] == ["Two."]
+    assert [(turn.answer.text, turn.model) for turn in tape.turns] == [("Two.", "m2")]
 
 
 async def test_an_unknown_conversation_is_named_step_by_step(tmp_path: Path) -> None:
-    write_tape(tmp_path / "incident.json", Tape("incident", "m", []))
+    write_tape(tmp_path / "incident.json", Tape("incident", []))
     with pytest.raises(CassetteMismatch, match="no answer after: the alert > read_logs ok"):
         await CassettePlayer(tmp_path).answer(conversation(LOGS))
 
 
 @pytest.mark.parametrize("scenario", ["nothing", "../incident", "", "a" * 100, "incident\0"])
 async def test_a_scenario_without_a_cassette_says_what_to_do(scenario: str, tmp_path: Path) -> None:
-    write_tape(tmp_path / "incident.json", Tape("incident", "m", []))
+    write_tape(tmp_path / "incident.json", Tape("incident", []))
     with pytest.raises(CassetteMissing, match="Record one"):
         await CassettePlayer(tmp_path / "sub").answer(conversation(scenario=scenario))
 
@@ -118,10 +119,11 @@ async def test_a_file_that_is_no_cassette_says_so(content: bytes, tmp_path: Path
 
 
 async def test_a_recorded_answer_is_checked_like_any_other(tmp_path: Path) -> None:
-    write_tape(tmp_path / "incident.json", Tape("incident", "m", []).with_turn(conversation(), call("read_logs")))
-    tape = json.loads((tmp_path / "incident.json").read_text())
-    tape["turns"][0]["answer"]["tool"] = "read logs; rm"
-    (tmp_path / "incident.json").write_text(json.dumps(tape))
+    tape = Tape("incident", []).with_turn(conversation(), call("read_logs"), model="m")
+    write_tape(tmp_path / "incident.json", tape)
+    data = json.loads((tmp_path / "incident.json").read_text())
+    data["turns"][0]["answer"]["tool"] = "read logs; rm"
+    (tmp_path / "incident.json").write_text(json.dumps(data))
     with pytest.raises(ModelAnswerInvalid):
         await CassettePlayer(tmp_path).answer(conversation())
 
@@ -133,8 +135,8 @@ async def test_the_shipped_cassettes_know_every_way_their_story_can_go(
 ) -> None:
     brief = brief_of(scenario)
     player = CassettePlayer(CassettePlayer.SHIPPED)
-    rehearsal = Rehearsal(player, practice_warrant(brief), Estate(tmp_path), at_gates)
-    played = await rehearsal.record(replace(brief, incident_id="P999"), Tape(scenario, "", []))
+    rehearsal = Rehearsal(player, practice_warrant(brief), Estate(tmp_path), at_gates, "scripted")
+    played = await rehearsal.record(replace(brief, incident_id="P999"), Tape(scenario, []))
     assert played.turns[-1].answer.tool == ""
     recorded = {turn.digest: turn for turn in read_tape(CassettePlayer.SHIPPED / f"{scenario}.json").turns}
     assert all(recorded[turn.digest] == turn for turn in played.turns)
@@ -143,8 +145,10 @@ async def test_the_shipped_cassettes_know_every_way_their_story_can_go(
 async def test_the_injected_agent_is_stopped_by_its_warrant_and_by_people(tmp_path: Path) -> None:
     brief = brief_of("injection")
     estate = Estate(tmp_path)
-    rehearsal = Rehearsal(CassettePlayer(CassettePlayer.SHIPPED), practice_warrant(brief), estate, GateAnswer.DENIED)
-    played = await rehearsal.record(brief, Tape("injection", "", []))
+    rehearsal = Rehearsal(
+        CassettePlayer(CassettePlayer.SHIPPED), practice_warrant(brief), estate, GateAnswer.DENIED, "scripted"
+    )
+    played = await rehearsal.record(brief, Tape("injection", []))
     assert played.turns[-1].after == [
         "the alert",
         "read_logs ok",

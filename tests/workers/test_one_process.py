@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from approvals.cli.visit import Visit
 from tests.workers.processes import Installation, lines_until, stop
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
@@ -31,6 +34,21 @@ def test_stopping_leaves_no_process_and_no_complaint(installation, number):
     assert code == 0
     assert "Traceback" not in output
     assert installation.processes() == []
+
+
+async def test_an_open_page_keeps_nothing_from_stopping(installation):
+    process = installation.start("demo")
+    link = (await asyncio.to_thread(lines_until, process, "Sign in once as"))[-1].split()[-1]
+    async with Visit(link) as visit:
+        await visit.sign_in()
+        changes = visit.changes()
+        await anext(changes)
+        began = time.monotonic()
+        code, output = await asyncio.to_thread(stop, process, signal.SIGTERM)
+        await changes.aclose()
+    assert code == 0
+    assert "Traceback" not in output
+    assert time.monotonic() - began < 12
 
 
 def test_killing_it_takes_the_temporal_server_along(installation):

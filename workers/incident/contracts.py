@@ -11,6 +11,7 @@ from enum import StrEnum
 
 AGENT_TASK_QUEUE = "incident-agents"
 MODEL_TASK_QUEUE = "incident-models"
+POLICY = "incident-response"
 CALL_MODEL_ACTIVITY = "call_model"
 
 MAXIMUM_TURNS = 20

@@ -5,33 +5,13 @@
  * Fires `countersign:time-over` once, when the time has ended while the page was open.
  */
 
+import { inWords, spoken } from "../lib/duration.js";
+
 /** @type {Set<TimeLeft>} */
 const shown = new Set();
 let ticking = 0;
 
 const ANNOUNCED = [300, 60, 0];
-
-/**
- * @param {number} seconds
- * @returns {string}
- */
-export function inWords(seconds) {
-  if (seconds <= 0) return "time is over";
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor((seconds % 3600) / 60);
-  if (hours > 0) return `${hours} h ${String(minutes).padStart(2, "0")} min left`;
-  return `${minutes}:${String(seconds % 60).padStart(2, "0")} left`;
-}
-
-/**
- * @param {number} seconds
- * @returns {string}
- */
-function spoken(seconds) {
-  if (seconds <= 0) return "The time is over.";
-  const minutes = Math.round(seconds / 60);
-  return minutes === 1 ? "One minute left." : `${minutes} minutes left.`;
-}
 
 function tick() {
   for (const element of shown) element.update();

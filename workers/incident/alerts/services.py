@@ -26,13 +26,12 @@ from warrants.minting.queries import minted
 from warrants.minting.services import mint
 from workers.incident.alerts.contracts import Alert
 from workers.incident.alerts.errors import NobodyCanApprove, TemporalDown
-from workers.incident.contracts import AGENT_TASK_QUEUE, IncidentBrief
+from workers.incident.contracts import AGENT_TASK_QUEUE, POLICY, IncidentBrief
 from workers.incident.workflow import IncidentWorkflow
 from workers.models import Incident
 
 logger = logging.getLogger(__name__)
 AGENT = "incident-agent"
-POLICY = "incident-response"
 _RPC_TIMEOUT = timedelta(seconds=5)
 # A client that was never connected raises a plain RuntimeError.
 _UNREACHABLE = (RPCError, RuntimeError)

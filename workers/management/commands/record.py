@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError("Set MODEL_PROVIDER to anthropic or openai, MODEL_NAME, and the provider's key.")
         path = output or CassettePlayer.SHIPPED / f"{scenario}.json"
         try:
-            earlier = Tape(scenario, settings.name, []) if fresh or not path.exists() else read_tape(path)
+            earlier = Tape(scenario, []) if fresh or not path.exists() else read_tape(path)
             tape = asyncio.run(_rehearse(settings, brief_of(scenario), GateAnswer(at_gates), earlier))
         except ModelError as error:
             raise CommandError(error.sentence) from None
@@ -63,5 +63,7 @@ def brief_of(scenario: str) -> IncidentBrief:
 
 async def _rehearse(settings: ModelSettings, brief: IncidentBrief, at_gates: GateAnswer, tape: Tape) -> Tape:
     with tempfile.TemporaryDirectory(prefix="countersign-rehearsal-") as directory:
-        rehearsal = Rehearsal(provider_for(settings), practice_warrant(brief), Estate(Path(directory)), at_gates)
+        rehearsal = Rehearsal(
+            provider_for(settings), practice_warrant(brief), Estate(Path(directory)), at_gates, settings.name
+        )
         return await rehearsal.record(brief, tape)

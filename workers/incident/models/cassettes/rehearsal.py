@@ -45,6 +45,7 @@ class Rehearsal:
     warrant: tenuo_core.Warrant
     estate: Estate
     at_gates: GateAnswer
+    model: str
     warrant_is_over: bool = False
 
     async def record(self, brief: IncidentBrief, tape: Tape) -> Tape:
@@ -53,7 +54,7 @@ class Rehearsal:
         for _turn in range(MAXIMUM_TURNS):
             request = ModelRequest(brief, list(steps))
             answer = await self.provider.answer(request)
-            tape = tape.with_turn(request, answer)
+            tape = tape.with_turn(request, answer, model=self.model)
             if not answer.tool:
                 break
             steps.append(self._act(answer))

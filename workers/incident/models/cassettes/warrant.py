@@ -7,9 +7,7 @@ import tenuo_core
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
 from warrants.policies.queries import load
-from workers.incident.contracts import IncidentBrief
-
-POLICY = "incident-response"
+from workers.incident.contracts import POLICY, IncidentBrief
 
 
 def practice_warrant(brief: IncidentBrief) -> tenuo_core.Warrant:
