@@ -5,7 +5,7 @@ from audit.ledger import views
 app_name = "audit"
 urlpatterns = [
     path("", views.incidents, name="incidents"),
-    path("<str:chain>/", views.incident, name="incident"),
-    path("<str:chain>/tree/", views.tree, name="tree"),
-    path("<str:chain>/evidence/", views.evidence, name="evidence"),
+    path("<slug:chain>/", views.incident, name="incident"),
+    path("<slug:chain>/tree/", views.tree, name="tree"),
+    path("<slug:chain>/evidence/", views.evidence, name="evidence"),
 ]

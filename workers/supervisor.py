@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -48,6 +49,7 @@ class Supervisor:
         if self.is_interrupted:
             os._exit(INTERRUPTED)
         self.is_interrupted = True
+        sys.stderr.write("Stopping. Once more to stop at once.\n")
         self.finish(0)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -58,6 +60,8 @@ class Supervisor:
             logger.error("The part %r failed.", task.get_name(), exc_info=error)
         reason = str(error) or type(error).__name__ if error else "it returned"
         self._over.set_exception(PartEnded(f"The part {task.get_name()!r} ended by itself ({reason})."))
+        # It counts as seen even if the process fails to start before anybody waits.
+        self._over.exception()
 
 
 async def cancel(task: asyncio.Task[Any]) -> None:

@@ -19,6 +19,7 @@ import tenuo_core
 
 from approvals.signing.binding import Binding
 from audit.statements import cbor
+from audit.statements.delegation import weakening
 
 
 class Refused(Exception):
@@ -91,6 +92,9 @@ def _require_pinned_root(chain: list[tenuo_core.Warrant], pinned_roots: list[byt
         tenuo_core.Authorizer(trusted_roots=roots).verify_chain(chain)
     except Exception as error:  # As above: each of them means that the chain does not hold.
         raise Refused("warrant_chain", f"The warrant does not lead to a pinned root. {error}") from error
+    weakened = weakening(chain)
+    if weakened:
+        raise Refused("warrant_chain", weakened)
 
 
 def _arguments(data: bytes) -> dict[str, Any]:

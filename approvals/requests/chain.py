@@ -10,6 +10,7 @@ from tenuo.exceptions import TenuoError
 from tenuo_core import Warrant
 
 from approvals.errors import MalformedInput, TooLarge
+from audit.statements.delegation import weakening
 
 MAXIMUM_WARRANTS = 8
 MAXIMUM_WARRANT_CHARACTERS = 64 * 1024
@@ -41,13 +42,17 @@ class WarrantChain:
 
 
 def parse(encoded: list[str]) -> WarrantChain:
-    """Return the chain in ``encoded`` (base64, root first). Checks form only; trust is checked by ``open``.
+    """Return the chain in ``encoded`` (base64, root first). Trust is checked by ``open``.
 
     Raises ``MalformedInput`` or ``TooLarge``, field "warrant_chain".
     """
     if not 1 <= len(encoded) <= MAXIMUM_WARRANTS:
         raise MalformedInput(f"A warrant chain has 1 to {MAXIMUM_WARRANTS} warrants.", field="warrant_chain")
-    return WarrantChain([_warrant(item) for item in encoded])
+    warrants = [_warrant(item) for item in encoded]
+    weakened = weakening(warrants)
+    if weakened:
+        raise MalformedInput(weakened, field="warrant_chain")
+    return WarrantChain(warrants)
 
 
 def _warrant(encoded: str) -> Warrant:

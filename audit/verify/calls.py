@@ -14,6 +14,7 @@ from audit.verify.trust import Roots
 _OWN_REFUSALS = frozenset(
     {
         "approval-unbound",
+        "approvers-weakened",
         "approval-replayed",
         "approval-lifetime",
         "approval-store-down",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import tenuo_core
 
 from audit.statements import cbor
+from audit.statements.delegation import weakening
 from audit.verify.steps import Refused, Step, require
 from audit.verify.trust import Roots
 
@@ -59,6 +60,8 @@ class Register:
             self.roots.authorizer.verify_chain(warrants, as_of=_issued_at(warrants[-1]))
         except Exception as error:
             raise Refused(Step.WARRANTS, f"The warrant chain does not verify from a trusted root: {error}.") from error
+        weakened = weakening(warrants)
+        require(not weakened, Step.WARRANTS, weakened)
         return WarrantChain(tuple(warrants))
 
     def require_root(self, warrants: list[tenuo_core.Warrant]) -> None:

@@ -21,6 +21,7 @@ from approvals.agent_text import visible
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
 from audit.statements import cbor
+from audit.statements.delegation import weakening
 from audit.statements.statements import Context, MalformedStatement, parse, sign
 from tests.vectors import decisions, generate, parts, reviews, warrants
 
@@ -177,6 +178,7 @@ def test_tenuo_accepts_the_good_chains(vector: dict[str, Any]) -> None:
 TENUO_ACCEPTS = {
     "chain-begins-at-child",
     "chain-child-drops-approver",
+    "chain-child-adds-approver",
     "chain-child-lowers-threshold",
     "chain-child-replaces-approvers",
     "warrant-trailing-byte",
@@ -192,6 +194,19 @@ def test_tenuo_refuses_the_bad_chains(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", [vector for vector in bad("chain") if vector.id in TENUO_ACCEPTS])
 def test_what_tenuo_still_accepts_is_known(vector: dict[str, Any]) -> None:
     assert verified_by_tenuo(vector).chain_length == len(vector["chain"])
+
+
+WEAKENED = [vector for vector in bad("chain") if vector.values[0]["field"] == "warrant.required_approvers"]
+
+
+@pytest.mark.parametrize("vector", WEAKENED)
+def test_a_chain_that_weakens_its_approvers_is_refused_where_tenuo_does_not(vector: dict[str, Any]) -> None:
+    assert weakening([tenuo.Warrant.from_bytes(bytes.fromhex(data)) for data in vector["chain"]])
+
+
+@pytest.mark.parametrize("vector", named("chains"))
+def test_a_genuine_chain_weakens_nothing(vector: dict[str, Any]) -> None:
+    assert not weakening([tenuo.Warrant.from_bytes(bytes.fromhex(data)) for data in vector["chain"]])
 
 
 # --- What the browser signs -----------------------------------------------------------------

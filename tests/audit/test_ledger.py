@@ -162,6 +162,7 @@ def test_processes_that_write_at_once_leave_no_gap(tmp_path: Path) -> None:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": f"sqlite:///{tmp_path}/ledger.sqlite3",
+        "TEST_DATABASE": "",
     }
     python = [sys.executable, "-c"]
     migrate = "import django; django.setup(); from django.core.management import call_command; "

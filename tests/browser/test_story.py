@@ -41,7 +41,7 @@ def open_card(page: Page) -> None:
 
 def approve(page: Page) -> None:
     page.get_by_role("button", name=re.compile("approve", re.IGNORECASE)).click()
-    expect(page.locator("#progress")).to_have_attribute("data-state", "executed")
+    expect(page.locator("#progress")).to_have_attribute("data-state", "executed", timeout=30_000)
 
 
 def test_an_on_call_lead_signs_and_signs_again_after_the_browser_restarts(

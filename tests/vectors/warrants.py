@@ -278,6 +278,11 @@ def bad_chains() -> dict[str, Vector]:
             "the child names other approvers",
             chain_vector(child(lambda payload: payload.update({15: [[1, public("stranger")]]}))),
         ),
+        "chain-child-adds-approver": (
+            "warrant.required_approvers",
+            "the child adds an approver who alone is enough",
+            chain_vector(child(lambda payload: payload.update({15: [*payload[15], [1, public("stranger")]]}))),
+        ),
         "chain-child-lowers-threshold": (
             "warrant.required_approvers",
             "the child needs fewer approvals",

@@ -170,3 +170,9 @@ def test_a_policys_digest_is_that_of_its_file() -> None:
 def test_a_policy_that_is_not_here_is_not_looked_for_elsewhere(name: str) -> None:
     with pytest.raises(UnknownPolicy):
         queries.load(name)
+
+
+def test_the_example_in_the_document_is_a_safe_policy() -> None:
+    text = (queries.FOLDER.parents[1] / "docs" / "policies.md").read_text()
+    example = text.split("```yaml\n")[1].split("```")[0]
+    assert parse_policy(example).tools["restart_service"].gate is not None

@@ -14,7 +14,7 @@ from tests.workers.records import CHAIN, record
 from workers import activities
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_domain_error_is_final_and_keeps_its_code():
     with pytest.raises(ApplicationError) as raised:
         activities.report_outcome(Outcome("apr_unknown", OutcomeStatus.EXECUTED, 1))
@@ -41,14 +41,14 @@ def test_a_database_that_is_away_is_tried_again(monkeypatch):
         activities.report_run(RunReport("chain", "default", "workflow", "run", "completed", 1))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_receipts_of_a_worker_elsewhere_reach_the_ledger_once():
     activities.record_receipts([record(1), record(2)])
     activities.record_receipts([record(2), record(3)])
     assert LedgerEntry.objects.filter(chain=CHAIN).count() == 3
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_malformed_receipt_is_refused_for_good():
     with pytest.raises(ApplicationError) as raised:
         activities.record_receipts([record(1, receipt="no hexadecimal")])

@@ -82,6 +82,22 @@ def test_workers_without_an_address_say_what_to_set(installation):
     assert "Set TEMPORAL_ADDRESS" in output
 
 
+def test_without_a_setup_it_says_what_to_run(installation):
+    installation.run("demo", "--alert", "no such file")  # makes the secrets and nothing else
+    code, output = installation.run("serve")
+    assert code == 1
+    assert "was manage.py setup run?" in output
+    assert "Traceback" not in output
+
+
+def test_a_phone_home_variable_stops_the_start(tmp_path):
+    installation = Installation(tmp_path, TENUO_CONTROL_PLANE_URL="https://elsewhere.example")
+    code, output = installation.run("demo")
+    assert code == 1
+    assert "TENUO_CONTROL_PLANE_URL" in output
+    assert "Traceback" not in output
+
+
 def test_an_unreadable_alert_is_one_sentence(installation, tmp_path):
     broken = tmp_path / "alert.json"
     broken.write_text("{")

@@ -37,6 +37,7 @@ async def client(live_temporal) -> AsyncIterator[Client]:
     async with Worker(live_temporal.client, task_queue=queue, workflows=[Listener]):
         live_temporal.client.listeners = queue
         yield live_temporal.client
+    await bus.stop()
 
 
 @asynccontextmanager

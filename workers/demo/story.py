@@ -70,7 +70,7 @@ class Story:
         say(f"Countersign runs at {settings.SITE_ROOT}, Temporal's pages at {settings.TEMPORAL_UI}")
         say(f"Sign in once as {person.display_name}: {link}")
         if has_key:
-            say("A key of theirs is enrolled, so the alert fires now.")
+            say("A key of theirs is enrolled, so the alert fires now. A new key counts from the next alert on.")
         else:
             say("Then make this browser's key on the page; the alert fires when it is there.")
             await self._narrator.until(lambda told: told.kind == EntryKind.KEY_ENROLLED)

@@ -16,7 +16,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
+from audit.statements.delegation import weakening
 from audit.statements.statements import MalformedStatement
+from workers.gates import tenuo_internals
 from workers.gates.asking import REQUEST_HEADER
 from workers.gates.errors import UnsafeSettings, refusal
 from workers.gates.nonces import NonceStore
@@ -64,14 +66,18 @@ class _Inner(ActivityInboundInterceptor):
         dispatch = current_dispatch.get()
         if dispatch is None:
             raise UnsafeSettings("The gate's interceptors are out of order; make the plugins with build_plugins.")
+        weakened = weakening(tenuo_internals.delegated_chain(input.headers))
+        if weakened:
+            raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
         if dispatch.approvals:
             await self._spend(dispatch)
         self._receipts.settle(dispatch)
+        result = await self.next.execute_activity(input)
         if dispatch.approvals:
-            # What a person approved leaves evidence before it leaves effects.
+            # What a person approved is not done before its evidence is durable: until then, Temporal would try again.
             async with asyncio.timeout(FLUSH_SECONDS):
                 await self._receipts.sink.flush()
-        return await self.next.execute_activity(input)
+        return result
 
     async def _spend(self, dispatch: Dispatch) -> None:
         """Check every approval before the first one is spent."""

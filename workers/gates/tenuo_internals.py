@@ -39,6 +39,12 @@ def warrant_chain(headers: Mapping[str, bytes]) -> list[tenuo_core.Warrant]:
     return list(tenuo_core.decode_warrant_stack_base64(stack.decode())) if stack else [leaf]
 
 
+def delegated_chain(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
+    """Return the warrants of a dispatch that was delegated, root first; empty for a warrant of the issuer's own."""
+    plain = plain_headers(headers)
+    return warrant_chain(plain) if TENUO_CHAIN_HEADER in plain else []
+
+
 def headers_of_next_activity(run_headers: dict[str, bytes]) -> dict[str, bytes]:
     """Return the headers that Tenuo will sign the next activity under: the run's, unless overridden."""
     override = _activity_warrant_override.get()

@@ -193,9 +193,11 @@ async function requireLinked(require, name, warrant, parent) {
     `${name} allows a tool that its parent does not.`);
   require([...parent.gates].every(([tool, gate]) => !warrant.tools.has(tool) || keepsGate(warrant.gates.get(tool), gate)),
     "warrant.gates", `${name} drops a gate of its parent.`);
-  require(parent.requiredApprovers.every((key) => hasKey(warrant.requiredApprovers, key)) &&
-    warrant.minimumApprovals >= parent.minimumApprovals, "warrant.required_approvers",
-    `${name} asks for fewer people than its parent.`);
+  const added = warrant.requiredApprovers.filter((key) => !hasKey(parent.requiredApprovers, key)).length;
+  require(parent.requiredApprovers.length === 0 ||
+    (parent.requiredApprovers.every((key) => hasKey(warrant.requiredApprovers, key)) &&
+      warrant.minimumApprovals - added >= parent.minimumApprovals), "warrant.required_approvers",
+    `${name} could be approved by fewer of its parent's approvers than its parent needs.`);
 }
 
 /** @param {Gate | undefined} gate @param {Gate} inherited @returns {boolean} */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def _run(script: Script | None, alert_file: Path, incident: str) -> int:
     except StartFailed as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ✓ still gets the words
     sys.stdout.write("Preparing the database, the keys and the static files…\n")
     sys.stdout.flush()
     call_command("setup", verbosity=0)
