@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import os
 
+import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.core.asgi import get_asgi_application
+from django.conf import settings
+from servestatic import ServeStaticASGI
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # This loads the rooms: nothing that needs models may be imported before.
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from approvals.live.routing import websocket_urlpatterns  # noqa: E402
+from config.handler import SiteHandler  # noqa: E402
+from config.static import is_immutable, secure_headers  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
+application = ServeStaticASGI(
+    ProtocolTypeRouter(
+        {
+            "http": SiteHandler(),
+            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        }
+    ),
+    root=settings.BASE_DIR / "static" if settings.DEBUG else settings.STATIC_ROOT,
+    prefix="static/",
+    autorefresh=settings.DEBUG,
+    allow_all_origins=False,
+    immutable_file_test=is_immutable,
+    add_headers_function=secure_headers,
 )

@@ -37,7 +37,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "servestatic",
     "django.contrib.staticfiles",
     "channels",
     "csp",
@@ -51,7 +50,6 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -91,6 +89,8 @@ def _database(url: str) -> dict[str, object]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": unquote(parts.path) or str(DATA_DIR / "countersign.sqlite3"),
+            # Opening a connection costs more than most of what is done with it; every thread keeps its own.
+            "CONN_MAX_AGE": None,
             "OPTIONS": {
                 # With Django's defaults a quarter of concurrent writes fail with "database is locked".
                 "transaction_mode": "IMMEDIATE",
@@ -188,8 +188,8 @@ KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
 
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.
-REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 3600, minimum=30)
-SIGNATURE_LIFETIME_SECONDS = env.integer("SIGNATURE_LIFETIME_SECONDS", 900, minimum=30)
+REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)
+SIGNATURE_LIFETIME_SECONDS = env.integer("SIGNATURE_LIFETIME_SECONDS", 900, minimum=30, maximum=86_400)
 
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
@@ -201,6 +201,7 @@ TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minim
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
 TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
 # Activities that use the database at once, at most. More than the pool has would only wait for each other.
+WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
 
 # --- Alerts and the demo agent --------------------------------------------------------------

@@ -12,6 +12,14 @@ import pytest
 import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
+from audit.keys import services as key_services
+
+
+@pytest.fixture(autouse=True)
+def _forget_service_keys() -> None:
+    """A test's database is emptied behind the process's back; what was remembered of it goes too."""
+    key_services._ledger_keys.clear()
+
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def live_temporal() -> AsyncIterator[WorkflowEnvironment]:

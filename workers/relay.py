@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from approvals.contracts import DECISION_SIGNAL
+from approvals.delivery import handoff
 from approvals.delivery.contracts import Job
 from approvals.delivery.services import claim, mark_failed, mark_sent
 from approvals.live import bus
@@ -32,6 +33,7 @@ SIGNAL_SECONDS = 8
 # The bus wakes the relay at once; this is for what the bus missed, for retries and for leases of dead relays.
 POLL_SECONDS = 1.0
 MOST_AT_ONCE = 200
+MARK_PAUSE_SECONDS = 0.05
 _WAKING = {LiveKind.DELIVERY_DUE, LiveKind.MISSED}
 
 
@@ -43,7 +45,6 @@ class Relay:
         self._client = client
         self._poll_seconds, self._lease_seconds = poll_seconds, lease_seconds
         self._due = asyncio.Event()
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
         self._deliveries: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -52,10 +53,12 @@ class Relay:
         with ThreadPoolExecutor(1, "relay-claim") as claiming, ThreadPoolExecutor(1, "relay-mark") as marking:
             self._claiming, self._marking = claiming, marking
             listener = asyncio.create_task(self._listen(), name="relay-listen")
+            leave = handoff.register(self._take(asyncio.get_running_loop()))
             try:
                 while True:
                     await self._turn()
             finally:
+                leave()
                 listener.cancel()
                 await asyncio.gather(listener, *self._deliveries, return_exceptions=True)
 
@@ -66,22 +69,28 @@ class Relay:
                     self._due.set()
 
     async def _turn(self) -> None:
+        while len(self._deliveries) >= MOST_AT_ONCE:
+            await asyncio.wait(self._deliveries, return_when=asyncio.FIRST_COMPLETED)
         self._due.clear()
         jobs = await self._claim()
         for job in jobs:
-            await self._room.acquire()
-            delivery = asyncio.create_task(self._deliver(job), name=f"deliver {job.decision.request_id}")
-            self._deliveries.add(delivery)
-            delivery.add_done_callback(self._finished)
+            self._start(job)
         if len(jobs) < BATCH:
             try:
                 await asyncio.wait_for(self._due.wait(), self._poll_seconds)
             except TimeoutError:
                 return
 
-    def _finished(self, delivery: asyncio.Task[None]) -> None:
-        self._deliveries.discard(delivery)
-        self._room.release()
+    def _take(self, loop: asyncio.AbstractEventLoop) -> handoff.Take:
+        def take(job: Job) -> None:
+            loop.call_soon_threadsafe(self._start, job)
+
+        return take
+
+    def _start(self, job: Job) -> None:
+        delivery = asyncio.create_task(self._deliver(job), name=f"deliver {job.decision.request_id}")
+        self._deliveries.add(delivery)
+        delivery.add_done_callback(self._deliveries.discard)
 
     async def _claim(self) -> list[Job]:
         try:
@@ -94,6 +103,8 @@ class Relay:
         try:
             await self._signal(job)
             outcome = partial(mark_sent, job_id=job.id)
+            # The workflow goes on now, perhaps in this very process; writing that down can wait its turn.
+            await asyncio.sleep(MARK_PAUSE_SECONDS)
         except RPCError as error:
             gone = error.status == RPCStatusCode.NOT_FOUND
             logger.warning("Decision on %s was not delivered: %s", job.decision.request_id, error.message)

@@ -72,7 +72,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
         raise Replayed(_REPLAYED, field="nonce")
     decision = _write(person, approval_request, signed, now)
     mark_used(key=key)
-    _settle(approval_request, signed.kind, len(standing) + 1, now)
+    _settle(approval_request, [*standing, decision], now)
     return decision
 
 
@@ -132,11 +132,11 @@ def _write(person: Person, approval_request: ApprovalRequest, signed: SignedDeci
     )
 
 
-def _settle(approval_request: ApprovalRequest, kind: DecisionKind, approvals: int, now: datetime) -> None:
-    if kind is DecisionKind.DENY:
+def _settle(approval_request: ApprovalRequest, decisions: list[Decision], now: datetime) -> None:
+    if decisions[-1].kind == DecisionKind.DENY:
         transitions.move(approval_request, RequestState.DENIED, at=now)
-    elif approvals >= approval_request.threshold:
+    elif len(decisions) >= approval_request.threshold:
         transitions.move(approval_request, RequestState.APPROVED, at=now)
     else:
         return
-    enqueue(approval_request=approval_request, at=now)
+    enqueue(approval_request=approval_request, decisions=decisions, at=now)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -15,6 +17,7 @@ from django.utils import timezone
 
 from approvals.contracts import Decision as DecisionMessage
 from approvals.contracts import DecisionKind
+from approvals.delivery import handoff
 from approvals.delivery.contracts import Job
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
@@ -23,16 +26,30 @@ from approvals.models.delivery import UNDELIVERED
 from approvals.requests import services as requests
 from approvals.texts import storable
 
+LEASE_SECONDS = 15
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 MAXIMUM_ERROR = 1_000
 GONE = "The workflow that asked no longer exists."
 
 
-def enqueue(*, approval_request: ApprovalRequest, at: datetime) -> None:
-    """Write the delivery of a decision that was just taken; call inside its transaction."""
-    Delivery.objects.create(approval_request=approval_request, created_at=at, due_at=at)
-    bus.publish(Event(LiveKind.DELIVERY_DUE, approval_request.pk, approval_request.chain))
+def enqueue(*, approval_request: ApprovalRequest, decisions: Sequence[Decision], at: datetime) -> None:
+    """Write the delivery of ``decisions``, the last of which was just taken; call inside its transaction.
+
+    A relay in this process gets it at once, leased to it; otherwise whichever hears of it first claims it.
+    """
+    take = handoff.taker()
+    due_at = at + timedelta(seconds=LEASE_SECONDS) if take else at
+    delivery = Delivery.objects.create(
+        approval_request=approval_request, created_at=at, due_at=due_at, attempts=1 if take else 0
+    )
+    if take is None:
+        bus.publish(Event(LiveKind.DELIVERY_DUE, approval_request.pk, approval_request.chain))
+        return
+    message = DecisionMessage(approval_request.pk)
+    for decision in decisions:
+        _add(message, decision.kind, bytes(decision.signed))
+    transaction.on_commit(partial(take, _job(delivery, message)), robust=True)
 
 
 def claim(*, limit: int, lease_seconds: int) -> list[Job]:
@@ -93,10 +110,13 @@ def _messages(request_ids: list[str]) -> dict[str, DecisionMessage]:
     messages = {request_id: DecisionMessage(request_id) for request_id in request_ids}
     decisions = Decision.objects.filter(approval_request__in=request_ids, lapsed=False).order_by("pk")
     for request_id, kind, signed in decisions.values_list("approval_request_id", "kind", "signed"):
-        message = messages[request_id]
-        side = message.approvals if kind == DecisionKind.APPROVE else message.denials
-        side.append(base64.b64encode(signed).decode())
+        _add(messages[request_id], kind, bytes(signed))
     return messages
+
+
+def _add(message: DecisionMessage, kind: str, signed: bytes) -> None:
+    side = message.approvals if kind == DecisionKind.APPROVE else message.denials
+    side.append(base64.b64encode(signed).decode())
 
 
 def _job(delivery: Delivery, message: DecisionMessage) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from approvals.models import SpentNonce
@@ -25,7 +25,10 @@ def consume(*, approver_key: bytes, nonce: bytes, owner: str, expires_at: int) -
         expires_at=datetime.fromtimestamp(min(expires_at, _LATEST), UTC),
         spent_at=timezone.now(),
     )
-    with transaction.atomic():
-        SpentNonce.objects.bulk_create([spent], ignore_conflicts=True)
-        first_owner = SpentNonce.objects.values_list("owner", flat=True).get(approver_key=approver_key, nonce=nonce)
-    return first_owner == owner
+    try:
+        with transaction.atomic():
+            spent.save(force_insert=True)
+    except IntegrityError:
+        spent_by = SpentNonce.objects.values_list("owner", flat=True)
+        return spent_by.get(approver_key=approver_key, nonce=nonce) == owner
+    return True

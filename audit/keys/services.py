@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection, transaction
 
 from audit import custody
 from audit.keys.contracts import Purpose
@@ -20,6 +23,19 @@ def ensure_service_key(*, purpose: str) -> ServiceKey:
         return ServiceKey.objects.get(pk=purpose)
     except ServiceKey.DoesNotExist:
         return _make(purpose)
+
+
+def ledger_key() -> Ed25519PrivateKey:
+    """Return the key that signs ledger entries, making it if there is none. Call inside a transaction."""
+    if connection.alias in _ledger_keys:
+        return _ledger_keys[connection.alias]
+    key = private_key_of(ensure_service_key(purpose=Purpose.LEDGER))
+    # Only a key that is committed is remembered: one that is rolled back must not sign anything.
+    transaction.on_commit(partial(_ledger_keys.__setitem__, connection.alias, key))
+    return key
+
+
+_ledger_keys: dict[str, Ed25519PrivateKey] = {}
 
 
 def _make(purpose: Purpose) -> ServiceKey:

@@ -9,9 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.keys.contracts import Purpose
-from audit.keys.queries import private_key_of
-from audit.keys.services import ensure_service_key
+from audit.keys.services import ledger_key
 from audit.ledger.errors import LedgerError, OutsideTransaction
 from audit.ledger.signals import entry_appended
 from audit.models import Attachment, LedgerChain, LedgerEntry
@@ -37,7 +35,7 @@ def append(
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction
-    signing_key = private_key_of(ensure_service_key(purpose=Purpose.LEDGER))
+    signing_key = ledger_key()
     locked = _lock(chain, label)
     salted = {name: (secrets.token_bytes(SALT_BYTES), content) for name, content in (attachments or {}).items()}
     sequence, at_ms = locked.size + 1, time.time_ns() // 1_000_000

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection
 from approvals.contracts import ReceiptRecord
 from audit.models import LedgerEntry, RecordedReceipt
 from tests.workers.records import CHAIN, record
+from workers.database import in_thread
 from workers.receipts import DatabaseReceiptSink
 from workers.recording import MalformedRecord, record_receipts
 
@@ -38,8 +39,8 @@ async def test_after_a_flush_everything_written_before_is_in_the_ledger_in_order
     for sequence in range(1, 51):
         sink.write(record(sequence))
     await sink.flush()
-    assert await asyncio.to_thread(_recorded) == list(range(1, 51))
-    kinds = await asyncio.to_thread(lambda: set(LedgerEntry.objects.filter(chain=CHAIN).values_list("kind", flat=True)))
+    assert await in_thread(_recorded) == list(range(1, 51))
+    kinds = await in_thread(lambda: set(LedgerEntry.objects.filter(chain=CHAIN).values_list("kind", flat=True)))
     assert kinds == {"call.allowed"}
 
 
@@ -49,7 +50,7 @@ async def test_a_receipt_that_comes_twice_is_recorded_once(sinks):
     sink.write(record(1))
     sink.write(record(1))
     await sink.flush()
-    assert await asyncio.to_thread(_recorded) == [1]
+    assert await in_thread(_recorded) == [1]
     assert sink.lost == 0
 
 
@@ -76,7 +77,7 @@ async def test_nothing_is_lost_while_another_process_holds_the_database(sinks, c
     other.execute("ROLLBACK")
     other.close()
     await sink.flush()
-    assert await asyncio.to_thread(_recorded) == [1, 2, 3, 4, 5]
+    assert await in_thread(_recorded) == [1, 2, 3, 4, 5]
     assert sink.lost == 0
     assert "trying again" in caplog.text
 

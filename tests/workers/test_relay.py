@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
+from django.db import connections
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
@@ -38,6 +39,7 @@ async def client(live_temporal) -> AsyncIterator[Client]:
         live_temporal.client.listeners = queue
         yield live_temporal.client
     await bus.stop()
+    await sync_to_async(connections.close_all)()
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ class GateSettings:
     ``children_inherit``: whether a child workflow started without a warrant of its own gets its parent's.
     """
 
-    request_lifetime_seconds: int = 3600
+    request_lifetime_seconds: int = 1800
     signature_lifetime_seconds: int = 900
     delivery_grace_seconds: int = 30
     dispatches_per_proof: int = 3

@@ -4,29 +4,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('incident_id', models.CharField(max_length=64, unique=True)),
-                ('title', models.CharField(max_length=300)),
-                ('severity', models.CharField(max_length=16)),
-                ('service', models.CharField(max_length=100)),
-                ('scenario', models.CharField(max_length=40)),
-                ('warrant_id', models.CharField(max_length=64)),
-                ('workflow_id', models.CharField(max_length=80, unique=True)),
-                ('received_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("incident_id", models.CharField(max_length=64, unique=True)),
+                ("title", models.CharField(max_length=300)),
+                ("severity", models.CharField(max_length=16)),
+                ("service", models.CharField(max_length=100)),
+                ("scenario", models.CharField(max_length=40)),
+                ("warrant_id", models.CharField(max_length=64)),
+                ("workflow_id", models.CharField(max_length=80, unique=True)),
+                ("received_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['-received_at'],
+                "ordering": ["-received_at"],
             },
         ),
     ]
