@@ -37,7 +37,7 @@ class SiteHandler(ASGIHandler):
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
-            body = await self.read_body(receive)  # type: ignore[arg-type]
+            body = await self.read_body(receive)
         except RequestAborted:
             return
         with closing(body):

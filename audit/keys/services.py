@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from audit import custody
 from audit.keys.contracts import Purpose
-from audit.keys.queries import wrapping_purpose
+from audit.keys.queries import private_key_of, wrapping_purpose
 from audit.models import ServiceKey
 
 
