@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from approvals.contracts import ReceiptRecord
+from approvals.contracts import CallVerdict, ReceiptRecord
 from workers.database import with_database
 from workers.recording import MalformedRecord, record_receipts
 
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 CAPACITY = 50_000  # records; each is a few kilobytes
 BATCH = 200
+LINGER_SECONDS = 0.1
 FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 15.0
 
@@ -83,6 +84,8 @@ class DatabaseReceiptSink:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
+                # Nobody waits for the receipt of a call that was simply allowed: more of them make one transaction.
+                self._changed.wait_for(self._is_urgent, LINGER_SECONDS)
                 batch = self._drain(BATCH)
             if not batch:
                 return
@@ -90,6 +93,13 @@ class DatabaseReceiptSink:
             for item in batch:
                 if isinstance(item, Future) and item.set_running_or_notify_cancel():
                     item.set_result(None)
+
+    def _is_urgent(self) -> bool:
+        return (
+            self._stopping
+            or len(self._waiting) >= BATCH
+            or any(isinstance(item, Future) or item.verdict != CallVerdict.ALLOWED for item in self._waiting)
+        )
 
     def _drain(self, limit: int) -> list[ReceiptRecord | Flush[None]]:
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]

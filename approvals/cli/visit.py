@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from http.cookiejar import Cookie
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -46,6 +47,11 @@ class Visit:
         )
         _require_success(response)
 
+    @property
+    def cookies(self) -> list[Cookie]:
+        """The cookies of this visit, its session's among them."""
+        return list(self._http.cookies.jar)
+
     async def get(self, address: str) -> str:
         """Return a page's HTML. Raises ``SiteRefused``."""
         response = await self._http.get(address, headers={"Accept": "text/html"})
@@ -77,7 +83,7 @@ class Visit:
     async def changes(self) -> AsyncIterator[None]:
         """Yield at once, whenever something changed, after every reconnect, and every few seconds."""
         address = f"{self.origin.replace('http', 'ws', 1)}/live/"
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._http.cookies.jar)
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.cookies)
         while True:
             try:
                 async with websockets.connect(

@@ -163,3 +163,28 @@ def executed_restarts(data: Path) -> int:
     """Return how often the simulated estate was really restarted: every effect leaves a line."""
     (effects,) = data.rglob("effects.jsonl")
     return sum(json.loads(line)["tool"] == "restart_service" for line in effects.read_text().splitlines())
+
+
+def test_an_on_call_lead_sees_what_the_agent_tried_before_and_denies_with_a_reason(
+    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+) -> None:
+    with Demo(tmp_path / "data", "demo", "--alert", ALERT.replace("high-error-rate", "injection")) as demo:
+        page = sign_in(open_profile(), demo)
+        make_key(page, demo)
+        demo.line(lambda line: "awaiting approval" in line)
+        page.goto(f"{demo.address}/approvals/")
+        open_card(page)
+        expect(page.get_by_role("main")).to_contain_text("the agent tried what it may not do")
+        look(page, "request-misled")
+
+        deny = page.get_by_role("button", name=re.compile("deny", re.IGNORECASE))
+        deny.click()
+        expect(page.locator("[data-part=error]")).to_contain_text(re.compile("reason", re.IGNORECASE))
+        page.get_by_label("Reason").fill("It tried to delete a database. That runbook is false.")
+        deny.click()
+        expect(page.locator("#progress")).to_have_attribute("data-state", "denied", timeout=30_000)
+        look(page, "request-denied")
+
+        demo.line(lambda line: "[hitl ✗] denied by the on-call lead" in line and "That runbook is false." in line)
+        demo.line(lambda line: "[done]" in line)
+        assert "[tool ✓] restart_service" not in "".join(demo.lines)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,26 +27,43 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.api.common.v1 import Payload
     from tenuo.temporal import current_warrant, set_activity_approvals
 
+    from workers.gates.tenuo_internals import APPROVALS_HEADER
+
 ARGUMENTS = {"service": "checkout", "environment": "production"}
 
 
 class ClaimsRequest(Interceptor):
-    """Claims that every dispatch belongs to the request named in the activity's summary."""
+    """Claims that every dispatch belongs to the request named in the activity's summary.
+
+    ``disguise`` rewrites the header in which the approvals travel.
+    """
+
+    def __init__(self, disguise: Callable[[bytes], bytes] = bytes) -> None:
+        self._disguise = disguise
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        return _Inbound
+        return type("Claims", (_Inbound,), {"disguise": staticmethod(self._disguise)})
 
 
 class _Inbound(WorkflowInboundInterceptor):
+    disguise: Callable[[bytes], bytes]
+
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        self.next.init(_Outbound(outbound))
+        self.next.init(_Outbound(outbound, self.disguise))
 
 
 class _Outbound(WorkflowOutboundInterceptor):
+    def __init__(self, next: WorkflowOutboundInterceptor, disguise: Callable[[bytes], bytes]) -> None:
+        super().__init__(next)
+        self._disguise = disguise
+
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         # Tenuo has put a prefix before it.
         claimed = Payload(data=(input.summary or "").rpartition(" ")[2].encode())
-        return self.next.start_activity(replace(input, headers={**input.headers, "countersign-request": claimed}))
+        headers = {**input.headers, "countersign-request": claimed}
+        if APPROVALS_HEADER in headers:
+            headers[APPROVALS_HEADER] = Payload(data=self._disguise(headers[APPROVALS_HEADER].data))
+        return self.next.start_activity(replace(input, headers=headers))
 
 
 @workflow.defn
@@ -64,19 +82,26 @@ class ReplayingAgent:
         return bytes(digest).hex()
 
     @workflow.run
-    async def run(self, approvals: list[str], request_id: str, times: int, task_queue: str) -> list[str]:
+    async def run(
+        self, approvals: list[str], request_id: str, times: int, task_queue: str, activity_id: str | None = None
+    ) -> list[str]:
         self._approvals = self._approvals or approvals
         await workflow.wait_condition(lambda: bool(self._approvals))
         signed = [tenuo_core.SignedApproval.from_bytes(base64.b64decode(text)) for text in self._approvals]
+        if activity_id:  # which only one activity may have at a time
+            return [await self._dispatch(signed, request_id, task_queue, activity_id) for _ in range(times)]
         return list(await asyncio.gather(*[self._dispatch(signed, request_id, task_queue) for _ in range(times)]))
 
-    async def _dispatch(self, signed: list[Any], request_id: str, task_queue: str) -> str:
+    async def _dispatch(
+        self, signed: list[Any], request_id: str, task_queue: str, activity_id: str | None = None
+    ) -> str:
         set_activity_approvals(signed)
         try:
             await workflow.execute_activity(
                 "restart_service",
                 args=list(ARGUMENTS.values()),
                 task_queue=task_queue,
+                activity_id=activity_id,
                 start_to_close_timeout=timedelta(seconds=20),
                 summary=request_id,
             )

@@ -7,7 +7,8 @@ import base64
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,12 +173,17 @@ class Thief:
     client: Client
     task_queue: str
 
-    async def start(self, approvals: list[bytes], times: int, warrant: tenuo_core.Warrant | None = None) -> Any:
+    async def start(
+        self, approvals: list[bytes], times: int, warrant: tenuo_core.Warrant | None = None, activity_id: str = ""
+    ) -> Any:
         return await start_workflow_authorized(
             client=self.client,
             client_interceptor=self.tenuo_plugin.client_interceptor,
             workflow_run_fn=ReplayingAgent.run,
-            args=[[base64.b64encode(a).decode() for a in approvals], REQUEST, times, self.floor.task_queue],
+            args=[
+                [base64.b64encode(a).decode() for a in approvals], REQUEST, times, self.floor.task_queue,
+                activity_id or None,
+            ],  # fmt: skip
             warrant=warrant or self.floor.keys.warrant(CAPABILITIES, GATES),
             key_id="agent",
             workflow_id=f"thief-{uuid.uuid4().hex[:8]}",
@@ -199,6 +205,12 @@ REQUEST = "apr_replayed"
 
 @pytest.fixture
 async def thief(floor: Floor) -> AsyncIterator[Thief]:
+    async with thieves(floor, ClaimsRequest()) as thief:
+        yield thief
+
+
+@asynccontextmanager
+async def thieves(floor: Floor, interceptor: ClaimsRequest) -> AsyncIterator[Thief]:
     plugin = TenuoTemporalPlugin(
         TenuoPluginConfig(
             key_resolver=MemoryKeyResolver({"agent": bytes(floor.keys.holder.secret_key_bytes())}),
@@ -209,7 +221,7 @@ async def thief(floor: Floor) -> AsyncIterator[Thief]:
     )
     client = await Client.connect(floor.plain.service_client.config.target_host, plugins=[plugin])
     task_queue = f"thieves-{uuid.uuid4().hex[:8]}"
-    async with Worker(client, task_queue=task_queue, workflows=[ReplayingAgent], interceptors=[ClaimsRequest()]):
+    async with Worker(client, task_queue=task_queue, workflows=[ReplayingAgent], interceptors=[interceptor]):
         yield Thief(floor, plugin, client, task_queue)
 
 
@@ -235,6 +247,59 @@ async def test_one_approval_dispatched_fifty_times_in_its_own_run_runs_once(floo
     await handle.signal("use", [base64.b64encode(signed).decode()])
     assert Counter(await handle.result()) == {"ran": 1, "APPROVAL_REPLAYED": 49}
     assert agents.effects == ["checkout/production"]
+
+
+async def test_one_approval_under_one_activity_id_runs_once(floor: Floor, thief: Thief) -> None:
+    """An activity id is the workflow's choice, and may come again when the activity before has ended."""
+    handle = await thief.start([], 3, activity_id="the-one")
+    signed = approve(await thief.request_of(handle), floor.keys.approver)
+    await handle.signal("use", [base64.b64encode(signed).decode()])
+    assert await handle.result() == ["ran", "APPROVAL_REPLAYED", "APPROVAL_REPLAYED"]
+    assert agents.effects == ["checkout/production"]
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        pytest.param(lambda header: header.replace(b'["', b'["!'), id="letters that Tenuo skips"),
+        pytest.param(lambda header: header.replace(b'["', b'["' + b"!" * 200_000), id="very long"),
+        pytest.param(lambda header: header.decode().encode("utf-16"), id="another encoding"),
+        pytest.param(lambda header: b'{"' + header[2:-2] + b'": 1}', id="a map"),
+    ],
+)
+async def test_approvals_that_only_tenuo_can_read_run_nothing(
+    floor: Floor, disguise: Callable[[bytes], bytes]
+) -> None:
+    """What the gate cannot read it cannot check: neither its lifetime nor whether it was used before."""
+    async with thieves(floor, ClaimsRequest(disguise)) as thief:
+        handle = await thief.start([], 2)
+        ten_years = int(time.time()) + 10 * 365 * 86400
+        signed = approve(await thief.request_of(handle), floor.keys.approver, expires_at=ten_years)
+        await handle.signal("use", [base64.b64encode(signed).decode()])
+        assert "ran" not in await handle.result()
+    assert agents.effects == []
+    assert {record.verdict for record in floor.sink.records} == {CallVerdict.DENIED}
+
+
+async def test_the_agents_and_the_issuers_key_approve_nothing_even_if_the_warrant_names_them(
+    floor: Floor, thief: Thief
+) -> None:
+    warrant = tenuo_core.Warrant.issue(
+        floor.keys.issuer,
+        capabilities=CAPABILITIES,
+        ttl_seconds=600,
+        holder=floor.keys.holder.public_key,
+        required_approvers=[floor.keys.holder.public_key, floor.keys.issuer.public_key],
+        min_approvals=1,
+        approval_gates=GATES,
+    )
+    for key in (floor.keys.issuer, floor.keys.holder):
+        own = Ed25519PrivateKey.from_private_bytes(bytes(key.secret_key_bytes()))
+        handle = await thief.start([], 1, warrant)
+        signed = approve(await thief.request_of(handle), own)
+        await handle.signal("use", [base64.b64encode(signed).decode()])
+        assert await handle.result() == ["APPROVAL_BY_A_PARTY"]
+    assert agents.effects == []
 
 
 async def test_a_ten_year_approval_is_refused_by_the_worker(floor: Floor, thief: Thief) -> None:
