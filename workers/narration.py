@@ -26,7 +26,8 @@ _REFUSALS = {
     "POP_VERIFICATION_FAILED": "the agent's proof was too old",
     "APPROVAL_REPLAYED": "the approval was used before",
     "APPROVAL_LIFETIME": "the approval lives too long",
-    "APPROVAL_UNBOUND": "the approval is for another request",
+    "APPROVAL_BY_A_PARTY": "an agent's or an issuer's key signed",
+    "APPROVAL_UNBOUND": "the approval is not for this request",
 }
 
 

@@ -6,12 +6,14 @@ import base64
 import logging
 from collections.abc import Sequence
 
+import tenuo_core
 from django.db import transaction
 
 from approvals.contracts import CallVerdict, ReceiptRecord
 from approvals.errors import ApprovalError
 from approvals.requests.services import mark_verified
 from audit.ledger.errors import LedgerError
+from audit.models import LedgerEntry
 from audit.receipts.services import record as record_receipt
 
 logger = logging.getLogger(__name__)
@@ -34,25 +36,26 @@ def record_receipts(records: Sequence[ReceiptRecord]) -> None:
 def _record_one(record: ReceiptRecord) -> None:
     try:
         with transaction.atomic():
-            _to_ledger(record)
+            entry = _to_ledger(record)
     except (LedgerError, ValueError) as error:  # of which MalformedBytes and binascii.Error are two
         raise MalformedRecord(
-            f"Receipt {record.sequence} of worker {record.worker} cannot be written. {error}"
+            f"Receipt {record.sequence!r} of worker {record.worker!r} cannot be written. {error}"
         ) from error
-    if record.request_id and record.verdict == CallVerdict.ALLOWED:
+    if entry is not None and record.request_id and record.approvals and record.verdict == CallVerdict.ALLOWED:
         _mark_verified(record)
 
 
 def _mark_verified(record: ReceiptRecord) -> None:
+    request_hash = tenuo_core.verify_receipt(bytes.fromhex(record.receipt)).request_hash
     try:
-        mark_verified(request_id=record.request_id, at_ms=record.at_ms)
+        mark_verified(request_id=record.request_id, request_hash=bytes.fromhex(request_hash), at_ms=record.at_ms)
     except ApprovalError as error:
-        # The request id travels with the workflow, unsigned. The receipt is evidence all the same.
-        logger.warning("Receipt %s of worker %s names a request: %s", record.sequence, record.worker, error)
+        # Which request it was is the agent's word. The receipt is evidence all the same.
+        logger.warning("Receipt %s of worker %r names a request: %s", record.sequence, record.worker, error)
 
 
-def _to_ledger(record: ReceiptRecord) -> None:
-    record_receipt(
+def _to_ledger(record: ReceiptRecord) -> LedgerEntry | None:
+    return record_receipt(
         receipt=bytes.fromhex(record.receipt),
         verdict=record.verdict,
         tool=record.tool,

@@ -21,6 +21,9 @@ from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.delegation import weakening
 
+# As in the browser: no policy lets a signature live longer.
+LONGEST_LIFETIME_SECONDS = 24 * 60 * 60
+
 
 class Refused(Exception):
     """This request must not be signed; ``field`` names what differs, the message says how."""
@@ -70,7 +73,7 @@ def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: by
         request_hash=request_hash,
         external_id=_text(signing, "external_id"),
         expires_at=expires_at,
-        signature_lifetime_seconds=_uint(signing, "signature_lifetime_seconds"),
+        signature_lifetime_seconds=_lifetime(signing),
         decision_url=_text(signing, "decision_url"),
     )
 
@@ -81,9 +84,12 @@ def _chain(signing: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
         raise Refused("warrant_chain", "The page shows no warrant.")
     data = [_base64("warrant_chain", item) for item in encoded]
     try:
-        return [tenuo_core.Warrant.from_bytes(item) for item in data]
+        chain = [tenuo_core.Warrant.from_bytes(item) for item in data]
     except Exception as error:  # Tenuo raises many types; each of them means that this is no warrant.
         raise Refused("warrant_chain", f"A warrant cannot be read. {error}") from error
+    if [bytes(warrant.to_bytes()) for warrant in chain] != data:
+        raise Refused("warrant_chain", "A warrant is not in canonical form.")
+    return chain
 
 
 def _require_pinned_root(chain: list[tenuo_core.Warrant], pinned_roots: list[bytes]) -> None:
@@ -130,6 +136,16 @@ def _expires_at(signing: Mapping[str, Any], leaf: tenuo_core.Warrant) -> int:
     if expires_at <= time.time():
         raise Refused("expires_at", "The request has expired.")
     return expires_at
+
+
+def _lifetime(signing: Mapping[str, Any]) -> int:
+    lifetime = _uint(signing, "signature_lifetime_seconds")
+    if not 1 <= lifetime <= LONGEST_LIFETIME_SECONDS:
+        raise Refused(
+            "signature_lifetime_seconds",
+            f"A signature lives from a second to a day, not {lifetime} seconds.",
+        )
+    return lifetime
 
 
 def _text(signing: Mapping[str, Any], field: str) -> str:

@@ -10,7 +10,7 @@ from tenuo.exceptions import TenuoError
 from tenuo_core import Warrant
 
 from approvals.errors import MalformedInput, TooLarge
-from audit.statements.delegation import weakening
+from audit.statements.delegation import approvers, parties, weakening
 
 MAXIMUM_WARRANTS = 8
 MAXIMUM_WARRANT_CHARACTERS = 64 * 1024
@@ -32,13 +32,12 @@ class WarrantChain:
 
     @property
     def required_approvers(self) -> frozenset[bytes]:
-        return frozenset(key.to_bytes() for key in self.leaf.required_approvers() or [])
+        return approvers(self.leaf)
 
     @property
     def barred_keys(self) -> frozenset[bytes]:
         """The keys of every issuer and every holder of the chain: none of them may approve."""
-        issuers = {warrant.issuer.to_bytes() for warrant in self.warrants}
-        return frozenset(issuers | {warrant.authorized_holder.to_bytes() for warrant in self.warrants})
+        return parties(self.warrants)
 
 
 def parse(encoded: list[str]) -> WarrantChain:

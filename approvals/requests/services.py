@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from approvals.arguments import target
 from approvals.contracts import GateRequest, Outcome, OutcomeStatus, RequestState, RunReport
-from approvals.errors import MalformedInput, RequestConflict
+from approvals.errors import HashMismatch, MalformedInput, RequestConflict
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
 from approvals.models.request import UNFINISHED
 from approvals.requests import entries, intake, transitions, urgency
 from approvals.texts import is_plain, storable
+from audit.ledger.queries import is_incident
 from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 
@@ -92,14 +93,16 @@ def withdraw(*, request_id: str, reason: str) -> None:
         _withdraw(approval_request, reason, timezone.now())
 
 
-def mark_verified(*, request_id: str, at_ms: int) -> None:
-    """Record when a worker verified the signatures of this request; the first report counts.
+def mark_verified(*, request_id: str, request_hash: bytes, at_ms: int) -> None:
+    """Record when a worker verified the signatures on this request's call; the first report counts.
 
-    Raises ``UnknownRequest`` or ``MalformedInput``.
+    Raises ``UnknownRequest``, ``HashMismatch`` or ``MalformedInput``.
     """
     at = _time("at_ms", at_ms)
     with transaction.atomic():
         approval_request = transitions.lock(request_id)
+        if bytes(approval_request.request_hash) != request_hash:
+            raise HashMismatch("The worker verified another call.", field="request_hash")
         if approval_request.verified_at is None:
             approval_request.verified_at = at
             approval_request.save(update_fields=["verified_at"])
@@ -115,6 +118,8 @@ def record_run(*, report: RunReport) -> None:
             raise MalformedInput(f"{field} is not a printable text of 1 to {maximum} characters.", field=field)
     if not isinstance(report.detail, str):
         raise MalformedInput("detail is not text.", field="detail")
+    if not is_incident(report.chain):
+        raise MalformedInput("chain names no incident that is known here.", field="chain")
     with transaction.atomic():
         _, is_new = ClosedRun.objects.get_or_create(
             address=_address(report), defaults={"chain": report.chain, "status": report.status, "closed_at": at}

@@ -39,6 +39,11 @@ def tree(chain: str) -> IncidentTree:
     )
 
 
+def is_incident(chain: str) -> bool:
+    """Return whether ``chain`` names an incident that the ledger knows of."""
+    return chain != KEYS_CHAIN and LedgerChain.objects.filter(name=chain).exists()
+
+
 def find_chain(name_or_label: str) -> LedgerChain:
     """Return the chain of that name, else the newest with that label. Raises ``LedgerChain.DoesNotExist``."""
     named = LedgerChain.objects.filter(name=name_or_label).first()

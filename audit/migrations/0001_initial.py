@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
             name="RecordedReceipt",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
                 ("worker", models.CharField(max_length=200)),
                 ("sequence", models.PositiveBigIntegerField()),
                 (

@@ -74,8 +74,12 @@ class Attachment(models.Model):
 
 
 class RecordedReceipt(models.Model):
-    """A worker's receipt that reached the ledger; a second delivery of the same one is refused by the constraint."""
+    """A worker's receipt that reached the ledger; a second delivery of the same one is refused by the constraints.
 
+    ``digest`` is the receipt's SHA-256: ``worker`` and ``sequence`` come from outside and are not signed.
+    """
+
+    digest = models.BinaryField(max_length=32, unique=True)
     worker = models.CharField(max_length=200)
     sequence = models.PositiveBigIntegerField()
     entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="recorded_receipt")

@@ -18,7 +18,7 @@ import tenuo_core
 def weakening(chain: Sequence[tenuo_core.Warrant]) -> str:
     """Return in a sentence how ``chain`` (root first) weakens who must approve; empty if it does not."""
     for parent, child in pairwise(chain):
-        inherited, named = _approvers(parent), _approvers(child)
+        inherited, named = approvers(parent), approvers(child)
         if not inherited:
             continue
         if not inherited <= named:
@@ -28,5 +28,12 @@ def weakening(chain: Sequence[tenuo_core.Warrant]) -> str:
     return ""
 
 
-def _approvers(warrant: tenuo_core.Warrant) -> frozenset[bytes]:
+def approvers(warrant: tenuo_core.Warrant) -> frozenset[bytes]:
+    """Return the 32-byte keys that ``warrant`` names as approvers."""
     return frozenset(bytes(key.to_bytes()) for key in warrant.required_approvers() or ())
+
+
+def parties(chain: Sequence[tenuo_core.Warrant]) -> frozenset[bytes]:
+    """Return the keys of every issuer and every holder of ``chain``: none of them may approve its calls."""
+    keys = [key for warrant in chain for key in (warrant.issuer, warrant.authorized_holder)]
+    return frozenset(bytes(key.to_bytes()) for key in keys)

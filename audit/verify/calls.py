@@ -13,6 +13,7 @@ from audit.verify.trust import Roots
 # Refusals that do not follow from the warrant: the gate's own checks, revocation, a proof seen before.
 _OWN_REFUSALS = frozenset(
     {
+        "approval-by-a-party",
         "approval-unbound",
         "approvers-weakened",
         "approval-replayed",

@@ -47,6 +47,7 @@ class Case:
     requests: dict[str, Request] = field(default_factory=dict)
     granted_nonces: set[tuple[bytes, bytes]] = field(default_factory=set)
     spent: dict[tuple[bytes, bytes], tuple[str, ...]] = field(default_factory=dict)
+    attempts: set[tuple[tuple[str, ...], int]] = field(default_factory=set)
     receipts: set[bytes] = field(default_factory=set)
     worker_sequences: set[tuple[str, int]] = field(default_factory=set)
     ran: set[str] = field(default_factory=set)

@@ -9,6 +9,7 @@ from audit.verify.steps import Step, require
 
 def check_minted(entry: Entry, case: Case) -> str:
     """Step 6. Raises ``Refused`` unless the entry tells the truth about the warrant and its people."""
+    require(entry.sequence == 1, Step.PLACE, "An incident's warrant is minted once, in the first entry.")
     details = entry.details.for_step(Step.WARRANTS)
     chain = case.warrants.verified(details.list_of_data("warrant_chain"))
     holder = bytes(chain.leaf.authorized_holder.to_bytes())

@@ -101,7 +101,7 @@ def check_use(entry: Entry, call: Call, case: Case) -> str:
     details = entry.details.for_step(Step.APPROVALS)
     approvals = [read_approval(data, Step.APPROVALS) for data in details.list_of_data("approvals")]
     if not approvals:
-        require(is_gated(call) is not True, Step.APPROVALS, "The call was gated, but ran with nobody's approval.")
+        _check_ungated(call)
         return ""
     address = Address.of(details)
     request = case.requests.get(address.request_id)
@@ -110,6 +110,10 @@ def check_use(entry: Entry, call: Call, case: Case) -> str:
     denied = request.standing is Standing.DENIED
     require(not denied, Step.APPROVALS, "The call ran after a person denied it.")
     owner = (address.namespace, address.workflow_id, address.run_id, details.text("activity_id"))
+    # Only Temporal's retry may use an approval again, and it counts up.
+    attempt = (owner, details.integer("attempt"))
+    require(attempt not in case.attempts, Step.APPROVALS, "An approval was used before, by another call.")
+    case.attempts.add(attempt)
     for signed in approvals:
         _check_bound(signed, address, call, request)
         _check_lifetime(signed, case.approval_lifetime, Step.APPROVALS)
@@ -119,7 +123,17 @@ def check_use(entry: Entry, call: Call, case: Case) -> str:
     needed = request.chain.leaf.approval_threshold()
     enough = len(people) >= needed
     require(enough, Step.APPROVALS, f"{len(people)} people approved, but the warrant asks for {needed}.")
+    case.ran.add(address.request_id)
     return f"approved by {', '.join(sorted(people))}; bound to this request, granted above, used once"
+
+
+def _check_ungated(call: Call) -> None:
+    """A call that carried no approvals needed none."""
+    gated = is_gated(call)
+    require(gated is not True, Step.APPROVALS, "The call was gated, but ran with nobody's approval.")
+    unknown = gated is None and call.leaf.inspect_approval_gate(call.tool).kind != "none"
+    sentence = "The call's arguments were erased, so whether it needed an approval cannot be told."
+    require(not unknown, Step.APPROVALS, sentence)
 
 
 def _check_bound(signed: Signed, address: Address, call: Call, request: Request) -> None:
@@ -127,5 +141,8 @@ def _check_bound(signed: Signed, address: Address, call: Call, request: Request)
     require(same_call, Step.APPROVALS, "An approval was signed for another call.")
     bound = signed.address == address == request.address
     require(bound, Step.APPROVALS, "An approval was signed for another request, run or namespace.")
+    earliest, latest = signed.signed_at - CLOCK_TOLERANCE, (signed.expires_at or 0) + CLOCK_TOLERANCE
+    valid = earliest <= call.decided_at <= latest
+    require(valid, Step.APPROVALS, "An approval was not valid when the call ran.")
     granted = signed.data in request.grants
     require(granted, Step.APPROVALS, "An approval of the call was not granted anywhere above in this file.")

@@ -34,14 +34,19 @@ class Call:
         return self.warrants[-1]
 
 
-def check_receipt(entry: Entry, warrants: list[tenuo_core.Warrant], receipts_keys: frozenset[bytes]) -> Call:
-    """Step 7. Return the call. Raises ``Refused``."""
-    details = entry.details.for_step(Step.RECEIPT)
+def check_receipt(
+    kind: EntryKind,
+    details: Fields,
+    arguments: dict[str, Any] | None,
+    warrants: list[tenuo_core.Warrant],
+    receipts_keys: frozenset[bytes],
+) -> Call:
+    """Step 7. Return the call that ``details`` speak of. Raises ``Refused``."""
+    details = details.for_step(Step.RECEIPT)
     payload = _verified(details.data("receipt"))
     signer = bytes.fromhex(payload.signer_key)
     endorsed = signer in receipts_keys
     require(endorsed, Step.RECEIPT, "The receipt is signed by a key that no trusted root endorsed for receipts.")
-    kind = EntryKind(entry.kind)
     outcome = payload.outcome == _OUTCOMES[kind]
     require(outcome, Step.RECEIPT, f"The receipt says {payload.outcome!r}, but the entry says {kind.value}.")
     gated = (payload.decision_code in GATE_CODES) == (kind is EntryKind.CALL_GATED)
@@ -53,7 +58,6 @@ def check_receipt(entry: Entry, warrants: list[tenuo_core.Warrant], receipts_key
     proof = details.data("proof_of_possession")
     _check_proof(payload, proof, kind)
     _check_time_and_request(payload, details)
-    arguments = read_arguments(entry, Step.RECEIPT)
     request_hash = bytes.fromhex(payload.request_hash)
     if arguments is not None:
         own = compute_request_hash(warrants[-1], tool, arguments, Step.RECEIPT)
@@ -65,8 +69,11 @@ def read_arguments(entry: Entry, step: Step) -> dict[str, Any] | None:
     """Return the call's arguments, decoded from canonical CBOR (1, 1.0 and true stay different); None if erased."""
     require("arguments" in entry.salted, step, "The arguments are not attached.")
     content = entry.content("arguments")
-    if content is None:
-        return None
+    return None if content is None else decode_arguments(content, step)
+
+
+def decode_arguments(content: bytes, step: Step) -> dict[str, Any]:
+    """Return the arguments in ``content``. Raises ``Refused``."""
     try:
         arguments = cbor.decode(content)
     except cbor.MalformedBytes as error:

@@ -31,6 +31,7 @@ from audit.verify.trust import Roots, endorsed_keys
 
 APPROVAL_LIFETIME_SECONDS = 24 * 3600
 _CALLS = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED, EntryKind.CALL_GATED)
+_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_REVOKED)
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
 
 
@@ -159,6 +160,8 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.OUTCOME, outcomes.check_result(entry, case))
     elif kind is EntryKind.RUN_COMPLETED:
         report.passed(Step.OUTCOME, outcomes.check_completed(entry, case))
+    elif kind in _KEYS:
+        raise Refused(Step.PLACE, "People's keys are recorded in a chain of their own, not in an incident's.")
 
 
 def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:
@@ -170,12 +173,12 @@ def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         case.warrants.verified(presented)
         report.passed(Step.WARRANTS, "warrants verify from the root")
     _check_once(entry, case)
-    call = receipts.check_receipt(entry, parsed, case.endorsed.receipts)
+    arguments = receipts.read_arguments(entry, Step.RECEIPT)
+    call = receipts.check_receipt(kind, entry.details, arguments, parsed, case.endorsed.receipts)
     report.passed(Step.RECEIPT, f"receipt of {call.tool} signed by an endorsed worker key")
     report.passed(Step.CALL, check_call(entry, call, case.roots))
     if kind is EntryKind.CALL_ALLOWED:
         report.passed(Step.APPROVALS, people.check_use(entry, call, case))
-        case.ran.add(entry.details.text("request_id"))
 
 
 def _check_once(entry: Entry, case: Case) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import tenuo_core
 
 from audit.statements import cbor
-from audit.statements.delegation import weakening
+from audit.statements.delegation import approvers, weakening
 from audit.verify.steps import Refused, Step, require
 from audit.verify.trust import Roots
 
@@ -27,7 +27,7 @@ class WarrantChain:
     @property
     def approver_keys(self) -> frozenset[bytes]:
         """Return the keys whose signatures open this warrant's gates."""
-        return frozenset(bytes(key.to_bytes()) for key in self.leaf.required_approvers() or [])
+        return approvers(self.leaf)
 
     @property
     def stack(self) -> str:

@@ -124,15 +124,33 @@ def test_an_outcome_of_an_unknown_request_is_refused(db: None) -> None:
         with pytest.raises(errors.UnknownRequest):
             services.close(outcome=Outcome(request_id, "executed", AT))
         with pytest.raises(errors.UnknownRequest):
-            services.mark_verified(request_id=request_id, at_ms=AT)
+            services.mark_verified(request_id=request_id, request_hash=bytes(32), at_ms=AT)
 
 
 def test_the_first_verification_counts(waiting: ApprovalRequest) -> None:
-    services.mark_verified(request_id=waiting.pk, at_ms=AT)
-    services.mark_verified(request_id=waiting.pk, at_ms=AT + 5_000)
+    request_hash = bytes(waiting.request_hash)
+    services.mark_verified(request_id=waiting.pk, request_hash=request_hash, at_ms=AT)
+    services.mark_verified(request_id=waiting.pk, request_hash=request_hash, at_ms=AT + 5_000)
     verified_at = ApprovalRequest.objects.get(pk=waiting.pk).verified_at
     assert verified_at is not None
     assert verified_at.timestamp() * 1000 == AT
+
+
+def test_the_verification_of_another_call_does_not_count(waiting: ApprovalRequest) -> None:
+    """Which request a call belongs to is the agent's word: it may name one for a call that needs nobody."""
+    with pytest.raises(errors.HashMismatch):
+        services.mark_verified(request_id=waiting.pk, request_hash=bytes(32), at_ms=AT)
+    assert ApprovalRequest.objects.get(pk=waiting.pk).verified_at is None
+
+
+def test_a_run_report_begins_no_chain_and_never_touches_the_chain_of_keys(waiting: ApprovalRequest) -> None:
+    before = LedgerEntry.objects.filter(chain="keys").count()
+    assert before
+    for chain in ("keys", "tnu_wrt_" + "0" * 32):
+        with pytest.raises(errors.MalformedInput, match="no incident"):
+            services.record_run(report=_run_report(waiting, chain=chain))
+    assert LedgerEntry.objects.filter(chain="keys").count() == before
+    assert not ClosedRun.objects.exists()
 
 
 def test_the_end_of_a_run_is_recorded_once_and_withdraws_what_waits(waiting: ApprovalRequest) -> None:

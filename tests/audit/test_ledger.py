@@ -20,6 +20,7 @@ from audit.receipts.services import UnknownChain, UnknownVerdict, record
 from audit.statements import cbor, statements
 from audit.statements.entries import attachment_digest, entry_hash
 from audit.statements.kinds import EntryKind
+from tests.audit.evidence import READ, RESTART, Evidence
 
 CHAIN = "tnu_wrt_" + "a" * 32
 
@@ -28,29 +29,26 @@ def complete(chain: str = CHAIN, **options: Any) -> LedgerEntry:
     return append(chain=chain, kind=EntryKind.RUN_COMPLETED, details={"status": "completed"}, **options)
 
 
-def receipt(**changes: Any) -> dict[str, Any]:
-    return {
-        "receipt": b"signed by Tenuo",
-        "verdict": "allowed",
-        "tool": "read_logs",
-        "chain": CHAIN,
-        "arguments_cbor": cbor.encode({"lines": 5}),
-        "warrant_chain": [b"warrant"],
-        "proof_of_possession": bytes(64),
-        "approvals": [],
-        "namespace": "default",
-        "workflow_id": "incident-P1042",
-        "run_id": "run-1",
-        "activity_id": "1",
-        "attempt": 1,
-        "at_ms": 1_700_000_000_000,
-        "worker": "worker-1",
-        "sequence": 1,
-        "request_id": "",
-        "code": "",
-        "detail": "",
-        **changes,
-    }
+@pytest.fixture
+def incident(db: None) -> Evidence:
+    """An incident whose warrant is in the ledger."""
+    story = Evidence()
+    story.minted()
+    with transaction.atomic():
+        append(chain=story.chain, kind=EntryKind.WARRANT_MINTED, details=story.statements[0]["details"])
+    return story
+
+
+def receipt(incident: Evidence, verdict: str = "allowed", **changes: Any) -> dict[str, Any]:
+    arguments, tool, code = {
+        "allowed": (READ, "read_logs", ""),
+        "denied": ({"name": "payments"}, "delete_database", "tool-not-authorized"),
+        "gated": (RESTART, "restart_service", "approval-required"),
+    }[verdict]
+    details = incident.call_details(tool, arguments, verdict=verdict, code=code)
+    at_ms, sequence = details.pop("decided_at_ms"), details.pop("worker_sequence")
+    sent = {**details, "at_ms": at_ms, "sequence": sequence, "verdict": verdict, "chain": incident.chain}
+    return {**sent, "arguments_cbor": cbor.encode(arguments), **changes}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -138,6 +136,7 @@ django.setup()
 from django.db import transaction
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
+from tests.audit.evidence import READ, RESTART, Evidence
 for number in range(10):
     with transaction.atomic():
         append(chain="CHAIN", kind=EntryKind.RUN_COMPLETED, details={"number": number})
@@ -198,29 +197,34 @@ def test_who_listens_hears_of_an_entry_inside_its_transaction() -> None:
         ("gated", EntryKind.CALL_GATED),
     ],
 )
-def test_a_receipt_becomes_an_entry_with_its_arguments_beside_it(verdict: str, kind: EntryKind) -> None:
-    entry = record(**receipt(verdict=verdict))
+def test_a_receipt_becomes_an_entry_with_its_arguments_beside_it(
+    incident: Evidence, verdict: str, kind: EntryKind
+) -> None:
+    sent = receipt(incident, verdict)
+    entry = record(**sent)
     assert entry is not None
     assert entry.kind == kind
     facts = statements.parse(bytes(entry.envelope)).facts
-    assert facts["details"]["receipt"] == b"signed by Tenuo"
-    assert facts["details"]["decided_at_ms"] == 1_700_000_000_000
+    assert facts["details"]["receipt"] == sent["receipt"]
+    assert facts["details"]["decided_at_ms"] == sent["at_ms"]
     assert set(facts["attachments"]) == {"arguments"}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_receipt_that_arrives_twice_is_recorded_once() -> None:
-    assert record(**receipt()) is not None
-    assert record(**receipt()) is None
-    assert record(**receipt(sequence=2)) is not None
-    assert record(**receipt(worker="worker-2")) is not None
+def test_a_receipt_that_arrives_twice_is_recorded_once(incident: Evidence) -> None:
+    first = receipt(incident)
+    assert record(**first) is not None
+    assert record(**first) is None
+    assert record(**{**first, "worker": "worker-2"}) is None
+    assert record(**receipt(incident)) is not None
     assert LedgerEntry.objects.count() == 3
 
 
 @pytest.mark.django_db
-def test_a_worker_cannot_write_to_the_chain_of_keys() -> None:
-    with pytest.raises(UnknownChain, match="no warrant's id"):
-        record(**receipt(chain="keys"))
+def test_a_worker_cannot_write_to_the_chain_of_keys(incident: Evidence) -> None:
+    for chain in ("keys", "tnu_wrt_" + "0" * 32):
+        with pytest.raises(UnknownChain, match="minted here"):
+            record(**receipt(incident, chain=chain))
     with pytest.raises(UnknownVerdict):
-        record(**receipt(verdict="maybe"))
-    assert not LedgerChain.objects.exists()
+        record(**{**receipt(incident), "verdict": "maybe"})
+    assert LedgerEntry.objects.count() == 1

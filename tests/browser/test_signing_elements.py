@@ -140,9 +140,31 @@ def changed_warrant(signing: dict[str, Any]) -> dict[str, Any]:
     return {"warrant_chain": [base64.b64encode(other).decode()]}
 
 
+def flipped_arguments(signing: dict[str, Any]) -> dict[str, Any]:
+    data = base64.b64decode(signing["arguments_cbor"])
+    return {"arguments_cbor": base64.b64encode(parts.flipped(data, len(data) - 1)).decode()}
+
+
+def changed_approvers(signing: dict[str, Any]) -> dict[str, Any]:
+    data = base64.b64decode(signing["warrant_chain"][0])
+    (named,) = tenuo.Warrant.from_bytes(data).required_approvers()
+    other = data.replace(bytes(named.to_bytes()), parts.public("stranger"))
+    return {"warrant_chain": [base64.b64encode(other).decode()]}
+
+
+def other_warrant(signing: dict[str, Any]) -> dict[str, Any]:
+    return {"warrant_chain": request_for(parts.public("maria"))["warrant_chain"]}
+
+
 LIES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "arguments": ("request_hash", changed_arguments),
     "warrant": ("warrant.signature", changed_warrant),
+    "approvers": ("warrant.signature", changed_approvers),
+    "a bit of the arguments": ("request_hash", flipped_arguments),
+    "another warrant": (
+        "request_hash",
+        other_warrant,
+    ),
     "tool": ("tool", lambda signing: {"tool": "read_logs"}),
     "hash": ("request_hash", lambda signing: {"request_hash": "00" * 32}),
     "lifetime": ("signature_lifetime_seconds", lambda signing: {"signature_lifetime_seconds": 315_360_000}),

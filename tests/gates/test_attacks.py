@@ -17,9 +17,9 @@ import pytest
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput
+from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowFailureError
 from temporalio.worker import Worker
-from tenuo.temporal import TenuoPluginConfig, start_workflow_authorized, tenuo_headers
+from tenuo.temporal import InMemoryPopDedupStore, TenuoPluginConfig, start_workflow_authorized, tenuo_headers
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from approvals.contracts import CallVerdict, Decision, GateRequest
@@ -151,9 +151,19 @@ class Smuggler(Interceptor):
         return _Outbound(next)
 
 
-async def test_a_forged_history_header_does_not_hurt(floor: Floor) -> None:
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(b"\xff not json", id="no JSON"),
+        pytest.param(b"[" * 100_000, id="deeply nested"),
+        pytest.param(b'[{"tool": 1, "verdict": [], "at_ms": "x"}]', id="other types"),
+        pytest.param(b'[{"tool": "t", "verdict": "allowed", "at_ms": 1' + b"0" * 5000 + b"}]", id="a long number"),
+        pytest.param(b"7", id="a number"),
+    ],
+)
+async def test_a_forged_history_header_does_not_hurt(floor: Floor, history: bytes) -> None:
     headers = tenuo_headers(floor.keys.warrant(CAPABILITIES, GATES), "agent")
-    smuggler = Smuggler({**headers, "countersign-history": b"\xff not json"})
+    smuggler = Smuggler({**headers, "countersign-history": history})
     client = await Client.connect(floor.plain.service_client.config.target_host, interceptors=[smuggler])
     handle = await client.start_workflow(
         agents.ForgivingAgent.run, "checkout", id=f"forged-{time.time_ns()}", task_queue=floor.task_queue
@@ -162,6 +172,18 @@ async def test_a_forged_history_header_does_not_hurt(floor: Floor) -> None:
     assert [call.verdict for call in request.history] == [CallVerdict.GATED]
     await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
     assert await handle.result() == "restarted checkout"
+
+
+async def test_a_run_with_garbage_for_a_warrant_fails_and_is_not_tried_for_ever(floor: Floor) -> None:
+    headers = tenuo_headers(floor.keys.warrant(CAPABILITIES, GATES), "agent")
+    smuggler = Smuggler(dict.fromkeys(headers, b"\xff garbage"))
+    client = await Client.connect(floor.plain.service_client.config.target_host, interceptors=[smuggler])
+    handle = await client.start_workflow(
+        agents.ForgivingAgent.run, "checkout", id=f"garbage-{time.time_ns()}", task_queue=floor.task_queue
+    )
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 15)
+    assert agents.effects == []
 
 
 @dataclass
@@ -181,9 +203,12 @@ class Thief:
             client_interceptor=self.tenuo_plugin.client_interceptor,
             workflow_run_fn=ReplayingAgent.run,
             args=[
-                [base64.b64encode(a).decode() for a in approvals], REQUEST, times, self.floor.task_queue,
+                [base64.b64encode(a).decode() for a in approvals],
+                REQUEST,
+                times,
+                self.floor.task_queue,
                 activity_id or None,
-            ],  # fmt: skip
+            ],
             warrant=warrant or self.floor.keys.warrant(CAPABILITIES, GATES),
             key_id="agent",
             workflow_id=f"thief-{uuid.uuid4().hex[:8]}",
@@ -249,8 +274,12 @@ async def test_one_approval_dispatched_fifty_times_in_its_own_run_runs_once(floo
     assert agents.effects == ["checkout/production"]
 
 
-async def test_one_approval_under_one_activity_id_runs_once(floor: Floor, thief: Thief) -> None:
+async def test_one_approval_under_one_activity_id_runs_once(
+    floor: Floor, thief: Thief, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An activity id is the workflow's choice, and may come again when the activity before has ended."""
+    # Another worker process has not seen the first proof of possession, nor has this one half a minute later.
+    monkeypatch.setattr(InMemoryPopDedupStore, "check_pop_replay", lambda *_, **__: None)
     handle = await thief.start([], 3, activity_id="the-one")
     signed = approve(await thief.request_of(handle), floor.keys.approver)
     await handle.signal("use", [base64.b64encode(signed).decode()])
@@ -267,9 +296,7 @@ async def test_one_approval_under_one_activity_id_runs_once(floor: Floor, thief:
         pytest.param(lambda header: b'{"' + header[2:-2] + b'": 1}', id="a map"),
     ],
 )
-async def test_approvals_that_only_tenuo_can_read_run_nothing(
-    floor: Floor, disguise: Callable[[bytes], bytes]
-) -> None:
+async def test_approvals_that_only_tenuo_can_read_run_nothing(floor: Floor, disguise: Callable[[bytes], bytes]) -> None:
     """What the gate cannot read it cannot check: neither its lifetime nor whether it was used before."""
     async with thieves(floor, ClaimsRequest(disguise)) as thief:
         handle = await thief.start([], 2)

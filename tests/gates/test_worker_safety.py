@@ -18,6 +18,7 @@ from approvals.contracts import CallVerdict, OutcomeStatus
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import Keys, approve, decision, send
+from workers.gates import activity_side
 from workers.gates.errors import UnsafeSettings
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
@@ -266,6 +267,23 @@ async def test_a_store_that_is_down_runs_nothing_and_burns_nothing(
     await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
     assert await handle.result() == "restarted checkout"
     assert agents.effects == ["checkout/production"]
+
+
+@pytest.mark.temporal
+async def test_an_approved_call_does_not_run_again_because_its_evidence_waits(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stuck() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(activity_side, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(floor.sink, "flush", stuck)
+    handle = await floor.start(agents.ForgivingAgent, "checkout")
+    request = await floor.desk.requests.get()
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await asyncio.wait_for(handle.result(), 20) == "restarted checkout"
+    assert agents.effects == ["checkout/production"]
+    assert "not durable yet" in caplog.text
 
 
 async def test_a_spent_nonce_belongs_to_its_first_owner() -> None:

@@ -49,14 +49,21 @@ test("whatever the server sends, the review answers and nothing can be signed", 
   }
 });
 
-test("an approval never outlives the warrant, and its reason is what was typed", async () => {
+test("an approval outlives neither the request nor the warrant, and its reason is what was typed", async () => {
   const [vector] = good("reviews");
   const { subject } = await run(vector);
-  const late = { now: subject.warrantExpiresAt - 10, nonce: newNonce(), reason: "ok" };
-  assert.equal(approvalTerms(subject, late).expiresAt, subject.warrantExpiresAt);
-  const approval = parseApproval(await signApproval(approvalTerms(subject, { ...late, now: vector.now }), await signerFromSeed(vector.seed)));
+  const choice = { now: vector.now, nonce: newNonce(), reason: "ok" };
+  const requestEnds = vector.signing.expires_at;
+  assert.ok(requestEnds < vector.now + 900);
+  const approval = parseApproval(await signApproval(approvalTerms(subject, choice), await signerFromSeed(vector.seed)));
   assert.ok(await verifyApproval(approval));
-  assert.equal(approval.terms.expiresAt, vector.now + 900);
+  assert.equal(approval.terms.expiresAt, requestEnds);
+  assert.equal(approvalTerms({ ...subject, lifetime: 60 }, choice).expiresAt, vector.now + 60);
+  const later = await run({ ...vector, signing: { ...vector.signing, expires_at: requestEnds + 10 ** 6 } });
+  const warrantEnds = later.subject.expiresAt;
+  assert.ok(warrantEnds < requestEnds + 10 ** 6);
+  const late = { ...choice, now: warrantEnds - 10 };
+  assert.equal(approvalTerms(later.subject, late).expiresAt, warrantEnds);
   assert.equal(approval.terms.reason, "ok");
   const denial = parseDenial(await signDenial(denialTerms(subject, { ...late, reason: "no" }), await signerFromSeed(vector.seed)));
   assert.equal(denial.terms.reason, "no");

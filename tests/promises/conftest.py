@@ -34,6 +34,7 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from audit.keys.services import ensure_service_key
+from tests.approvals import factories
 from tests.approvals.factories import Approver, approver
 from tests.gates import agents
 from warrants.agents.queries import holder_keys
@@ -150,7 +151,7 @@ def _set_up() -> tuple[Approver, MintedWarrant]:
 @asynccontextmanager
 async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> AsyncIterator[tuple[Client, Any]]:
     """Run a guarded worker with the database's stores; yield its client and Tenuo's plugin."""
-    sink = DatabaseReceiptSink()
+    sink, nonces = DatabaseReceiptSink(), ThreadPoolExecutor(2, thread_name_prefix="nonces")
     holders, roots, receipts = await sync_to_async(
         lambda: (holder_keys(), trusted_roots(), service_private_key(Purpose.RECEIPTS).private_bytes_raw())
     )()
@@ -159,7 +160,7 @@ async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> A
         holder_keys=holders,
         trusted_roots=roots,
         receipts=ReceiptWriter(sink=sink, signing_key=receipts, worker=f"test-{uuid.uuid4().hex}"),
-        nonces=DatabaseNonceStore(),
+        nonces=DatabaseNonceStore(nonces),
         settings=settings,
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
@@ -168,6 +169,7 @@ async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> A
             yield guarded, tenuo_plugin
     finally:
         await asyncio.to_thread(sink.close)
+        await asyncio.to_thread(nonces.shutdown)
 
 
 @pytest.fixture
@@ -181,6 +183,17 @@ def approvals_activities() -> list[Any]:
     return list(ACTIVITIES)
 
 
+@pytest.fixture
+def ada(db: None) -> Approver:
+    return factories.approver("ada")
+
+
+@pytest.fixture
+def waiting(ada: Approver) -> ApprovalRequest:
+    """A request of an imagined run that waits for Ada."""
+    return factories.open_request(ada)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(
     live_temporal: WorkflowEnvironment,
@@ -192,15 +205,18 @@ async def house(
     ada, warrant = await sync_to_async(_set_up)()
     plain, queue = live_temporal.client, f"agents-{uuid.uuid4().hex[:8]}"
     relay = asyncio.create_task(Relay(plain, poll_seconds=0.2).run())
+    executor = ThreadPoolExecutor(2, thread_name_prefix="approvals")
     approvals = Worker(
         plain,
         task_queue=gate_settings.approvals_task_queue,
         workflows=[ClosingReportWorkflow],
         activities=approvals_activities,
-        activity_executor=ThreadPoolExecutor(2, thread_name_prefix="approvals"),
+        activity_executor=executor,
     )
     async with approvals, guarded_worker(plain, queue, gate_settings) as (guarded, tenuo_plugin):
         yield House(plain, guarded, tenuo_plugin, ada, gate_settings, queue, [warrant])
     await cancel(relay)
+    # The database is emptied next: no thread may be writing still.
+    await asyncio.to_thread(executor.shutdown)
     await bus.stop()
     await sync_to_async(connections.close_all)()

@@ -169,7 +169,7 @@ async def test_the_application_asks_nobody_under_a_child_warrant_with_other_appr
     mallory = Ed25519PrivateKey.generate()
     chain = delegate(house, keys["agent"], mallory.public_key().public_bytes_raw(), keep=keep)
     handle = await house.start(agents.ForgivingAgent.run, "checkout", chain=chain)
-    assert (await handle.result()).startswith("REQUEST_REFUSED")
+    assert (await handle.result()).startswith("APPROVAL_REQUEST_REFUSED")
     assert agents.effects == []
     assert not await ApprovalRequest.objects.filter(workflow_id=handle.id).aexists()
 
@@ -213,4 +213,3 @@ class TestTheApplicationLies:
         await house.signal(handle, decision(asked, approvals=(signed,)))
         assert await handle.result() == "restarted checkout"
         await only_ada_let_it_run(house, signed)
-

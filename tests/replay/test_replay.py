@@ -132,7 +132,7 @@ async def test_a_worker_that_lacks_the_holder_key_does_not_replay() -> None:
         receipts=ReceiptWriter(sink=InMemoryReceiptSink(), signing_key=b"\x15" * 32, worker="replay"),
         nonces=InMemoryNonceStore(),
     )
-    with pytest.raises(Exception, match="(?i)nondeterminism"):
+    with pytest.raises(Exception, match=r"(?i)nondeterminism"):
         await replay("two-approvals", list(foreign))
 
 

@@ -10,7 +10,7 @@ from approvals.contracts import Outcome, OutcomeStatus, RunReport
 from approvals.errors import NobodyCanApprove
 from approvals.requests import services
 from audit.models import LedgerEntry
-from tests.workers.records import CHAIN, record
+from tests.workers.records import CHAIN, mint, record
 from workers import activities
 
 
@@ -43,13 +43,15 @@ def test_a_database_that_is_away_is_tried_again(monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_receipts_of_a_worker_elsewhere_reach_the_ledger_once():
+    mint()
     activities.record_receipts([record(1), record(2)])
     activities.record_receipts([record(2), record(3)])
-    assert LedgerEntry.objects.filter(chain=CHAIN).count() == 3
+    assert LedgerEntry.objects.filter(chain=CHAIN).count() == 4
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_malformed_receipt_is_refused_for_good():
+    mint()
     with pytest.raises(ApplicationError) as raised:
         activities.record_receipts([record(1, receipt="no hexadecimal")])
     assert raised.value.non_retryable

@@ -6,13 +6,15 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connection
 
 from approvals.contracts import ReceiptRecord
 from audit.models import LedgerEntry, RecordedReceipt
-from tests.workers.records import CHAIN, record
+from tests.audit.evidence import READ, Evidence
+from tests.workers.records import CHAIN, INCIDENT, mint, record, recorded
 from workers.database import in_thread
 from workers.receipts import DatabaseReceiptSink
 from workers.recording import MalformedRecord, record_receipts
@@ -33,19 +35,24 @@ def sinks() -> Iterator[Callable[..., DatabaseReceiptSink]]:
         sink.close(timeout_seconds=2)
 
 
+@pytest.fixture
+def incident(transactional_db: None) -> None:
+    mint()
+
+
 @pytest.mark.django_db(transaction=True)
-async def test_after_a_flush_everything_written_before_is_in_the_ledger_in_order(sinks):
+async def test_after_a_flush_everything_written_before_is_in_the_ledger_in_order(sinks, incident):
     sink = sinks()
     for sequence in range(1, 51):
         sink.write(record(sequence))
     await sink.flush()
     assert await in_thread(_recorded) == list(range(1, 51))
     kinds = await in_thread(lambda: set(LedgerEntry.objects.filter(chain=CHAIN).values_list("kind", flat=True)))
-    assert kinds == {"call.allowed"}
+    assert kinds == {"warrant.minted", "call.allowed"}
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_receipt_that_comes_twice_is_recorded_once(sinks):
+async def test_a_receipt_that_comes_twice_is_recorded_once(sinks, incident):
     sink = sinks()
     sink.write(record(1))
     sink.write(record(1))
@@ -56,7 +63,7 @@ async def test_a_receipt_that_comes_twice_is_recorded_once(sinks):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="locks the whole database, as SQLite does")
-async def test_nothing_is_lost_while_another_process_holds_the_database(sinks, caplog):
+async def test_nothing_is_lost_while_another_process_holds_the_database(sinks, incident, caplog):
     refused = threading.Event()
 
     def impatiently(records: Sequence[ReceiptRecord]) -> None:
@@ -153,18 +160,70 @@ async def test_a_flush_that_is_given_up_stops_nothing(sinks):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "changes",
-    [{"receipt": "no hexadecimal"}, {"arguments_cbor": "*"}, {"verdict": "maybe"}, {"approvals": ["?"]}],
+    [
+        {"receipt": "no hexadecimal"},
+        {"arguments_cbor": "*"},
+        {"verdict": "maybe"},
+        {"approvals": ["?"]},
+        {"worker": "\x1b[2J\x00"},
+        {"worker": "w" * 201},
+        {"sequence": 0},
+        {"sequence": 2**70},
+    ],
 )
-def test_a_malformed_record_is_refused_and_leaves_nothing_half_written(changes):
-    with pytest.raises(MalformedRecord, match="Receipt 2 of worker worker-1"):
-        record_receipts([record(1), record(2, **changes)])
+def test_a_malformed_record_is_refused_and_leaves_nothing_half_written(incident, changes):
+    with pytest.raises(MalformedRecord, match=r"Receipt \d+ of worker '.*' cannot be written") as raised:
+        record_receipts([record(1), replace(record(2), **changes)])
+    assert str(raised.value).isprintable()
     assert _recorded() == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_receipt_that_names_an_unknown_request_is_evidence_all_the_same():
-    record_receipts([record(1, request_id="apr_unknown")])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"receipt": "00ff"}, id="no receipt"),
+        pytest.param({"verdict": "gated"}, id="another verdict"),
+        pytest.param({"tool": "restart_service"}, id="another tool"),
+        pytest.param({"arguments_cbor": "oA=="}, id="other arguments"),
+        pytest.param({"request_id": "apr_waiting"}, id="another request"),
+        pytest.param({"at_ms": 1}, id="another time"),
+        pytest.param({"chain": "tnu_wrt_" + "0" * 32}, id="another incident"),
+        pytest.param({"chain": "keys"}, id="the chain of keys"),
+        pytest.param({"warrant_chain": []}, id="no warrant"),
+    ],
+)
+def test_a_forged_record_is_refused(incident, changes):
+    """Whoever can start a workflow can report receipts."""
+    with pytest.raises(MalformedRecord):
+        record_receipts([record(2, **changes)])
+    assert LedgerEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_by_a_key_that_nobody_endorsed_is_refused(incident):
+    stranger = Evidence(root=INCIDENT.root, holder=INCIDENT.holder)
+    stranger.warrant, stranger.warrant_chain = INCIDENT.warrant, INCIDENT.warrant_chain
+    details = stranger.call_details("read_logs", READ)
+    with pytest.raises(MalformedRecord, match="no trusted root endorsed"):
+        record_receipts([recorded(details, READ)])
+    assert LedgerEntry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_genuine_receipt_sent_again_under_another_number_is_not_recorded_again(incident):
+    record_receipts([record(1)])
+    record_receipts([replace(record(1), sequence=7), record(1, worker="another")])
     assert _recorded() == [1]
+    with pytest.raises(MalformedRecord, match="Another receipt"):
+        record_receipts([replace(record(2), sequence=1)])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_that_names_an_unknown_request_is_evidence_all_the_same(incident):
+    details = INCIDENT.call_details("read_logs", READ, request_id="apr_unknown")
+    record_receipts([recorded(details, READ)])
+    assert _recorded() == [details["worker_sequence"]]
 
 
 class Flaky:

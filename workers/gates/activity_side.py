@@ -8,7 +8,9 @@ leaves open: binding, lifetime, single use.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from dataclasses import asdict
 from typing import Any
 
 from temporalio import activity
@@ -16,15 +18,18 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
-from audit.statements.delegation import weakening
+from audit.statements.delegation import parties, weakening
 from audit.statements.statements import MalformedStatement
 from workers.gates import tenuo_internals
 from workers.gates.asking import REQUEST_HEADER
+from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
 from workers.gates.errors import UnsafeSettings, refusal
 from workers.gates.nonces import NonceStore
-from workers.gates.receipts import Dispatch, ReceiptWriter, begin_dispatch, current_dispatch
+from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.verdicts import check_terms
+
+logger = logging.getLogger("countersign.gates")
 
 FLUSH_SECONDS = 10.0
 
@@ -69,18 +74,29 @@ class _Inner(ActivityInboundInterceptor):
         weakened = weakening(tenuo_internals.delegated_chain(input.headers))
         if weakened:
             raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
+        if not dispatch.is_readable:
+            raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not in the form that can be checked.")
         if dispatch.approvals:
-            await self._spend(dispatch)
+            await self._spend(dispatch, parties(tenuo_internals.warrant_chain_of(input.headers)))
         self._receipts.settle(dispatch)
         result = await self.next.execute_activity(input)
         if dispatch.approvals:
-            # What a person approved is not done before its evidence is durable: until then, Temporal would try again.
-            async with asyncio.timeout(FLUSH_SECONDS):
-                await self._receipts.sink.flush()
+            await self._make_durable()
         return result
 
-    async def _spend(self, dispatch: Dispatch) -> None:
-        """Check every approval before the first one is spent."""
+    async def _make_durable(self) -> None:
+        """Wait for the evidence of what a person approved, but not for ever.
+
+        A failure is no failure of the call, which has run: Temporal would run it a second time.
+        """
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._receipts.sink.flush()
+        except Exception:
+            logger.critical("The receipt of an approved call that ran is not durable yet.", exc_info=True)
+
+    async def _spend(self, dispatch: Dispatch, barred_keys: frozenset[bytes]) -> None:
+        """Check every approval before the first one is spent. ``barred_keys`` are those of agents and issuers."""
         info = activity.info()
         binding = Binding(
             request_id=dispatch.request_id,
@@ -89,7 +105,12 @@ class _Inner(ActivityInboundInterceptor):
             run_id=info.workflow_run_id or "",
         )
         signed = [self._check(data, binding, dispatch) for data in dispatch.approvals]
-        owner = f"{binding.namespace}/{binding.workflow_id}/{binding.run_id}/{info.activity_id}"
+        if any(approval.approver_key in barred_keys for approval in signed):
+            raise self._refused(
+                dispatch, "APPROVAL_BY_A_PARTY", "An agent's or an issuer's key signed; only other people approve."
+            )
+        # A workflow may give an activity's id again; when the activity was scheduled, its retries keep.
+        owner = "/".join([*asdict(binding).values(), info.activity_id, info.scheduled_time.isoformat()])
         for approval in signed:
             first = await self._nonces.consume(
                 approver_key=approval.approver_key,

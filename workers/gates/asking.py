@@ -26,6 +26,7 @@ from approvals.contracts import (
     OutcomeStatus,
 )
 from approvals.signing.binding import Binding
+from audit.statements.delegation import approvers, parties
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
@@ -177,7 +178,7 @@ class Asking:
         return Gate(
             binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
             request_hash=self._call.request_hash,
-            approver_keys=frozenset(bytes(key.to_bytes()) for key in leaf.required_approvers() or ()),
+            approver_keys=approvers(leaf) - parties(self._call.chain),
             threshold=leaf.approval_threshold(),
             signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
         )

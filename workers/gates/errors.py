@@ -21,6 +21,7 @@ DENIAL_TYPES = GATE_TYPES | {
     "KEY_NOT_FOUND",
     "approval_gate_misconfigured",
     "APPROVERS_WEAKENED",
+    "APPROVAL_BY_A_PARTY",
     "APPROVAL_UNBOUND",
     "APPROVAL_REPLAYED",
     "APPROVAL_LIFETIME",
@@ -56,7 +57,13 @@ class GatedCallError(ActivityError, ApplicationError):
             retry_state=None,
         )
         ApplicationError.__init__(self, message, *details, type=type, non_retryable=True)
-        self.__cause__ = ApplicationError(message, *details, type=type, non_retryable=True)
+        self._reason = ApplicationError(message, *details, type=type, non_retryable=True)
+        self.__cause__ = self._reason
+
+    @property
+    def cause(self) -> ApplicationError:
+        """What workflows read after ``except ActivityError``, also where this was raised from something else."""
+        return self._reason
 
 
 def refusal(message: str, code: str) -> ApplicationError:

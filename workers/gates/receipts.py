@@ -9,13 +9,9 @@ says "allowed" of a call that the gate then refused.
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 import logging
 import time
-from collections.abc import Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import tenuo_core
@@ -24,6 +20,7 @@ from temporalio import activity
 from approvals.contracts import CallVerdict, ReceiptRecord
 from audit.statements import cbor
 from workers.gates import tenuo_internals
+from workers.gates.dispatches import Dispatch, current_dispatch
 from workers.gates.errors import GATE_TYPES
 
 logger = logging.getLogger("countersign.gates")
@@ -51,19 +48,6 @@ class InMemoryReceiptSink:
 
     async def flush(self) -> None:
         return
-
-
-@dataclass
-class Dispatch:
-    """What the gate knows of the activity being authorised in this task."""
-
-    approvals: list[bytes]
-    request_id: str
-    allowed: ReceiptRecord | None = None
-    refuse: Any = None
-
-
-current_dispatch: ContextVar[Dispatch | None] = ContextVar("countersign_dispatch", default=None)
 
 
 class ReceiptWriter:
@@ -170,26 +154,6 @@ class ReceiptWriter:
     def _write(self, record: ReceiptRecord) -> None:
         self._sequence += 1
         self.sink.write(replace(record, sequence=self._sequence))
-
-
-def read_approvals(header: bytes | None) -> list[bytes]:
-    """Return the approvals in Tenuo's header, as bytes; empty where there are none or they cannot be read."""
-    if not header:
-        return []
-    try:
-        return [base64.b64decode(item, validate=True) for item in json.loads(header)]
-    except (ValueError, TypeError, binascii.Error):
-        return []
-
-
-def begin_dispatch(headers: Mapping[str, Any], request_header: str) -> Dispatch:
-    """Return what the headers of an activity say of its approvals and request."""
-    tenuo_headers = tenuo_internals.plain_headers(headers)
-    request = headers.get(request_header)
-    return Dispatch(
-        approvals=read_approvals(tenuo_headers.get(tenuo_internals.APPROVALS_HEADER)),
-        request_id=request.data.decode(errors="replace") if request is not None else "",
-    )
 
 
 def _request_id(dispatch: Dispatch | None) -> str:

@@ -142,7 +142,13 @@ def _named(args: Any, function: Callable[..., Any] | None) -> dict[str, Any]:
 def _read_history(data: bytes) -> list[CallRecord]:
     # Whoever starts a workflow writes its headers: keep what has the right form, ignore the rest.
     try:
-        lines = json.loads(data)
-        return [CallRecord(**line) for line in lines][-MAXIMUM_HISTORY:]
-    except (ValueError, TypeError):
+        records = [CallRecord(**line) for line in json.loads(data)]
+        return [record for record in records if _is_call(record)][-MAXIMUM_HISTORY:]
+    except (ValueError, TypeError, RecursionError):
         return []
+
+
+def _is_call(record: CallRecord) -> bool:
+    texts = (record.tool, record.verdict, record.code, record.detail, record.arguments_cbor)
+    is_readable = all(isinstance(text, str) for text in texts) and record.verdict in set(CallVerdict)
+    return is_readable and type(record.at_ms) is int and 0 <= record.at_ms < 2**48

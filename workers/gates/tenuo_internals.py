@@ -45,6 +45,11 @@ def delegated_chain(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
     return warrant_chain(plain) if TENUO_CHAIN_HEADER in plain else []
 
 
+def warrant_chain_of(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
+    """Return the warrants of a dispatch, root first."""
+    return warrant_chain(plain_headers(headers))
+
+
 def headers_of_next_activity(run_headers: dict[str, bytes]) -> dict[str, bytes]:
     """Return the headers that Tenuo will sign the next activity under: the run's, unless overridden."""
     override = _activity_warrant_override.get()

@@ -106,7 +106,7 @@ class SignDecision extends StatefulElement {
       "You sign that, as ", element("strong", {}, visible(subject.externalId)), ", you approve or deny this one call of ",
       element("code", {}, visible(subject.tool)), " with exactly the arguments above, for request ",
       element("code", {}, visible(requestId)), " of workflow ", element("code", {}, visible(workflowId)),
-      `. An approval is good for ${Math.ceil(subject.lifetime / 60)} minutes, and for nothing else.`);
+      `. An approval is good for at most ${Math.ceil(subject.lifetime / 60)} minutes, and for nothing else.`);
     this.allowButtons(true);
     this.enter("ready");
   }

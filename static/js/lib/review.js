@@ -45,7 +45,7 @@ import { allows, fires, hasKey, verifyChain } from "./warrant.js";
  * @property {Bytes} hashedBytes what `requestHash` is the SHA-256 of
  * @property {string} externalId
  * @property {number} lifetime seconds that an approval may live
- * @property {number} warrantExpiresAt UTC seconds
+ * @property {number} expiresAt UTC seconds, of request or warrant, whichever ends first
  */
 /**
  * @typedef {object} Review
@@ -238,7 +238,7 @@ function subjectOf(claim, leaf) {
     hashedBytes: hashedBytes(leaf.id, claim.tool, claim.argumentsCbor, leaf.holder),
     externalId: claim.externalId,
     lifetime: claim.lifetime,
-    warrantExpiresAt: leaf.expiresAt,
+    expiresAt: Math.min(claim.expiresAt, leaf.expiresAt),
   };
 }
 
@@ -257,7 +257,7 @@ export function approvalTerms(subject, { reason, now, nonce }) {
     nonce,
     externalId: subject.externalId,
     approvedAt: now,
-    expiresAt: Math.min(now + subject.lifetime, subject.warrantExpiresAt),
+    expiresAt: Math.min(now + subject.lifetime, subject.expiresAt),
     binding: subject.binding,
     reason: asText("reason", reason, MAXIMUM_REASON),
   };
