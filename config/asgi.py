@@ -7,7 +7,7 @@ import os
 import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
+from channels.security.websocket import OriginValidator
 from django.conf import settings
 from servestatic import ServeStaticASGI
 
@@ -23,7 +23,7 @@ application = ServeStaticASGI(
     ProtocolTypeRouter(
         {
             "http": SiteHandler(),
-            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+            "websocket": OriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)), [settings.SITE_ROOT]),
         }
     ),
     root=settings.BASE_DIR / "static" if settings.DEBUG else settings.STATIC_ROOT,

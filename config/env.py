@@ -45,6 +45,15 @@ def names(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def public_keys(name: str) -> list[bytes]:
+    """Return a comma-separated list of 32-byte public keys in hexadecimal."""
+    keys = names(name)
+    for key in keys:
+        if len(key) != 64 or not all(digit in "0123456789abcdefABCDEF" for digit in key):
+            raise ImproperlyConfigured(f"{name} must hold 32-byte keys as 64 hexadecimal digits each, not {key!r}.")
+    return [bytes.fromhex(key) for key in keys]
+
+
 def secret(name: str) -> str:
     """Return a secret from the variable, or from the file that ``NAME_FILE`` names; empty if neither is set."""
     path = os.environ.get(f"{name}_FILE")

@@ -186,6 +186,9 @@ STORAGES = {
 # Wraps the service's private keys at rest: 32 bytes, base64.
 KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
 
+# Receipts keys of workers elsewhere, which the issuer vouches for in every warrant it mints.
+WORKER_RECEIPT_KEYS = env.public_keys("WORKER_RECEIPT_KEYS")
+
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.
 REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)

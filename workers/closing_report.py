@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         RunReport,
     )
 
+SETTLE = timedelta(seconds=0.5)
 _PATIENTLY = RetryPolicy(maximum_attempts=0, maximum_interval=timedelta(seconds=30))
 
 
@@ -38,6 +39,8 @@ class ClosingReportWorkflow:
         for outcome in report.outcomes:
             await _report(REPORT_OUTCOME_ACTIVITY, outcome, refused)
         if report.run is not None:
+            # Receipts of the run's last calls travel on their own, and may be a moment behind.
+            await workflow.sleep(SETTLE)
             await _report(REPORT_RUN_ACTIVITY, report.run, refused)
         if refused:
             raise refused[0]

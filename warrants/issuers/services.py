@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -28,11 +29,15 @@ def ensure_issuer(*, name: str = ROOT) -> IssuerKey:
 def endorsements() -> list[bytes]:
     """Return the root issuer's signed endorsements of the ledger and receipts keys, making what is missing.
 
+    Receipts keys are this installation's own and those of ``settings.WORKER_RECEIPT_KEYS``.
+
     An endorsement is the envelope of ``{"version": 1, "role": text, "key": bytes 32, "issued_at": seconds}``.
     Raises ``CustodyError``.
     """
     issuer = ensure_issuer()
-    return [_endorsement(issuer, purpose) for purpose in Purpose]
+    own = [(purpose, bytes(ensure_service_key(purpose=purpose).public_key)) for purpose in Purpose]
+    elsewhere = [(Purpose.RECEIPTS, key) for key in settings.WORKER_RECEIPT_KEYS]
+    return [_endorsement(issuer, purpose, key) for purpose, key in [*own, *elsewhere]]
 
 
 def _make(name: str) -> IssuerKey:
@@ -45,8 +50,7 @@ def _make(name: str) -> IssuerKey:
     return issuer
 
 
-def _endorsement(issuer: IssuerKey, purpose: Purpose) -> bytes:
-    key = bytes(ensure_service_key(purpose=purpose).public_key)
+def _endorsement(issuer: IssuerKey, purpose: Purpose, key: bytes) -> bytes:
     found = Endorsement.objects.filter(issuer=issuer, role=purpose.value, key=key).first()
     return bytes((found or _endorse(issuer, purpose, key)).envelope)
 

@@ -76,6 +76,8 @@ class _Inner(ActivityInboundInterceptor):
             raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
         if not dispatch.is_readable:
             raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not in the form that can be checked.")
+        if dispatch.approvals and dispatch.allowed is None:
+            raise refusal("No receipt can be made for this approved call, so it must not run.", "RECEIPT_FAILED")
         if dispatch.approvals:
             await self._spend(dispatch, parties(tenuo_internals.warrant_chain_of(input.headers)))
         self._receipts.settle(dispatch)

@@ -20,6 +20,7 @@ DENIAL_TYPES = GATE_TYPES | {
     "LOCAL_ACTIVITY_BLOCKED",
     "KEY_NOT_FOUND",
     "approval_gate_misconfigured",
+    "RECEIPT_FAILED",
     "APPROVERS_WEAKENED",
     "APPROVAL_BY_A_PARTY",
     "APPROVAL_UNBOUND",
