@@ -154,7 +154,7 @@ def _denied_at_ms(workflow_id: str) -> int:
         details = statements.parse(bytes(entry.envelope)).facts["details"]
         if details["workflow_id"] == workflow_id:
             return int(details["decided_at_ms"])
-    raise SystemExit("The gate left no receipt.")
+    raise RuntimeError("The gate left no receipt.")
 
 
 async def plugin_cost(client: Client, count: int) -> dict[str, object]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from approvals.signing import approval as approvals
@@ -23,7 +25,7 @@ from audit.statements.statements import MalformedStatement
 from workers.gates import tenuo_internals
 from workers.gates.asking import REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
-from workers.gates.errors import UnsafeSettings, refusal
+from workers.gates.errors import GATE_TYPES, UnsafeSettings, refusal
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -32,20 +34,35 @@ from workers.gates.verdicts import check_terms
 logger = logging.getLogger("countersign.gates")
 
 FLUSH_SECONDS = 10.0
+GATE_FLUSH_SECONDS = 2.0
 
 
 class DispatchInterceptor(Interceptor):
     """Outside Tenuo's: notes what came with the activity."""
 
+    def __init__(self, receipts: ReceiptWriter) -> None:
+        self._receipts = receipts
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Outer(next)
+        return _Outer(next, self._receipts)
 
 
 class _Outer(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, receipts: ReceiptWriter) -> None:
+        super().__init__(next)
+        self._receipts = receipts
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         token = current_dispatch.set(begin_dispatch(input.headers, REQUEST_HEADER))
         try:
             return await self.next.execute_activity(input)
+        except ApplicationError as error:
+            if error.type in GATE_TYPES:
+                # The gate comes before the request in the ledger, as it did in life.
+                with suppress(Exception):
+                    async with asyncio.timeout(GATE_FLUSH_SECONDS):
+                        await self._receipts.sink.flush()
+            raise
         finally:
             current_dispatch.reset(token)
 

@@ -45,7 +45,7 @@ class GatePlugin(SimplePlugin):
         self.receipts = receipts
         self.revocation = revocation
         self._functions = functions
-        self._outer = DispatchInterceptor()
+        self._outer = DispatchInterceptor(receipts)
         self._inner = ApprovalInterceptor(settings, nonces, receipts)
         super().__init__(
             "countersign.GatePlugin",
