@@ -89,7 +89,7 @@ format: .venv/dev ## put the code into shape
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
 
-bench: develop ## measure against the floor; results land in bench/results/
+bench: develop ## measure against the floor; results land in bench/results/ (see bench/README.md)
 	@$(BIN)/python -m bench
 
 screenshots: develop ## take docs/images/ anew
