@@ -53,28 +53,37 @@ def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
     return call
 
 
-@activity.defn(name=OPEN_REQUEST_ACTIVITY)
+def _activity(name: str) -> Callable[[Callable[[Message], None]], Callable[[Message], None]]:
+    """Make an activity of a function that is never interrupted.
+
+    Temporal's way to cancel a thread is to raise in it, wherever it is: between BEGIN and COMMIT, that leaves the
+    database locked for everybody else. Each of these takes milliseconds, and finishes.
+    """
+    return activity.defn(name=name, no_thread_cancel_exception=True)
+
+
+@_activity(OPEN_REQUEST_ACTIVITY)
 @_edge
 def open_request(request: GateRequest) -> None:
     """Open an approval request. Opening the same one again is harmless."""
     requests.open(gate_request=request)
 
 
-@activity.defn(name=REPORT_OUTCOME_ACTIVITY)
+@_activity(REPORT_OUTCOME_ACTIVITY)
 @_edge
 def report_outcome(outcome: Outcome) -> None:
     """Close a request with what came of its call."""
     requests.close(outcome=outcome)
 
 
-@activity.defn(name=REPORT_RUN_ACTIVITY)
+@_activity(REPORT_RUN_ACTIVITY)
 @_edge
 def report_run(report: RunReport) -> None:
     """Record the end of a run."""
     requests.record_run(report=report)
 
 
-@activity.defn(name=RECORD_RECEIPTS_ACTIVITY)
+@_activity(RECORD_RECEIPTS_ACTIVITY)
 @_edge
 def record_receipts(records: list[ReceiptRecord]) -> None:
     """Write the receipts of a worker that has no database of its own."""

@@ -6,12 +6,15 @@ guarded workflows and activities run on that one, everything else on the plain o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from django.conf import settings
 from temporalio.client import Client, Plugin
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 
@@ -42,7 +45,27 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
         tls=settings.TEMPORAL_TLS,
         api_key=settings.TEMPORAL_API_KEY or None,
         connect_timeout=timedelta(seconds=timeout_seconds),
+        runtime=_runtime(),
     )
+
+
+@lru_cache(maxsize=1)
+def _runtime() -> Runtime:
+    """Return the SDK's runtime, whose warnings go where ours go.
+
+    By default its core writes to standard output from its own threads: a reader that falls asleep would stop every
+    worker of the process.
+    """
+    core = logging.getLogger("temporalio.core")
+    core.addFilter(_is_news)
+    level = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    forwarding = LogForwardingConfig(logger=core, append_target_to_name=False)
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=level, forwarding=forwarding)))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # A run that closes while its outcome is being reported hands the report on; that it was both is harmless.
+    return "Activity not found on completion" not in record.getMessage()
 
 
 def with_plugins(client: Client, plugins: Sequence[Plugin]) -> Client:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+from datetime import timedelta
+from threading import Event
+
 import pytest
 from django.db import OperationalError
 from temporalio.exceptions import ApplicationError
 
-from approvals.contracts import Outcome, OutcomeStatus, RunReport
+from approvals.contracts import CLOSING_REPORT_WORKFLOW, ClosingReport, Outcome, OutcomeStatus, RunReport
 from approvals.errors import NobodyCanApprove
 from approvals.requests import services
 from audit.models import LedgerEntry
@@ -56,3 +61,34 @@ def test_a_malformed_receipt_is_refused_for_good():
         activities.record_receipts([record(1, receipt="no hexadecimal")])
     assert raised.value.non_retryable
     assert raised.value.type == "malformed_record"
+
+
+@pytest.mark.temporal
+@pytest.mark.django_db(transaction=True)
+async def test_a_worker_that_stops_lets_an_activity_finish_its_transaction(live_temporal, monkeypatch):
+    queue, began, stopping, ended = f"approvals-{uuid.uuid4().hex[:8]}", Event(), Event(), []
+
+    def slow(**_: object) -> None:
+        began.set()
+        stopping.wait(30)
+        # What Temporal raises in a thread comes between two of its instructions.
+        for _ in range(100_000):
+            pass
+        ended.append(True)
+
+    monkeypatch.setattr(services, "close", slow)
+    monkeypatch.setattr(activities, "APPROVALS_TASK_QUEUE", queue)
+    worker = activities.build_approvals_worker(live_temporal.client, threads=1, graceful=timedelta(0))
+    running = asyncio.create_task(worker.run())
+    await live_temporal.client.start_workflow(
+        CLOSING_REPORT_WORKFLOW,
+        ClosingReport(outcomes=[Outcome("apr_unknown", OutcomeStatus.EXECUTED, 1)]),
+        id=f"closing-{uuid.uuid4().hex}",
+        task_queue=queue,
+    )
+    assert await asyncio.to_thread(began.wait, 30)
+    stop = asyncio.create_task(worker.shutdown())
+    await asyncio.sleep(0.5)  # for the cancellation, which nothing announces
+    stopping.set()
+    await asyncio.gather(stop, running)
+    assert ended == [True]
