@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts.models import ApproverKey, Person
+from accounts.models import ApproverKey, Person, RoleGrant
 from accounts.roles.contracts import Role
 
 
 def active_keys() -> QuerySet[ApproverKey]:
     """Return the keys that may approve now: not revoked, of an active person who is an approver."""
-    return ApproverKey.objects.filter(
-        revoked_at=None,
-        person__is_active=True,
-        person__role_grants__role=Role.APPROVER.value,  # at most one such grant: no row twice
-    ).select_related("person")
+    approvers = RoleGrant.objects.filter(person=OuterRef("person"), role=Role.APPROVER.value)
+    return ApproverKey.objects.filter(Exists(approvers), revoked_at=None, person__is_active=True).select_related(
+        "person"
+    )
 
 
 def active_key(public_key: bytes) -> ApproverKey | None:

@@ -14,8 +14,14 @@ class Person(AbstractUser):
     """Somebody who can sign in. Deactivate a person who leaves: their keys and grants stay known."""
 
     display_name = models.CharField(max_length=200, blank=True)
+    # Who vouches for this person, and their name there: an e-mail address may change its owner, this does not.
+    issuer = models.CharField(max_length=200, default=LOCAL_ISSUER)
+    subject = models.CharField(max_length=255, blank=True)
 
     REQUIRED_FIELDS = ["display_name"]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="one_person_per_identity")]
 
     def __str__(self) -> str:
         return self.display_name
@@ -23,22 +29,18 @@ class Person(AbstractUser):
     def save(self, *args: Any, **kwargs: Any) -> None:
         # Pages and records always have a name to show.
         self.display_name = self.display_name or self.username
+        if self.issuer == LOCAL_ISSUER:
+            self.subject = self.username
         super().save(*args, **kwargs)
 
     @property
-    def issuer(self) -> str:
-        """Who vouches for this person's identity."""
-        return LOCAL_ISSUER
-
-    @property
-    def subject(self) -> str:
-        """The person's name at ``issuer``; unique there."""
-        return self.username
-
-    @property
     def external_id(self) -> str:
-        """The identity that signatures and the ledger carry, as text: ``local:ada``."""
-        return f"{self.issuer}:{self.subject}"
+        """The identity that signatures and the ledger carry, as text: ``local:ada``.
+
+        No issuer's address has a fragment, so ``issuer#subject`` is one identity and no other.
+        """
+        separator = ":" if self.issuer == LOCAL_ISSUER else "#"
+        return f"{self.issuer}{separator}{self.subject}"
 
     def get_full_name(self) -> str:
         return self.display_name

@@ -1,15 +1,46 @@
-"""Who holds which role."""
+"""Who holds which role, and where."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 
 from accounts.models import Person, RoleGrant
-from accounts.roles.contracts import Role
+from accounts.roles.contracts import EVERYWHERE, Role
 
 
-def has_role(person: Person | AnonymousUser, role: Role) -> bool:
-    """Return whether ``person`` is active and holds ``role``, directly or by a role that implies it."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The namespaces in which somebody holds a role; ``everywhere`` for all, also those to come."""
+
+    everywhere: bool
+    namespaces: frozenset[str]
+
+    def __contains__(self, namespace: str) -> bool:
+        return self.everywhere or namespace in self.namespaces
+
+    def __bool__(self) -> bool:
+        return self.everywhere or bool(self.namespaces)
+
+
+def has_role(person: Person | AnonymousUser, role: Role, *, namespace: str | None = None) -> bool:
+    """Return whether ``person`` is active and holds ``role``, directly or by a role that implies it.
+
+    ``namespace`` None asks whether they hold it anywhere.
+    """
     if not isinstance(person, Person) or not person.is_active:
         return False
-    return RoleGrant.objects.filter(person=person, role__in=role.satisfied_by).exists()
+    grants = RoleGrant.objects.filter(person=person, role__in=role.satisfied_by)
+    if namespace is not None:
+        grants = grants.filter(namespace__in=[EVERYWHERE, namespace])
+    return grants.exists()
+
+
+def reach(person: Person | AnonymousUser, role: Role) -> Reach:
+    """Return where ``person`` holds ``role``, in one query; nowhere for somebody who is not active."""
+    if not isinstance(person, Person) or not person.is_active:
+        return Reach(False, frozenset())
+    grants = RoleGrant.objects.filter(person=person, role__in=role.satisfied_by)
+    found = frozenset(grants.values_list("namespace", flat=True))
+    return Reach(EVERYWHERE in found, found - {EVERYWHERE})
