@@ -11,6 +11,8 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from accounts.keys.contracts import KeyStrength
+
 MAXIMUM_NAME = 100
 
 
@@ -24,6 +26,9 @@ class ApproverKey(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="approver_keys")
     public_key = models.BinaryField(max_length=32, unique=True)
     name = models.CharField(max_length=MAXIMUM_NAME)
+    strength = models.CharField(
+        max_length=16, choices=[(item.value, item.value) for item in KeyStrength], default=KeyStrength.ORDINARY.value
+    )
     enrolled_at = models.DateTimeField(default=timezone.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +38,9 @@ class ApproverKey(models.Model):
         ordering = ["-enrolled_at", "-id"]
         constraints = [
             models.CheckConstraint(name="approver_key_is_32_bytes", condition=Exact(Length("public_key"), 32)),
+            models.CheckConstraint(
+                name="approver_key_strength_known", condition=Q(strength__in=[item.value for item in KeyStrength])
+            ),
             models.CheckConstraint(name="approver_key_has_a_name", condition=~Q(name="")),
         ]
 

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.config.source import ROOT
 
-NAMES = ["base", "dev"]
+NAMES = ["base", "pkcs11", "saml", "dev"]
 FOLDER = ROOT / "requirements"
 
 
@@ -54,7 +54,7 @@ def test_tests_run_with_the_versions_that_a_running_countersign_has() -> None:
     }
 
 
-@pytest.mark.parametrize("file", ["requirements/base.txt", "requirements/dev.txt", "package-lock.json"])
+@pytest.mark.parametrize("file", [*(f"requirements/{name}.txt" for name in NAMES), "package-lock.json"])
 def test_a_lock_names_no_place_to_download_from(file: str) -> None:
     text = (ROOT / file).read_text()
     assert not re.search(r"--(extra-)?index-url|--find-links|\"resolved\"\s*:|files\.|registry\.", text)
