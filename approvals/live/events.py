@@ -13,6 +13,7 @@ class LiveKind(StrEnum):
 
     REQUEST_VERIFIED = "request.verified"
     REQUEST_CLOSED = "request.closed"
+    LOOKING = "request.looking"  # somebody opened its page, or closed it
     DELIVERY_DUE = "delivery.due"  # for the relay
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_FAILED = "delivery.failed"

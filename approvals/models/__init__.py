@@ -1,7 +1,8 @@
 from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
+from approvals.models.looking import Looking
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.spent_nonce import SpentNonce
 
-__all__ = ["ApprovalRequest", "ClosedRun", "Decision", "Delivery", "RequiredApprover", "SpentNonce"]
+__all__ = ["ApprovalRequest", "ClosedRun", "Decision", "Delivery", "Looking", "RequiredApprover", "SpentNonce"]

@@ -21,12 +21,13 @@ from accounts.roles.queries import has_role
 from approvals.arguments import as_lines
 from approvals.contracts import DecisionKind, RequestState
 from approvals.errors import UnknownRequest
+from approvals.looking.queries import lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover
 from approvals.requests import urgency
 from approvals.requests.chain import parse
 from approvals.requests.steps import Step, steps_of
 
-CARDS_SHOWN = 50
+CARDS_SHOWN = 30
 
 
 class QueueFilter(StrEnum):
@@ -55,6 +56,12 @@ class RequestCard:
     approvals_given: int
     approvals_needed: int
     earlier_denials: int
+    looker: str  # one of those who have it open, or empty
+    lookers: int
+
+    @property
+    def others_looking(self) -> int:
+        return self.lookers - 1
 
     @property
     def url(self) -> str:
@@ -105,6 +112,7 @@ class RequestPage:
     reasoning: str
     history: list[HistoryLine]
     decisions: list[DecisionLine]
+    looking: list[str]  # names of the others who have it open
     steps: list[Step]
     outcome_status: str  # OutcomeStatus, or empty
     outcome_detail: str
@@ -132,7 +140,9 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) 
         counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **counts)[first : first + CARDS_SHOWN]
+        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **counts)[
+            first : first + CARDS_SHOWN
+        ]
     )
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
     return Queue(
@@ -147,10 +157,12 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) 
 
 def request_card(*, request_id: str) -> RequestCard:
     """Return one line of the queue. Raises ``UnknownRequest``."""
-    row = ApprovalRequest.objects.filter(pk=request_id).values(*_CARD_COLUMNS, given=_approvals()).first()
+    now = timezone.now()
+    found = ApprovalRequest.objects.filter(pk=request_id)
+    row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now)).first()
     if row is None:
         raise UnknownRequest
-    return _card(row, timezone.now())
+    return _card(row, now)
 
 
 def request_page(*, person: Person, request_id: str) -> RequestPage:
@@ -160,7 +172,9 @@ def request_page(*, person: Person, request_id: str) -> RequestPage:
         raise UnknownRequest
     decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
-    card = _card({**{name: getattr(row, name) for name in _CARD_COLUMNS}, "given": given}, timezone.now())
+    now = timezone.now()
+    columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
+    card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
     why_not = _why_not(person, row, card, decisions)
     return RequestPage(
         card=card,
@@ -168,6 +182,7 @@ def request_page(*, person: Person, request_id: str) -> RequestPage:
         reasoning=row.reasoning,
         history=[_history_line(line) for line in row.history],
         decisions=[_decision_line(decision) for decision in decisions],
+        looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions),
         outcome_status=row.outcome_status,
         outcome_detail=row.outcome_detail,
@@ -236,6 +251,8 @@ def _card(row: dict[str, Any], now: datetime) -> RequestCard:
         approvals_given=row["given"],
         approvals_needed=row["threshold"],
         earlier_denials=row["earlier_denials"],
+        looker=row["looker"],
+        lookers=row["lookers"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,12 +15,16 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
 from approvals.decisions.services import record
 from approvals.live import bus, consumers
 from approvals.live.events import Event, LiveKind
+from approvals.looking.queries import LOOKING_SECONDS
+from approvals.looking.services import look
+from approvals.models import ApprovalRequest, Looking
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
 from config.asgi import application
@@ -59,8 +64,9 @@ def _session_of(person: Person | None) -> str:
 class Socket:
     """A browser's websocket to the real ASGI application."""
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        scope = {"type": "websocket", "path": "/live/", "query_string": b"", "headers": headers, "subprotocols": []}
+    def __init__(self, headers: list[tuple[bytes, bytes]], query: str = "") -> None:
+        scope = {"type": "websocket", "path": "/live/", "headers": headers, "subprotocols": []}
+        scope["query_string"] = query.encode()
         self._application = ApplicationCommunicator(application, scope)
 
     async def connect(self) -> dict[str, Any]:
@@ -84,14 +90,14 @@ class Socket:
         await self._application.wait(WAIT)
 
 
-async def _socket(person: Person | None, *, origin: str = settings.SITE_ROOT) -> Socket:
+async def _socket(person: Person | None, *, origin: str = settings.SITE_ROOT, query: str = "") -> Socket:
     session = await database_sync_to_async(_session_of)(person)
     cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
-    return Socket([(b"origin", origin.encode()), (b"cookie", cookie.encode())])
+    return Socket([(b"origin", origin.encode()), (b"cookie", cookie.encode())], query)
 
 
-async def _open_socket(person: Person) -> Socket:
-    socket = await _socket(person)
+async def _open_socket(person: Person, query: str = "") -> Socket:
+    socket = await _socket(person, query=query)
     assert (await socket.connect())["type"] == "websocket.accept"
     assert (await socket.message())["kind"] == LiveKind.READY
     return socket
@@ -247,3 +253,78 @@ async def test_another_site_cannot_open_the_socket(origin: str) -> None:
     viewer = await database_sync_to_async(factories.person)("vera")
     answer = await (await _socket(viewer, origin=origin)).connect()
     assert answer["type"] == "websocket.close"
+
+
+# --- Who is looking -------------------------------------------------------------------------
+
+
+def _asked() -> tuple[Person, Person, str]:
+    """Return Ada, Grace and the id of a request that asks for Ada."""
+    ada, grace = factories.approver("ada"), factories.person("grace", display_name="Grace Hopper")
+    return ada.person, grace, factories.open_request(ada).pk
+
+
+def _seen_by(person: Person, request_id: str) -> tuple[str, str]:
+    """Return the request's card in the queue, and its page, as ``person`` sees them."""
+    client = Client()
+    client.force_login(person)
+    card = client.get(f"/approvals/{request_id}/card/").content.decode()
+    return card, client.get(f"/approvals/{request_id}/progress/").content.decode()
+
+
+async def test_others_see_who_has_a_request_open_for_as_long_as_it_is_open() -> None:
+    ada, grace, request_id = await database_sync_to_async(_asked)()
+    async with bus.subscribe() as events:
+        socket = await _open_socket(grace, f"looking={request_id}")
+        assert (await _next(events)) == Event(LiveKind.LOOKING, request_id, (await _chain(request_id)))
+        card, page = await database_sync_to_async(_seen_by)(ada, request_id)
+        assert "Grace Hopper is looking" in card
+        assert "Looking at this now: <strong>Grace Hopper</strong>" in page
+        _, own = await database_sync_to_async(_seen_by)(grace, request_id)
+        assert "Looking at this now" not in own
+        await socket.disconnect()
+        assert (await _next(events)).kind == LiveKind.LOOKING
+    card, page = await database_sync_to_async(_seen_by)(ada, request_id)
+    assert "looking" not in card
+    assert "Looking" not in page
+
+
+async def test_two_pages_of_one_person_are_one_person() -> None:
+    ada, grace, request_id = await database_sync_to_async(_asked)()
+    sockets = []
+    async with bus.subscribe() as events:
+        for who in (grace, grace, ada):
+            sockets.append(await _open_socket(who, f"looking={request_id}"))
+            assert (await _next(events)).kind == LiveKind.LOOKING
+    card, page = await database_sync_to_async(_seen_by)(ada, request_id)
+    assert "Ada and 1 more are looking" in card
+    assert page.count("Grace Hopper") == 1
+    for socket in sockets:
+        await socket.disconnect()
+
+
+async def test_who_was_left_behind_by_a_killed_process_is_forgotten() -> None:
+    ada, grace, request_id = await database_sync_to_async(_asked)()
+    long_ago = timezone.now() - timedelta(seconds=LOOKING_SECONDS + 1)
+    await Looking.objects.acreate(socket="dead", approval_request_id=request_id, person=grace, seen_at=long_ago)
+    card, page = await database_sync_to_async(_seen_by)(ada, request_id)
+    assert "looking" not in card
+    assert "Looking" not in page
+    await database_sync_to_async(look)(socket="live", person=ada, request_id=request_id)
+    assert [row.socket async for row in Looking.objects.all()] == ["live"]
+
+
+@pytest.mark.parametrize(
+    "query", ["looking=req_unknown_0000", "looking=", "looking=%00%ff", "looking=../../x", "x=" * 99]
+)
+async def test_looking_at_nothing_is_noted_nowhere(query: str) -> None:
+    viewer = await database_sync_to_async(factories.person)("vera", role=Role.VIEWER)
+    socket = await _open_socket(viewer, query)
+    await database_sync_to_async(_publish)(Event("after"))
+    assert (await socket.message())["kind"] == "after"
+    assert not await Looking.objects.aexists()
+    await socket.disconnect()
+
+
+async def _chain(request_id: str) -> str:
+    return (await ApprovalRequest.objects.aget(pk=request_id)).chain

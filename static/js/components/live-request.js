@@ -30,7 +30,7 @@ class LiveRequest extends HTMLElement {
       },
       lost: (seconds) => this.say(`Not live. Trying again in ${seconds} s. What you see may be old.`),
       ended: () => this.say("Signed out. Reload the page to sign in again."),
-    });
+    }, this.dataset.request);
     this.socket.open();
     this.addEventListener("countersign:decided", () => this.refresh());
     this.addEventListener("countersign:time-over", () => this.refresh());

@@ -20,11 +20,15 @@ const LONGEST_PAUSE = 30;
 const REFUSED = [4401, 4404];
 const MISSED = "live.missed";
 
-/** Keep a socket to `/live/` open for `listener` until `signal` aborts. */
+/** Keep a socket to `/live/` open for `listener` until `close` is called. */
 export class LiveSocket {
-  /** @param {Listener} listener */
-  constructor(listener) {
+  /**
+   * @param {Listener} listener
+   * @param {string} [looking] the request whose page this is, so that others see who is looking
+   */
+  constructor(listener, looking = "") {
     this.listener = listener;
+    this.path = looking === "" ? "/live/" : `/live/?looking=${encodeURIComponent(looking)}`;
     this.failures = 0;
     this.closed = false;
     /** @type {WebSocket | null} */
@@ -53,7 +57,7 @@ export class LiveSocket {
     window.clearTimeout(this.timer);
     this.timer = 0;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/live/`);
+    const socket = new WebSocket(`${scheme}//${location.host}${this.path}`);
     this.socket = socket;
     socket.addEventListener("open", () => {
       this.failures = 0;
