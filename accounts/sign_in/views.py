@@ -14,19 +14,23 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import UnusableLink
 from accounts.sign_in import queries, services
+from accounts.sign_in.providers import choices
 from accounts.web import error_as_json, own_path_or_nothing, wants_json
 
 
 class LoginView(AllauthLoginView):
-    """Passwords.
+    """Providers and passwords.
 
     ``account/login.html``: allauth's context (``form`` with ``login``, ``password``, ``remember``;
-    ``redirect_field_name`` and ``redirect_field_value`` for the hidden next field), and ``local_accounts``:
-    when it is False there is no form to show, only that sign-in is provided elsewhere.
+    ``redirect_field_name`` and ``redirect_field_value`` for the hidden next field), ``providers`` (``name`` and
+    ``address`` each: one form with one button), ``next`` for their hidden field, and ``local_accounts``: when it
+    is False there is no form for passwords.
     """
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "local_accounts": settings.LOCAL_ACCOUNTS}
+        context = super().get_context_data(**kwargs)
+        next_url = own_path_or_nothing(context["redirect_field_value"])
+        return {**context, "local_accounts": settings.LOCAL_ACCOUNTS, "providers": choices(), "next": next_url}
 
 
 @never_cache
