@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -55,6 +56,10 @@ def saml_apps() -> list[dict[str, Any]]:
     entity_id = env.text("SAML_ENTITY_ID", "")
     if not entity_id:
         return []
+    if find_spec("onelogin") is None:
+        raise ImproperlyConfigured(
+            "SAML_ENTITY_ID is set, but its packages are missing: pip install --require-hashes -r requirements/saml.txt"
+        )
     return [
         {
             "provider_id": "saml",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,22 +81,16 @@ def _origins(apps: list[dict[str, Any]]) -> Iterator[Error]:
 def _saml(apps: list[dict[str, Any]]) -> Iterator[Error]:
     if not apps:
         return
-    if find_spec("onelogin") is None:
-        yield Error(
-            "SAML_ENTITY_ID is set, but the packages for SAML are not installed.",
-            hint="Run pip install --require-hashes -r requirements/saml.txt, or unset it.",
-            id="accounts.E024",
-        )
     idp = apps[0]["settings"]["idp"]
     if not idp["x509cert"]:
         yield Error(
             "SAML_CERTIFICATE is missing: nothing that the provider says could be verified.",
             hint="Set it, or SAML_CERTIFICATE_FILE, to the provider's signing certificate.",
-            id="accounts.E025",
+            id="accounts.E024",
         )
     if not origin(idp["sso_url"]) or not (idp["sso_url"].startswith("https:") or is_loopback(idp["sso_url"])):
         yield Error(
             f"SAML_SSO_URL is {idp['sso_url']!r}, which is not an https address.",
             hint="Take the provider's single sign-on address for the HTTP-Redirect binding.",
-            id="accounts.E026",
+            id="accounts.E025",
         )

@@ -79,7 +79,7 @@ class Provider(SAMLProvider):
         return settings.SITE_ROOT + reverse(view, args=[self.app.client_id])
 
     def begin(self, http_request: HttpRequest, *, next_url: str) -> HttpResponse:
-        auth = OneLogin_Saml2_Auth(self._asked_at_acs({}), self.saml_settings)
+        auth = OneLogin_Saml2_Auth(self._asked_at_acs(), self.saml_settings)
         address = auth.login(return_to="")
         self.stash_redirect_state(
             http_request, AuthProcess.LOGIN, next_url, state_id=auth.get_last_request_id(), started=time.time()
@@ -104,7 +104,8 @@ class Provider(SAMLProvider):
         Raises ``SignInRefused`` with the reason.
         """
         try:
-            response.is_valid(self._asked_at_acs({}), request_id=request_id, raise_exceptions=True)  # 1
+            if not response.is_valid(self._asked_at_acs(), request_id=request_id):  # 1
+                raise SignInRefused(f"the SAML response does not hold: {response.get_error()}"[:300])
             self._check_binding(response, request_id)  # 2
             if response.get_nameid_format() != Constants.NAMEID_PERSISTENT:  # 3
                 raise SignInRefused("the NameID is not persistent")
@@ -140,7 +141,7 @@ class Provider(SAMLProvider):
             groups=known_groups(groups, self.app.settings["role_groups"]),
         )
 
-    def _asked_at_acs(self, form: dict[str, str]) -> dict[str, Any]:
+    def _asked_at_acs(self) -> dict[str, Any]:
         """Return what python3-saml wants to know of a request, as it was made to the address that people know."""
         site = urlsplit(self.address("saml_acs"))
         return {
@@ -149,5 +150,5 @@ class Provider(SAMLProvider):
             "script_name": site.path,
             "path_info": "",
             "get_data": {},
-            "post_data": form,
+            "post_data": {},
         }
