@@ -147,7 +147,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"single_sign_on": "60/m/ip"}
+ACCOUNT_RATE_LIMITS = {"single_sign_on": "60/m/ip", "sign_in_link": "60/m/ip"}
 
 # --- Single sign-on -------------------------------------------------------------------------
 _openid = single_sign_on.openid_apps()

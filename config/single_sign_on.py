@@ -45,7 +45,7 @@ def _openid_app(name: str) -> dict[str, Any]:
             "scope": env.text(f"{prefix}SCOPES", "openid profile").replace(",", " ").split(),
             "oauth_pkce_enabled": True,
             "groups_claim": env.text(f"{prefix}GROUPS_CLAIM", "groups"),
-            "role_groups": role_groups(f"{prefix}ROLE_GROUPS", fallback="ROLE_GROUPS"),
+            "role_groups": role_groups(f"{prefix}ROLE_GROUPS", env.names(f"{prefix}ROLE_GROUPS")),
             "origins": env.names(f"{prefix}ORIGINS"),
         },
     }
@@ -73,26 +73,26 @@ def saml_apps() -> list[dict[str, Any]]:
                 },
                 "groups_attribute": env.text("SAML_GROUPS_ATTRIBUTE", "groups"),
                 "name_attribute": env.text("SAML_NAME_ATTRIBUTE", "displayName"),
-                "role_groups": role_groups("SAML_ROLE_GROUPS", fallback="ROLE_GROUPS"),
+                "role_groups": role_groups("SAML_ROLE_GROUPS", env.names("SAML_ROLE_GROUPS")),
             },
         }
     ]
 
 
-def role_groups(name: str, *, fallback: str) -> RoleGroups:
+def role_groups(name: str, own: list[str]) -> RoleGroups:
     """Return what each group gives, from ``sre-oncall=approver, pay-leads=approver@payments``.
 
-    A group may stand there several times, and may itself hold ``=``. A provider that has a list of its own
-    does not use the one for all.
+    ``own`` is what the provider's setting ``name`` holds; without any, ``ROLE_GROUPS`` counts. A group may stand
+    there several times, and may itself hold ``=``.
     """
     given: RoleGroups = {}
-    chosen = name if env.text(name, "") else fallback
-    for item in env.names(chosen):
+    for item in own or env.names("ROLE_GROUPS"):
         group, _, place = item.rpartition("=")
         role, _, namespace = place.strip().partition("@")
         if not group.strip() or role not in set(Role):
             raise ImproperlyConfigured(
-                f"{chosen}: {item!r} is not group=role or group=role@namespace. Roles are {', '.join(Role)}."
+                f"{name if own else 'ROLE_GROUPS'}: {item!r} is not group=role or group=role@namespace. "
+                f"Roles are {', '.join(Role)}."
             )
         given.setdefault(group.strip(), []).append((Role(role), namespace))
     return given

@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.utils import perform_login
 from allauth.account.views import LoginView as AllauthLoginView
+from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -43,6 +44,8 @@ def sign_in_link(http_request: HttpRequest, token: str) -> HttpResponse:
     ``sentence``; then the status is 404). The form has no action (it posts to this address), a CSRF token
     and one button.
     """
+    if too_many := ratelimit.consume_or_429(http_request, action="sign_in_link", limit_get=True):
+        return too_many
     chosen_next = own_path_or_nothing(http_request.POST.get("next") or http_request.GET.get("next"))
     try:
         if http_request.method == "POST":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from accounts.sign_in.provider_checks import check_providers
 from config import single_sign_on
 from tests.accounts.fake_provider import FakeProvider, configure
 from tests.accounts.test_checks import manage
+from tests.config.source import document
 
 ACME = {
     "OIDC_PROVIDERS": "acme, big-corp",
@@ -62,6 +65,13 @@ def test_forms_may_lead_to_the_providers_and_nowhere_else(environment: pytest.Mo
         "https://login.acme.example",
         "https://sso.big.example",
     ]
+
+
+def test_every_setting_of_a_provider_is_documented() -> None:
+    read = set(re.findall(r"\{prefix\}([A-Z_]+)", Path(single_sign_on.__file__).read_text()))
+    assert len(read) > 7
+    for name in read:
+        assert f"`OIDC_<NAME>_{name}`" in document("settings.md")
 
 
 def test_without_settings_there_is_no_provider(monkeypatch: pytest.MonkeyPatch) -> None:
