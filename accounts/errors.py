@@ -187,3 +187,78 @@ class UnusableLink(AccountError):
             "Ask for a new one.",
             field="token",
         )
+
+
+# --- Single sign-on -------------------------------------------------------------------------
+
+
+class ProviderDown(AccountError):
+    """The identity provider cannot be reached, or its answer makes no sense. ``reason`` is for the log."""
+
+    code = "provider_down"
+    http_status = 503
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Your sign-in provider does not answer as it should. Nobody was signed in: try again soon.")
+        self.reason = reason
+
+
+class SignInRefused(AccountError):
+    """What the provider sent proves nothing. ``reason`` is for the log: it would help whoever forges."""
+
+    code = "sign_in_refused"
+    http_status = 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "What your sign-in provider sent could not be verified, so nobody was signed in. "
+            "Begin again; if it repeats, tell the person who runs Countersign."
+        )
+        self.reason = reason
+
+
+class SignInInterrupted(AccountError):
+    """An answer to no sign-in of this browser: too late, used already, or begun elsewhere."""
+
+    code = "sign_in_interrupted"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in was begun too long ago, in another browser, or is finished already. Begin again.",
+            field="state",
+        )
+
+
+class SignInCancelled(AccountError):
+    code = "sign_in_cancelled"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("The sign-in was cancelled at your provider, or it does not let you in here.")
+
+
+class UnusableIdentity(AccountError):
+    """The provider's name for this person does not fit where signatures and records carry it."""
+
+    code = "unusable_identity"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            "Your provider's name for you is too long or has characters that cannot be recorded. Nobody was signed in. "
+            "Ask the person who runs Countersign to let the provider send a shorter subject.",
+            field=field,
+        )
+
+
+class NotFresh(AccountError):
+    """A second sign-in at the provider that does not count: another person, or an old session there."""
+
+    code = "not_fresh"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your provider did not confirm that you, the person signed in here, have just signed in again. "
+            "Nothing was confirmed: try again and sign in there as yourself."
+        )

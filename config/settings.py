@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env
+from config import env, single_sign_on
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
@@ -42,6 +42,8 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "audit",
     "accounts",
     "warrants",
@@ -114,8 +116,18 @@ def _database(url: str) -> dict[str, object]:
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:// or postgresql://.")
 
 
-DATABASES = {"default": _database(env.text("DATABASE_URL", "sqlite://"))}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+_database_url = env.text("DATABASE_URL", "sqlite://")
+DATABASES = {"default": _database(_database_url)}
+# Rate limits live in the cache. SQLite means one process, PostgreSQL several, which share a table (`setup` makes it).
+# With Django's 300 entries whoever sends from many addresses could push out what is counted of a guesser.
+_in_database = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "rate_limits"}
+_in_memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+CACHES = {
+    "default": {
+        **(_in_memory if _database_url.startswith("sqlite") else _in_database),
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 # --- People ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.Person"
@@ -135,6 +147,17 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"single_sign_on": "60/m/ip", "sign_in_link": "60/m/ip"}
+
+# --- Single sign-on -------------------------------------------------------------------------
+_openid = single_sign_on.openid_apps()
+_saml = single_sign_on.saml_apps()
+SOCIALACCOUNT_ADAPTER = "accounts.sign_in.social_adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid}, "saml": {"APPS": _saml}}
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+# Roles follow the provider's groups at every sign-in, so nobody stays signed in for longer than this.
+SINGLE_SIGN_ON_HOURS = env.integer("SINGLE_SIGN_ON_HOURS", 12, minimum=1, maximum=720)
 
 # --- Sessions, cookies, headers -------------------------------------------------------------
 SESSION_COOKIE_NAME = "countersign_session"
@@ -158,7 +181,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF, _live],
-        "form-action": [SELF],
+        "form-action": [SELF, *single_sign_on.form_targets(_openid, _saml)],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],

@@ -21,6 +21,8 @@ if os.environ.get("TEST_DATABASE") == "postgresql":
 
 from config.settings import *  # noqa: F403
 
+# Tests that use no database are rate limited too; `test_single_sign_on.py` uses the real table.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405

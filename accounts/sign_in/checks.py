@@ -13,6 +13,8 @@ from django.core.checks import Error, Tags
 from django.core.checks import register as register_check
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.sign_in.provider_checks import check_providers
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _USUAL_PORTS = {"http": 80, "https": 443}
 _MINIMUM_SECRET_LENGTH = 40
@@ -23,6 +25,7 @@ _COMMANDS_WITHOUT_SECRETS = ("check", "makemigrations")
 def register() -> None:
     register_check(check_addresses, Tags.security)
     register_check(check_secrets, Tags.security)
+    register_check(check_providers, Tags.security)
 
 
 def check_addresses(**_: Any) -> list[Error]:

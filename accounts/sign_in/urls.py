@@ -1,16 +1,21 @@
 """The pages of allauth that exist here, under the names it looks for.
 
-Those for signing up, for addresses and for password resets are left out: people are created by an
-operator or come from single sign-on.
+Those for signing up, for addresses, for password resets and for connecting accounts are left out: people are
+created by an operator or come from single sign-on.
 """
 
 from allauth.account import views as allauth
 from django.urls import path
 
+from accounts.sign_in.openid import views as openid
+from accounts.sign_in.saml.urls import urlpatterns as saml_urlpatterns
 from accounts.sign_in.views import LoginView
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="account_login"),
     path("logout/", allauth.logout, name="account_logout"),
     path("inactive/", allauth.account_inactive, name="account_inactive"),
+    path("oidc/<slug:provider_id>/login/", openid.login, name="openid_connect_login"),
+    path("oidc/<slug:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
+    *saml_urlpatterns,
 ]

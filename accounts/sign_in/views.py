@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.utils import perform_login
 from allauth.account.views import LoginView as AllauthLoginView
+from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,19 +15,23 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import UnusableLink
 from accounts.sign_in import queries, services
+from accounts.sign_in.providers import choices
 from accounts.web import error_as_json, own_path_or_nothing, wants_json
 
 
 class LoginView(AllauthLoginView):
-    """Passwords.
+    """Providers and passwords.
 
     ``account/login.html``: allauth's context (``form`` with ``login``, ``password``, ``remember``;
-    ``redirect_field_name`` and ``redirect_field_value`` for the hidden next field), and ``local_accounts``:
-    when it is False there is no form to show, only that sign-in is provided elsewhere.
+    ``redirect_field_name`` and ``redirect_field_value`` for the hidden next field), ``providers`` (``name`` and
+    ``address`` each: one form with one button), ``next`` for their hidden field, and ``local_accounts``: when it
+    is False there is no form for passwords.
     """
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "local_accounts": settings.LOCAL_ACCOUNTS}
+        context = super().get_context_data(**kwargs)
+        next_url = own_path_or_nothing(context["redirect_field_value"])
+        return {**context, "local_accounts": settings.LOCAL_ACCOUNTS, "providers": choices(), "next": next_url}
 
 
 @never_cache
@@ -39,6 +44,8 @@ def sign_in_link(http_request: HttpRequest, token: str) -> HttpResponse:
     ``sentence``; then the status is 404). The form has no action (it posts to this address), a CSRF token
     and one button.
     """
+    if too_many := ratelimit.consume_or_429(http_request, action="sign_in_link", limit_get=True):
+        return too_many
     chosen_next = own_path_or_nothing(http_request.POST.get("next") or http_request.GET.get("next"))
     try:
         if http_request.method == "POST":

@@ -118,6 +118,12 @@ def test_a_guessed_link_does_not_work(client: Client, path: str, token: str) -> 
     assert who(client) is None
 
 
+def test_guessing_links_is_slowed_down(client: Client, path: str) -> None:
+    answers = [client.get("/sign-in/guess/").status_code for _ in range(61)]
+    assert (set(answers[:-1]), answers[-1]) == ({404}, 429)
+    assert client.post(path).status_code == 429
+
+
 def test_a_script_is_told_that_a_link_does_not_work(client: Client) -> None:
     response = client.post("/sign-in/guess/", headers={"accept": "application/json"})
     assert (response.status_code, response.json()["code"], response.json()["field"]) == (404, "unusable_link", "token")

@@ -34,7 +34,13 @@ def free_ports(count: int) -> list[int]:
 class Demo:
     """``manage.py`` with ``arguments``, from ``__enter__`` to ``__exit__``, its state in ``directory``."""
 
-    def __init__(self, directory: Path, *arguments: str, ports: tuple[int, int, int] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *arguments: str,
+        ports: tuple[int, int, int] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.ports = ports or tuple(free_ports(3))  # type: ignore[assignment]
         self.address = f"http://localhost:{self.ports[0]}"
         self.lines: list[str] = []
@@ -49,6 +55,7 @@ class Demo:
             "TEMPORAL_DEVELOPMENT_UI_PORT": str(self.ports[2]),
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
+            **(environment or {}),
         }
 
     def __enter__(self) -> Self:

@@ -26,6 +26,7 @@ class Command(BaseCommand):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
         call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
         for purpose in Purpose:
             ensure_service_key(purpose=purpose)
         issuer = ensure_issuer()
