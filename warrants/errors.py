@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from accounts.keys.contracts import KeyStrength
+
 
 class WarrantError(Exception):
     code: ClassVar[str] = "refused"
@@ -88,16 +90,22 @@ class InactiveApprover(WarrantError):
 
 
 class TooFewPeople(WarrantError):
-    """The policy asks for more people than the approver keys belong to."""
+    """The policy asks for more people than the approver keys of the strength it wants belong to."""
 
     code = "too_few_people"
 
-    def __init__(self, *, needed: int, people: int) -> None:
+    def __init__(self, *, needed: int, people: int, strength: KeyStrength = KeyStrength.ORDINARY) -> None:
+        wanted = "strong " if strength is KeyStrength.STRONG else ""
         super().__init__(
-            f"The policy asks for approvals by {needed} people, but these keys belong to {people}. "
-            "Let more approvers make a key.",
+            f"The policy asks for {wanted}keys of {needed} {_people(needed)}, but the {wanted}keys "
+            f"here belong to {people}. "
+            f"Let more approvers make a {wanted}key.",
             field="approvers",
         )
+
+
+def _people(count: int) -> str:
+    return "person" if count == 1 else "people"
 
 
 class SharedKey(WarrantError):

@@ -2,7 +2,9 @@
 
     context   = "countersign-enrolment-v1"                  (see ``audit.statements``)
     statement = canonical CBOR {"challenge": bytes 32, "issuer", "origin", "public_key": bytes 32,
-                "subject", "version": 1}, signed by ``public_key`` itself
+                "strength": "ordinary" | "strong", "subject", "version": 1}, signed by ``public_key`` itself
+
+``strength`` is what the key says of itself: the program that made it knows how it keeps it, and no server can tell.
 
 The browser's twin is ``static/js/lib/enrolment.js``.
 """
@@ -13,12 +15,13 @@ import base64
 from dataclasses import dataclass
 
 from accounts.errors import MalformedInput, NotProven
+from accounts.keys.contracts import KeyStrength
 from audit.statements.statements import Context, Envelope, MalformedStatement, require_bytes, require_text
 from audit.statements.statements import parse as parse_envelope
 
 CHALLENGE_BYTES = 32
 _MAXIMUM_BASE64 = 8192
-_FIELDS = {"version", "challenge", "issuer", "subject", "public_key", "origin"}
+_FIELDS = {"version", "challenge", "issuer", "subject", "public_key", "origin", "strength"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Enrolment:
     subject: str
     public_key: bytes
     origin: str
+    strength: KeyStrength
     envelope: Envelope
 
     def verify(self) -> None:
@@ -57,10 +61,18 @@ def parse(data: bytes) -> Enrolment:
             subject=require_text("subject", envelope.facts["subject"], 300),
             public_key=require_bytes("public_key", envelope.facts["public_key"], 32),
             origin=require_text("origin", envelope.facts["origin"], 300),
+            strength=_strength(envelope.facts["strength"]),
             envelope=envelope,
         )
     except MalformedStatement as error:
         raise MalformedInput(f"{error} Nothing was enrolled: begin again.", field=error.field) from error
+
+
+def _strength(value: object) -> KeyStrength:
+    try:
+        return KeyStrength(require_text("strength", value, 16))
+    except ValueError as error:
+        raise MalformedStatement("strength", "The key's strength is neither ordinary nor strong.") from error
 
 
 def decode_base64(text: str) -> bytes:

@@ -103,11 +103,6 @@ def revoke(*, person: Person, key_id: int, reason: str) -> ApproverKey:
     return key
 
 
-def mark_used(*, key: ApproverKey) -> None:
-    """Note that ``key`` has signed a decision that was accepted just now."""
-    ApproverKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
-
-
 def _require_approver(person: Person) -> None:
     if not has_role(person, Role.APPROVER):
         raise NotAnApprover
@@ -142,6 +137,7 @@ def _create(enrolment: Enrolment, person: Person, name: str) -> ApproverKey:
                 person=person,
                 public_key=enrolment.public_key,
                 name=name,
+                strength=enrolment.strength,
                 proof=enrolment.envelope.to_bytes(),
             )
     except IntegrityError as error:

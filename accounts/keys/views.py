@@ -2,7 +2,7 @@
 
 ``accounts/keys.html`` and its fragment ``accounts/_key_list.html`` get:
     ``active_keys``, ``revoked_keys``   lists of ``ApproverKey``, newest first: ``pk``, ``name``, ``short``,
-                                        ``fingerprint``, ``enrolled_at``, ``last_used_at`` (may be None), ``revoked_at``
+                                        ``fingerprint``, ``strength``, ``enrolled_at``, ``revoked_at``
     ``active_fingerprints``, ``revoked_fingerprints``   the same keys' fingerprints, comma separated, for <enrol-key>
     ``next``    a path on this site to go to after enrolment, or empty: for <enrol-key data-next>
     ``error``   None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx

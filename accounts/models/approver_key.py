@@ -19,7 +19,7 @@ MAXIMUM_NAME = 100
 class ApproverKey(models.Model):
     """One browser's Ed25519 public key. The private key never leaves that browser.
 
-    ``proof`` is the enrolment envelope that the key itself signed.
+    ``strength`` is what the key said of itself in ``proof``, the enrolment envelope that it signed.
     """
 
     # PROTECT: a key stays known for ever, so that nobody can enrol a key that was another person's.
@@ -31,7 +31,6 @@ class ApproverKey(models.Model):
     )
     enrolled_at = models.DateTimeField(default=timezone.now)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
     proof = models.BinaryField()
 
     class Meta:

@@ -29,6 +29,7 @@ class Signer:
             "subject": challenge["subject"],
             "origin": challenge["origin"],
             "public_key": self.public_key,
+            "strength": "ordinary",  # kept by this program alone, with no passkey
         }
         return sign(Context.ENROLMENT, facts, self._private_key).to_bytes()
 

@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.keys.queries import active_key, active_keys
-from accounts.keys.services import mark_used
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
@@ -54,7 +53,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
 
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
     now = timezone.now()
-    key = _own_key(person, signed)  # 2
+    _own_key(person, signed)  # 2
     found = _related(approval_request, signed)
     for decision in found:
         if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
@@ -71,7 +70,6 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     decision = _write(person, approval_request, signed, now)
-    mark_used(key=key)
     _settle(approval_request, [*standing, decision], now)
     return decision
 

@@ -30,6 +30,7 @@ class Browser:
             "subject": person.username,
             "public_key": self.public_key,
             "origin": ORIGIN,
+            "strength": "ordinary",
             **changes,
         }
         facts = {name: value for name, value in facts.items() if value is not None}
@@ -40,6 +41,7 @@ def ask_challenge(client: Client) -> bytes:
     return base64.b64decode(client.post("/keys/challenge/").json()["challenge"])
 
 
-def post_key(client: Client, envelope: bytes | str, name: str = "Work laptop", **extra: Any) -> Any:
+def post_key(client: Client, envelope: bytes | str, name: str = "Work laptop", **fields: str) -> Any:
     text = envelope if isinstance(envelope, str) else base64.b64encode(envelope).decode()
-    return client.post("/keys/", {"envelope": text, "name": name}, headers={"accept": "application/json"}, **extra)
+    form = {"envelope": text, "name": name, **fields}
+    return client.post("/keys/", form, headers={"accept": "application/json"})

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.errors import InvalidName, NotAnApprover
 from accounts.keys import services
+from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_key, active_keys
 from accounts.models import ApproverKey, EnrolmentChallenge, Person
 from audit.models import LedgerEntry
@@ -62,6 +63,27 @@ def test_an_approver_enrols_the_key_of_their_browser(ada: Person, ada_client: Cl
     assert response.json() == {"fingerprint": key.fingerprint, "name": "Work laptop", "id": key.pk}
     assert (bytes(key.public_key), key.person, bytes(key.proof)) == (browser.public_key, ada, envelope)
     assert active_key(browser.public_key) == key
+
+
+@pytest.mark.parametrize("strength", KeyStrength)
+def test_a_keys_strength_is_what_the_key_itself_signed(ada: Person, ada_client: Client, strength: KeyStrength) -> None:
+    envelope = Browser().enrolment(ada, ask_challenge(ada_client), strength=strength.value).to_bytes()
+    assert post_key(ada_client, envelope, strength="strong").status_code == 201  # a form's field changes nothing
+    key = ApproverKey.objects.get()
+    assert (key.strength, parse(bytes(key.proof)).facts["strength"]) == (strength, strength)
+
+
+def test_an_enrolment_that_names_no_strength_is_refused(ada: Person, ada_client: Client) -> None:
+    envelope = Browser().enrolment(ada, ask_challenge(ada_client), strength=None)
+    assert_refused(post_key(ada_client, envelope.to_bytes()), 400, "malformed", "statement")
+
+
+def test_nobody_raises_an_ordinary_key_to_strong(ada: Person, ada_client: Client) -> None:
+    signed = Browser().enrolment(ada, ask_challenge(ada_client))
+    statement = cbor.encode({**signed.facts, "strength": "strong"})
+    raised = Envelope(statement, signed.signer_key, signed.signature, signed.facts)
+    assert_refused(post_key(ada_client, raised.to_bytes()), 422, "not_proven", "signature")
+    assert not ApproverKey.objects.exists()
 
 
 def test_an_enrolment_is_a_signed_entry_on_the_chain_of_keys(ada: Person, ada_client: Client) -> None:
@@ -314,6 +336,11 @@ def test_a_signature_of_the_wrong_length_is_named(ada: Person, ada_client: Clien
         ("subject", "a" * 301),
         ("issuer", b"local"),
         ("origin", ["http://localhost:5050"]),
+        ("strength", 1),
+        ("strength", "Strong"),
+        ("strength", "strong\n"),
+        ("strength", ""),
+        ("strength", "x" * 3000),
     ],
 )
 def test_wrong_types_are_named(ada: Person, ada_client: Client, field: str, value: object) -> None:

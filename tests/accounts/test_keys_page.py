@@ -14,6 +14,9 @@ from audit.models import LedgerEntry
 from audit.statements.statements import parse
 from tests.accounts.browser import ORIGIN, Browser, ask_challenge, post_key
 from tests.accounts.conftest import signed_in
+from warrants.agents.services import ensure_agent
+from warrants.minting.contracts import Incident
+from warrants.minting.services import mint
 
 pytestmark = pytest.mark.django_db
 JSON = {"accept": "application/json"}
@@ -201,3 +204,30 @@ def test_a_session_of_a_deactivated_person_ends_at_once(ada: Person, ada_client:
     Person.objects.filter(pk=ada.pk).update(is_active=False)
     assert ada_client.get("/keys/").status_code == 302
     assert ada_client.post("/keys/challenge/", headers=JSON).status_code == 401
+
+
+# --- what the page says of a key ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("strength", "badge"), [("ordinary", "Ordinary"), ("strong", "Strong: needs a passkey")])
+def test_the_page_says_how_well_each_key_is_kept(
+    ada_client: Client, key: ApproverKey, strength: str, badge: str
+) -> None:
+    ApproverKey.objects.update(strength=strength)
+    assert f'">{badge}</span>' in ada_client.get("/keys/").content.decode()
+
+
+def test_a_key_that_never_signed_and_is_named_nowhere_says_so(ada_client: Client, key: ApproverKey) -> None:
+    page = ada_client.get("/keys/").content.decode()
+    assert "<dt>Last signed</dt><dd>never</dd>" in page
+    assert "Named in no live warrant." in page
+
+
+def test_the_page_shows_the_incidents_whose_warrants_name_a_key(ada_client: Client, key: ApproverKey) -> None:
+    incident = Incident(id="<b>P1042</b>", title="Errors", severity="low", service="checkout", namespace="default")
+    agent = ensure_agent(name="incident-agent")
+    minted = mint(policy="incident-response", incident=incident, agent=agent, approvers=[key])
+    for headers in ({}, FRAGMENT):
+        page = ada_client.post(f"/keys/{key.pk}/name/", {"name": "Phone"}, headers=headers, follow=True)
+        assert "Named in 1 live warrant<" in page.content.decode()
+        assert f'<a href="/incidents/{minted.id}/">&lt;b&gt;P1042&lt;/b&gt;</a> on checkout' in page.content.decode()

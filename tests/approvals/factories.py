@@ -49,6 +49,7 @@ def enrol_key(of: Person, *, name: str = "Laptop") -> Ed25519PrivateKey:
         "subject": of.subject,
         "public_key": private_key.public_key().public_bytes_raw(),
         "origin": settings.SITE_ROOT,
+        "strength": "ordinary",
     }
     envelope = sign(Context.ENROLMENT, facts, private_key).to_bytes()
     enrol(person=of, envelope=envelope, name=name, origin=settings.SITE_ROOT)

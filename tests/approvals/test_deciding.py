@@ -18,6 +18,7 @@ from accounts.roles.contracts import Role
 from approvals import errors
 from approvals.contracts import RequestState
 from approvals.decisions import services
+from approvals.decisions.queries import last_decided_at
 from approvals.models import ApprovalRequest, Decision, Delivery
 from approvals.signing.approval import assemble, parse, signed_message
 from audit.models import LedgerEntry
@@ -60,7 +61,7 @@ def test_an_approval_ends_the_waiting_and_goes_to_the_outbox(ada: Approver, wait
     assert _state(waiting) == RequestState.APPROVED
     assert Delivery.objects.get().approval_request_id == waiting.pk
     assert (decision.external_id, decision.reason) == ("local:ada", "Pool is exhausted.")
-    assert ApproverKey.objects.get().last_used_at is not None
+    assert last_decided_at(ada.public_key) == decision.decided_at
     entry = LedgerEntry.objects.get(kind=EntryKind.APPROVAL_GRANTED)
     details = statements.parse(bytes(entry.envelope)).facts["details"]
     assert details == {"request_id": waiting.pk, "approval": signed, "person": "local:ada", "key": ada.public_key}

@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenuo.exceptions import ApprovalGateTriggered, TenuoError
 
+from accounts.errors import AccountError
+from accounts.keys import enrolment
 from approvals.agent_text import visible
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
@@ -140,13 +142,13 @@ def fault_of(vector: dict[str, Any]) -> str:
     data, expected = bytes.fromhex(vector["bytes"]), vector["expected"]
     try:
         if vector["kind"] == "enrolment":
-            envelope = parse(data)
-            envelope.verify(Context.ENROLMENT)
-            wanted = {**expected, "challenge": bytes.fromhex(expected["challenge"]), "public_key": envelope.signer_key}
-            return next((name for name, value in wanted.items() if envelope.facts[name] != value), "")
+            made = enrolment.parse(data)
+            made.verify()
+            wanted = {**expected, "challenge": bytes.fromhex(expected["challenge"])}
+            return next((name for name, value in wanted.items() if getattr(made, name) != value), "")
         parsed: Any = approval.parse(data) if vector["kind"] == "approval" else denial.parse(data)
         parsed.verify()
-    except MalformedStatement as error:
+    except (MalformedStatement, AccountError) as error:
         return error.field
     terms = parsed.terms if vector["kind"] == "approval" else parsed
     found = {**terms.binding.to_facts(), "request_hash": terms.request_hash.hex()}

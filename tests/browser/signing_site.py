@@ -31,10 +31,17 @@ KEYS_PAGE = """
            data-challenge-url="/keys/challenge/">
   <form method="post" action="/keys/" data-part="form" data-when="none unknown revoked">
     <input type="hidden" name="csrfmiddlewaretoken" value="token"><input name="name" value="Laptop">
+    <label><input type="radio" name="strength" value="ordinary" checked>Ordinary</label>
+    <label><input type="radio" name="strength" value="strong">Strong</label><p data-part="no-passkeys"></p>
     <button type="submit" disabled>Make this browser's key</button>
   </form>
-  <button type="button" data-action="pin" data-when="root-changed" hidden>Trust</button>
-  <p data-part="root"></p><p data-part="pinned"></p><p data-part="key"></p>
+  <root-change data-when="root-changed" hidden>
+    <div data-root-part="old"></div><div data-root-part="new"></div><div data-root-part="kept"></div>
+    <form><div data-root-part="questions"></div><div data-root-part="error" role="alert"></div>
+      <button type="submit">Believe these roots</button></form>
+  </root-change>
+  <button type="button" data-action="start-over" data-when="unknown" hidden>Make another key instead</button>
+  <p data-part="root"></p><p data-part="key"></p>
   <p data-part="status" role="status"></p><p data-part="error" role="alert"></p>
 </enrol-key>"""
 REQUEST_PAGE = """
@@ -62,6 +69,7 @@ class SigningSite:
     def __init__(self) -> None:
         self.roots = [parts.public("root")]
         self.enrolled: list[bytes] = []
+        self.strengths: list[str] = []
         self.revoked: list[bytes] = []
         self.signing: dict[str, Any] = {}
         self.may_decide = True
@@ -96,6 +104,7 @@ class SigningSite:
             envelope = parse(base64.b64decode(fields["envelope"]))
             envelope.verify(Context.ENROLMENT)
             self.enrolled.append(envelope.signer_key)
+            self.strengths.append(str(envelope.facts["strength"]))
             return 201, "application/json", "{}"
         if self.refusal:
             return 409, "text/html; charset=utf-8", f"<p>{html.escape(self.refusal)}</p>"

@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from approvals.signing import approval, denial
 from audit.statements import cbor
-from tests.browser.signing_site import SigningSite, running_site
+from tests.browser.signing_site import SigningSite, fingerprint, running_site
 from tests.vectors import parts, reviews
 from tests.vectors.parts import BINDING
 
@@ -224,14 +224,87 @@ def test_another_root_is_never_pinned_by_showing_it(page: Page, site: SigningSit
     known, site.enrolled = site.enrolled, []
     page.reload()
     state(page, "enrol-key", "root-changed")
-    site.enrolled = known
-    page.get_by_role("button", name="Trust").click()
-    state(page, "enrol-key", "unknown")
+    # Or that it was revoked; or when a script submits the hidden form.
+    site.revoked = known
     page.reload()
+    state(page, "enrol-key", "root-changed")
+    with page.expect_response(f"{site.address}/keys/"):
+        page.evaluate("document.querySelector('enrol-key form[data-part=form]').requestSubmit()")
+    assert site.enrolled != known
+    assert pinned_roots(page) == [list(parts.public("root"))]
+
+
+@pytest.mark.parametrize("roots", [["stranger"], ["root", "stranger"], ["stranger", "helper"]])
+def test_a_new_root_is_believed_once_its_fingerprint_was_typed(page: Page, site: SigningSite, roots: list[str]) -> None:
+    enrol(page, site)
+    site.roots = [parts.public(who) for who in roots]
+    page.goto(f"{site.address}/keys/")
+    state(page, "enrol-key", "root-changed")
+    new = [root for root in site.roots if root != parts.public("root")]
+    for root in new:
+        expect(page.locator("[data-root-part=new]")).to_contain_text(in_groups(root))
+    shown_as = "kept" if "root" in roots else "old"
+    expect(page.locator(f"[data-root-part={shown_as}]")).to_contain_text(in_groups(parts.public("root")))
+    believe = page.get_by_role("button", name="Believe these roots")
+    # Nothing, the old root, one group, or the whole of it pasted: none is what was asked for.
+    for typed in ["", in_groups(parts.public("root"))[:17], in_groups(new[-1])[:8], in_groups(new[-1])]:
+        for field in page.locator("root-change input").all():
+            field.fill(typed)
+        believe.click()
+        expect(page.locator("[data-root-part=error]")).to_contain_text("Nothing was changed")
+        assert pinned_roots(page) == [list(parts.public("root"))]
+    for field, root in zip(page.locator("root-change input").all(), new, strict=True):
+        field.fill(in_groups(root)[:17])
+    believe.click()
     state(page, "enrol-key", "enrolled")
+    assert pinned_roots(page) == [list(root) for root in site.roots]
     open_request(page, site)
-    state(page, "sign-decision", "refused")
-    expect(page.locator("ul.problems li[data-field='warrant.issuer']")).to_be_visible()
+    state(page, "sign-decision", "ready" if "root" in roots else "refused")
+    if "root" not in roots:
+        expect(page.locator("ul.problems li[data-field='warrant.issuer']")).to_be_visible()
+        expect(page.locator("sign-decision[data-other-root]")).to_have_count(1)
+
+
+def test_a_root_that_is_gone_is_given_up_by_ticking_the_sentence(page: Page, site: SigningSite) -> None:
+    site.roots = [parts.public("root"), parts.public("stranger")]
+    enrol(page, site)
+    site.roots = [parts.public("root")]
+    page.reload()
+    state(page, "enrol-key", "root-changed")
+    page.get_by_role("button", name="Believe these roots").click()
+    expect(page.locator("[data-root-part=error]")).to_contain_text("Tick the sentence")
+    assert len(pinned_roots(page)) == 2
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Believe these roots").click()
+    state(page, "enrol-key", "enrolled")
+    assert pinned_roots(page) == [list(parts.public("root"))]
+
+
+def test_a_page_with_no_root_at_all_gets_nothing_accepted(page: Page, site: SigningSite) -> None:
+    enrol(page, site)
+    site.roots = []
+    page.reload()
+    state(page, "enrol-key", "root-changed")
+    expect(page.get_by_role("button", name="Believe these roots")).to_be_hidden()
+
+
+def in_groups(key: bytes) -> str:
+    print_ = fingerprint(key)
+    return " ".join(print_[at : at + 8] for at in range(0, 64, 8))
+
+
+def pinned_roots(page: Page) -> list[list[int]]:
+    """Return what this browser's one key has pinned."""
+    return page.evaluate(
+        """async () => {
+          const open = indexedDB.open("countersign");
+          await new Promise((resolve) => { open.onsuccess = resolve; });
+          const all = open.result.transaction("keys").objectStore("keys").getAll();
+          await new Promise((resolve) => { all.onsuccess = resolve; });
+          open.result.close();
+          return all.result[0].pinnedRoots.map((root) => Array.from(root));
+        }"""
+    )
 
 
 def test_an_interrupted_enrolment_goes_on_with_the_same_key(page: Page, site: SigningSite) -> None:

@@ -5,10 +5,10 @@ import { encodePayload, parseApproval, signApproval, verifyApproval } from "../.
 import { equal, fromHex, toBase64, toHex } from "../../static/js/lib/bytes.js";
 import { decode, encode } from "../../static/js/lib/cbor.js";
 import { denialFacts, parseDenial, signDenial } from "../../static/js/lib/denial.js";
-import { readChallenge, signEnrolment } from "../../static/js/lib/enrolment.js";
+import { parseEnrolment, readChallenge, signEnrolment } from "../../static/js/lib/enrolment.js";
 import { Refusal } from "../../static/js/lib/refusal.js";
 import { requestHash } from "../../static/js/lib/request-hash.js";
-import { Context, encodeStatement, parseEnvelope, verifyEnvelope } from "../../static/js/lib/statements.js";
+import { Context, encodeStatement, verifyEnvelope } from "../../static/js/lib/statements.js";
 import { bad, badKinds, bindingOf, good, signerFromSeed } from "./support.js";
 
 test("every kind of bad vector has a test", () => {
@@ -69,7 +69,10 @@ for (const { name, seed, facts, signed } of good("enrolments")) {
   test(`enrolment: ${name}`, async () => {
     const answer = { ...facts, challenge: toBase64(fromHex(facts.challenge)) };
     const challenge = readChallenge(answer, facts.origin);
-    assert.equal(toHex(await signEnrolment(challenge, await signerFromSeed(seed))), signed);
+    assert.equal(toHex(await signEnrolment(challenge, facts.strength, await signerFromSeed(seed))), signed);
+    const { publicKey, strength, envelope } = parseEnrolment(fromHex(signed));
+    assert.deepEqual([toHex(publicKey), strength], [facts.public_key, facts.strength]);
+    assert.ok(await verifyEnvelope(Context.ENROLMENT, envelope));
   });
 }
 
@@ -113,11 +116,10 @@ async function faultOf(vector) {
       const { envelope, terms } = parseDenial(bytes);
       return (await verifyEnvelope(Context.DENIAL, envelope)) ? difference(terms, vector.expected) : "signature";
     }
-    const envelope = parseEnvelope(bytes);
-    if (!(await verifyEnvelope(Context.ENROLMENT, envelope))) return "signature";
-    if (!equal(envelope.facts.get("public_key"), envelope.signerKey)) return "public_key";
-    if (toHex(envelope.facts.get("challenge")) !== vector.expected.challenge) return "challenge";
-    return ["issuer", "subject", "origin"].find((name) => envelope.facts.get(name) !== vector.expected[name]);
+    const enrolment = parseEnrolment(bytes);
+    if (!(await verifyEnvelope(Context.ENROLMENT, enrolment.envelope))) return "signature";
+    if (toHex(enrolment.challenge) !== vector.expected.challenge) return "challenge";
+    return ["issuer", "subject", "origin"].find((name) => enrolment[name] !== vector.expected[name]);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return error.field;

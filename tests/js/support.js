@@ -3,6 +3,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 
 import { fromHex } from "../../static/js/lib/bytes.js";
+import { prfInput } from "../../static/js/lib/passkey-wrap.js";
 
 const FOLDER = new URL("../vectors/", import.meta.url);
 // RFC 8410: what stands before the 32-byte seed in a PKCS #8 Ed25519 key.
@@ -34,4 +35,15 @@ export async function signerFromSeed(seed) {
 /** What a vector says of a binding, as approval.js takes it. */
 export function bindingOf({ request_id, namespace, workflow_id, run_id }) {
   return { requestId: request_id, namespace, workflowId: workflow_id, runId: run_id };
+}
+
+/** A passkey that gives its secret for a salt, as WebAuthn's PRF extension does, and counts how often it was asked. */
+export function fakePasskey(seed = 1) {
+  const passkey = async ({ salt }) => {
+    passkey.asked += 1;
+    const input = new Uint8Array([seed, ...prfInput(salt)]);
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", input));
+  };
+  passkey.asked = 0;
+  return passkey;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.statements import cbor
 from audit.statements.statements import Context, sign
 from tests.vectors.decisions import statement_envelope
 from tests.vectors.parts import ORIGIN, Vector, flip_inside, key, public, seed
@@ -11,19 +12,26 @@ from tests.vectors.parts import ORIGIN, Vector, flip_inside, key, public, seed
 
 def enrolment_facts(**changes: Any) -> dict[str, Any]:
     facts = {"challenge": bytes(range(32)), "issuer": "local", "subject": "maria", "origin": ORIGIN}
-    return {**facts, "public_key": public("maria"), **changes}
+    return {**facts, "public_key": public("maria"), "strength": "ordinary", **changes}
 
 
 def good_enrolments() -> list[Vector]:
-    facts = enrolment_facts()
+    cases = {"plain": enrolment_facts(), "strong": enrolment_facts(strength="strong")}
     return [
         {
-            "name": "plain",
+            "name": name,
             "seed": seed("maria").hex(),
             "facts": {**facts, "challenge": facts["challenge"].hex(), "public_key": facts["public_key"].hex()},
             "signed": sign(Context.ENROLMENT, facts, key("maria")).to_bytes().hex(),
         }
+        for name, facts in cases.items()
     ]
+
+
+def raised(facts: dict[str, Any], signed: bytes) -> bytes:
+    """Return ``signed`` with the statement of ``facts`` that says strong, and the old signature."""
+    statement = cbor.encode({**facts, "strength": "strong"})
+    return cbor.encode({**cbor.decode(signed), "statement": statement})
 
 
 def bad_enrolments() -> dict[str, Vector]:
@@ -31,8 +39,10 @@ def bad_enrolments() -> dict[str, Vector]:
         return sign(Context.ENROLMENT, enrolment_facts(**changes), key(who)).to_bytes()
 
     facts = {"version": 1, **enrolment_facts()}
+    context = Context.ENROLMENT.encode() + b"\x00"
+    unnamed = {name: value for name, value in facts.items() if name != "strength"}
     made: dict[str, tuple[str, str, bytes]] = {
-        "other-key": ("public_key", "somebody else's key signs", made_by("jonas")),
+        "other-key": ("signer_key", "somebody else's key signs", made_by("jonas")),
         "other-origin": ("origin", "made for another site", made_by("maria", origin="https://evil.example")),
         "other-subject": ("subject", "made for another person", made_by("maria", subject="jonas")),
         "other-challenge": ("challenge", "answers another challenge", made_by("maria", challenge=bytes(32))),
@@ -40,6 +50,13 @@ def bad_enrolments() -> dict[str, Vector]:
             "signature",
             "signed under the context of denials",
             statement_envelope(Context.DENIAL.encode() + b"\x00", facts),
+        ),
+        "no-strength": ("statement", "does not say how its key is kept", statement_envelope(context, unnamed)),
+        "unknown-strength": ("strength", "claims a strength that nobody knows", made_by("maria", strength="Strong")),
+        "raised-strength": (
+            "signature",
+            "an ordinary key's statement is changed to strong",
+            raised(facts, made_by("maria")),
         ),
         "flipped-challenge": (
             "signature",

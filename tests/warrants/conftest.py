@@ -23,11 +23,11 @@ INCIDENT = Incident(
 )
 
 
-def approver_key(username: str, public_key: bytes | None = None) -> ApproverKey:
+def approver_key(username: str, public_key: bytes | None = None, *, strength: str = "ordinary") -> ApproverKey:
     """Return an active key of a new approver."""
     person = create(username=username, display_name=username.title(), role=Role.APPROVER, created_by="tests")
     key = public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    return ApproverKey.objects.create(person=person, public_key=key, name="Firefox", proof=b"proof")
+    return ApproverKey.objects.create(person=person, public_key=key, name="Firefox", strength=strength, proof=b"proof")
 
 
 @pytest.fixture

@@ -135,6 +135,36 @@ def test_two_keys_of_one_person_are_one_person(
         minting(agent, ada_key, ada_key)
 
 
+def asking_for_strong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (policies.FOLDER / "incident-response.yaml").read_text() + "\napprover_key_strength: strong\n"
+    monkeypatch.setattr("warrants.minting.services.load", lambda name: parse_policy(text))
+
+
+def test_a_policy_that_asks_for_strong_keys_names_no_other(
+    agent: AgentIdentity, ada_key: ApproverKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_for_strong_keys(monkeypatch)
+    strong = approver_key("grace", strength="strong")
+    made = minting(agent, ada_key, strong)
+    named = tenuo_core.Warrant.from_bytes(made.chain[0]).required_approvers()
+    assert [bytes(key.to_bytes()) for key in named] == [bytes(strong.public_key)]
+
+
+def test_ordinary_keys_are_not_enough_where_strong_ones_are_asked_for(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking_for_strong_keys(monkeypatch)
+    with pytest.raises(TooFewPeople, match="strong keys of 1 person, but the strong keys here belong to 0"):
+        minting(agent, ada_key, grace_key)
+    assert not Warrant.objects.exists()
+
+
+def test_a_strong_key_is_as_good_as_any_where_nothing_is_asked_for(agent: AgentIdentity) -> None:
+    strong = approver_key("grace", strength="strong")
+    (named,) = tenuo_core.Warrant.from_bytes(minting(agent, strong).chain[0]).required_approvers()
+    assert bytes(named.to_bytes()) == bytes(strong.public_key)
+
+
 def test_two_people_are_two_approvals(
     agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:

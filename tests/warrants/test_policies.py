@@ -45,6 +45,16 @@ FAULTS = {
     "version as truth": ("version: 3", "version: true", "version"),
     "no approvals": ("min_approvals: 1", "min_approvals: 0", "min_approvals"),
     "negative approvals": ("min_approvals: 1", "min_approvals: -1", "min_approvals"),
+    "unknown strength": (
+        "min_approvals: 1",
+        "min_approvals: 1\napprover_key_strength: strongest",
+        "approver_key_strength",
+    ),
+    "strength as a list": (
+        "min_approvals: 1",
+        "min_approvals: 1\napprover_key_strength: [strong]",
+        "approver_key_strength",
+    ),
     "no lifetimes": ("{critical: 1 h, low: 90 s}", "{}", "lifetimes"),
     "endless lifetime": ("1 h", "9000 h", "lifetimes.critical"),
     "lifetime of nothing": ("90 s", "0 s", "lifetimes.low"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
 from audit.keys.contracts import Purpose
@@ -35,9 +36,10 @@ def require_usable(incident: Incident, policy: Policy) -> None:
 
 
 def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[ApproverKey]:
-    """Return the distinct keys of ``approvers`` as they stand now, oldest first.
+    """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
-    Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
+    Under a policy that asks for strong keys the ordinary ones are left out. Raises ``NoApprovers``,
+    ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
     """
     if not approvers:
         raise NoApprovers
@@ -48,10 +50,11 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
     for pk, key in named.items():
         if pk not in active:
             raise InactiveApprover(short=key.short)
-    people = len({key.person_id for key in active.values()})
+    usable = [key for key in active.values() if _is_enough(key, policy.approver_key_strength)]
+    people = len({key.person_id for key in usable})
     if people < policy.min_approvals:
-        raise TooFewPeople(needed=policy.min_approvals, people=people)
-    return list(active.values())
+        raise TooFewPeople(needed=policy.min_approvals, people=people, strength=policy.approver_key_strength)
+    return usable
 
 
 def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]) -> None:
@@ -61,6 +64,10 @@ def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: l
     held_here = _keys_held_here()
     if any(bytes(key.public_key) in held_here for key in approvers):
         raise SharedKey(field="approvers")
+
+
+def _is_enough(key: ApproverKey, needed: KeyStrength) -> bool:
+    return needed is KeyStrength.ORDINARY or key.strength == KeyStrength.STRONG
 
 
 def _keys_held_here() -> set[bytes]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
+import tenuo_core
+from django.utils import timezone
+
+from audit.statements.delegation import approvers
 from warrants.errors import UnknownWarrant
 from warrants.minting.contracts import MintedWarrant
 from warrants.models import Warrant
@@ -13,6 +19,21 @@ def minted(warrant_id: str) -> MintedWarrant:
     if row is None:
         raise UnknownWarrant
     return as_minted(row)
+
+
+def live_warrants_naming(public_keys: Set[bytes]) -> dict[bytes, list[Warrant]]:
+    """Return, by key, the warrants that name it as an approver and have neither expired nor been taken back.
+
+    The next to expire comes first. A warrant lives for a day at most, so that there are never many to read.
+    """
+    naming: dict[bytes, list[Warrant]] = {key: [] for key in public_keys}
+    if not naming:
+        return naming
+    live = Warrant.objects.filter(expires_at__gt=timezone.now(), revocation=None).order_by("expires_at", "id")
+    for warrant in live.iterator():
+        for key in approvers(tenuo_core.Warrant.from_bytes(bytes(warrant.data))) & public_keys:
+            naming[key].append(warrant)
+    return naming
 
 
 def as_minted(row: Warrant) -> MintedWarrant:

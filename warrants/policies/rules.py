@@ -4,6 +4,7 @@ name: incident-response
 version: 1                      raised with every change
 lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s", "N min" or "N h"
 min_approvals: 1                people who must approve a call that stops
+approver_key_strength: strong   keys that are asked for: "ordinary" (any key, the default) or "strong"
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -17,6 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from accounts.keys.contracts import KeyStrength
 from warrants.errors import PolicyError
 from warrants.policies.constraints import Constraint, parse
 from warrants.policies.gates import Gate, parse_gate
@@ -52,19 +54,21 @@ class Policy:
     digest: bytes
     lifetimes: Mapping[str, int]
     min_approvals: int
+    approver_key_strength: KeyStrength
     tools: Mapping[str, Tool]
 
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only("name", "version", "lifetimes", "min_approvals", "tools")
+    section.only("name", "version", "lifetimes", "min_approvals", "approver_key_strength", "tools")
     return Policy(
         name=_policy_name(section),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
         digest=hashlib.sha256(text.encode()).digest(),
         lifetimes=_lifetimes(section.section("lifetimes")),
         min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
+        approver_key_strength=_strength(section),
         tools=_tools(section.section("tools")),
     )
 
@@ -76,6 +80,14 @@ def _policy_name(section: Section) -> str:
             section.at("name"), "The name must be lower-case letters, digits and -, beginning with a letter."
         )
     return name
+
+
+def _strength(section: Section) -> KeyStrength:
+    name = "approver_key_strength"
+    value = section.text(name, maximum=20) if name in section.values else KeyStrength.ORDINARY
+    if value not in list(KeyStrength):
+        raise PolicyError(section.at(name), "A key's strength is ordinary or strong.")
+    return KeyStrength(value)
 
 
 def _lifetimes(section: Section) -> dict[str, int]:

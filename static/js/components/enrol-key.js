@@ -1,5 +1,6 @@
 /**
- * <enrol-key>: makes this browser's key, proves it to the server, and pins the trusted root.
+ * <enrol-key>: makes this browser's key in the strength that was chosen, proves it to the server, and
+ * pins the trusted root. A change of the root is accepted in <root-change>, inside it.
  *
  * The key is kept before it is sent: if the answer is lost, pressing again sends the same key.
  * Roots are pinned when a person makes a key, or says so; never because a page shows others.
@@ -7,10 +8,12 @@
 
 import { fromHex, toBase64, toHex } from "../lib/bytes.js";
 import { readChallenge, signEnrolment } from "../lib/enrolment.js";
-import { findKey, makeKey, pinRoots, requireSupport, signer } from "../lib/keystore.js";
+import { findKey, makeKey, makeStrongKey, pinRoots, requireSupport, unlock } from "../lib/keystore.js";
+import { requirePasskeys } from "../lib/passkey-wrap.js";
+import { inGroups, isSame, rootChange } from "../lib/root-change.js";
 import { fingerprint } from "../lib/warrant-view.js";
-import { hasKey } from "../lib/warrant.js";
 import { ask } from "./fragment.js";
+import { RootChangeElement } from "./root-change.js";
 import { element } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
 
@@ -21,6 +24,7 @@ class EnrolKey extends StatefulElement {
   key = null;
   /** @type {Bytes[]} */
   roots = [];
+  isStartingOver = false;
 
   connectedCallback() {
     this.enter("checking");
@@ -28,7 +32,8 @@ class EnrolKey extends StatefulElement {
       event.preventDefault();
       this.attempt(() => this.enrol());
     });
-    this.querySelector("[data-action='pin']")?.addEventListener("click", () => this.attempt(() => this.pin()));
+    this.addEventListener("countersign:root-accepted", () => this.attempt(() => this.pin()));
+    this.querySelector("[data-action='start-over']")?.addEventListener("click", () => this.startOver());
     this.start().catch((error) => {
       this.enter("unsupported");
       this.fail(sentenceOf(error));
@@ -43,29 +48,50 @@ class EnrolKey extends StatefulElement {
     this.allowButtons(false);
     this.roots = list(this.dataset.roots).map((root) => fromHex(root, "root"));
     await requireSupport();
+    await requirePasskeys().catch((error) => this.offerOrdinaryOnly(sentenceOf(error)));
     this.key = await findKey(this.dataset.externalId ?? "");
     await this.show();
   }
 
   async show() {
     this.fill("root", ...(await prints(this.roots)));
-    this.fill("pinned", ...(await prints(this.key?.pinnedRoots ?? [])));
     const print = this.key && (await fingerprint(this.key.publicKey));
     if (this.key && print) {
       const made = new Date(this.key.createdAt).toISOString().slice(0, 10);
-      this.fill("key", element("code", { class: "hash", title: print }, print.slice(0, 8)), ` made on ${made}`);
+      const needs = this.key.strength === "strong" ? ": strong, every signature needs your passkey" : ": ordinary";
+      this.fill("key", element("code", { class: "hash", title: print }, print.slice(0, 8)), ` made on ${made}${needs}`);
     }
-    this.enter(this.stateOf(print));
+    const state = this.stateOf(print);
+    // The strength of a key that is there was chosen when it was made.
+    this.toggleAttribute("data-kept", state === "unknown");
+    if (state === "root-changed") await this.rootChange?.show(this.key?.pinnedRoots ?? [], this.roots);
+    this.enter(state);
     this.allowButtons(true);
+  }
+
+  /** @returns {RootChangeElement | null} */
+  get rootChange() {
+    return this.querySelector("root-change");
+  }
+
+  /** @param {string} why */
+  offerOrdinaryOnly(why) {
+    this.querySelector("input[name='strength'][value='strong']")?.toggleAttribute("disabled", true);
+    this.fill("no-passkeys", why);
+  }
+
+  /** Leave a key aside that was made and never enrolled, perhaps because its passkey is gone. */
+  startOver() {
+    this.isStartingOver = true;
+    this.toggleAttribute("data-kept", false);
+    this.enter("none");
   }
 
   /** @param {string | null} print the stored key's fingerprint @returns {string} */
   stateOf(print) {
     if (!this.key || !print) return "none";
     // Before all else: a server that shows another root must not get it pinned by way of a new key.
-    const { pinnedRoots } = this.key;
-    const isSame = pinnedRoots.length === this.roots.length && this.roots.every((root) => hasKey(pinnedRoots, root));
-    if (!isSame) return "root-changed";
+    if (!isSame(rootChange(this.key.pinnedRoots, this.roots))) return "root-changed";
     if (list(this.dataset.revoked).includes(print)) return "revoked";
     return list(this.dataset.keys).includes(print) ? "enrolled" : "unknown";
   }
@@ -82,32 +108,52 @@ class EnrolKey extends StatefulElement {
     } catch (error) {
       this.enter(before);
       this.allowButtons(true);
-      this.fail(sentenceOf(error));
+      this.stop(error);
     }
   }
 
   async enrol() {
     if (this.roots.length === 0) throw new Error("The page shows no trusted root, so a key could not check anything.");
-    this.say("Making this browser's key…");
-    const externalId = this.dataset.externalId ?? "";
-    const isRevoked = this.key && list(this.dataset.revoked).includes(await fingerprint(this.key.publicKey));
-    this.key = this.key && !isRevoked ? this.key : await makeKey(externalId, this.roots);
+    const made = (await this.needsKey()) ? await this.make() : null;
+    const key = made?.stored ?? this.key;
+    if (!key) throw new Error("This browser has no key.");
+    this.key = key;
+    this.isStartingOver = false;
     const challenge = readChallenge(await this.post(this.dataset.challengeUrl ?? "", {}), location.origin);
-    const envelope = await signEnrolment(challenge, signer(this.key));
+    const envelope = await signEnrolment(challenge, key.strength, made?.signer ?? (await unlock(key)));
     const name = this.form.elements.namedItem("name");
     await this.post(this.form.action, {
       envelope: toBase64(envelope),
       name: name instanceof HTMLInputElement ? name.value : "",
     });
     this.say("This browser's key is enrolled.");
-    this.emit("enrolled", { publicKey: toHex(this.key.publicKey) });
+    this.emit("enrolled", { publicKey: toHex(key.publicKey) });
     this.leave();
+  }
+
+  /** @returns {Promise<boolean>} whether there is none that could be enrolled */
+  async needsKey() {
+    if (!this.key || this.isStartingOver) return true;
+    return list(this.dataset.revoked).includes(await fingerprint(this.key.publicKey));
+  }
+
+  /** @returns {ReturnType<typeof makeKey>} */
+  make() {
+    const externalId = this.dataset.externalId ?? "";
+    // A browser that knows roots keeps them: others are only accepted in so many words.
+    const roots = this.key?.pinnedRoots ?? this.roots;
+    if (new FormData(this.form).get("strength") !== "strong") {
+      this.say("Making this browser's key…");
+      return makeKey(externalId, roots);
+    }
+    this.say("Your browser asks twice: to make a passkey, then to lock this browser's key with it.");
+    return makeStrongKey(externalId, roots);
   }
 
   async pin() {
     if (this.key) this.key = await pinRoots(this.key, this.roots);
     await this.show();
-    this.say("This browser now believes the root shown on this page.");
+    this.say("This browser now believes the roots shown on this page.");
   }
 
   /** Go on to where the person came from, if that is on this site. */
@@ -138,7 +184,7 @@ function list(text) {
 /** @param {Bytes[]} roots @returns {Promise<HTMLElement[]>} their fingerprints, in groups that can be read aloud */
 async function prints(roots) {
   const found = await Promise.all(roots.map(fingerprint));
-  return found.map((print) => element("code", { class: "hash" }, print.replace(/.{8}(?=.)/g, "$& ")));
+  return found.map((print) => element("code", { class: "hash" }, inGroups(print)));
 }
 
 customElements.define("enrol-key", EnrolKey);

@@ -8,7 +8,7 @@
 import { approvalMessage, encodePayload, parseApproval, signApproval } from "../lib/approval.js";
 import { equal, toBase64 } from "../lib/bytes.js";
 import { denialFacts, parseDenial, signDenial } from "../lib/denial.js";
-import { findKey, requireSupport, signer } from "../lib/keystore.js";
+import { findKey, requireSupport, unlock } from "../lib/keystore.js";
 import { Refusal } from "../lib/refusal.js";
 import { approvalTerms, denialTerms, newNonce, review } from "../lib/review.js";
 import { Context, encodeStatement, statementMessage } from "../lib/statements.js";
@@ -95,13 +95,16 @@ class SignDecision extends StatefulElement {
     this.allowButtons(false);
     this.fill("problems", ...problemsList(result.problems));
     this.enter("refused");
+    // A root that changed for good is accepted on the key page, and nowhere else.
+    this.toggleAttribute("data-other-root", result.problems.some(({ field }) => field === "warrant.issuer"));
   }
 
   /** @param {Subject} subject @param {StoredKey} key */
   async offer(subject, key) {
     const { requestId, workflowId } = subject.binding;
     const print = await fingerprint(key.publicKey);
-    this.fill("key", "Signs with this browser's key ", element("code", { class: "hash", title: print }, print.slice(0, 8)), ".");
+    const needsPasskey = key.strength === "strong" ? " It is a strong key: your passkey is asked for when you press." : "";
+    this.fill("key", "Signs with this browser's key ", element("code", { class: "hash", title: print }, print.slice(0, 8)), ".", needsPasskey);
     this.fill("words",
       "You sign that, as ", element("strong", {}, visible(subject.externalId)), ", you approve or deny this one call of ",
       element("code", {}, visible(subject.tool)), " with exactly the arguments above, for request ",
@@ -145,7 +148,7 @@ class SignDecision extends StatefulElement {
     } catch (error) {
       this.enter("ready");
       this.allowButtons(true);
-      this.fail(sentenceOf(error), error instanceof RefusedAnswer ? error.fragment : undefined);
+      this.stop(error, error instanceof RefusedAnswer ? error.fragment : undefined);
     } finally {
       this.isSending = false;
     }
@@ -160,7 +163,7 @@ class SignDecision extends StatefulElement {
       return;
     }
     this.enter("sending");
-    this.say("Signing and sending…");
+    this.say(this.key.strength === "strong" ? "Your passkey is asked for…" : "Signing and sending…");
     const signed = await this.sign(kind, result.subject, this.key);
     const body = new FormData();
     body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
@@ -178,10 +181,12 @@ class SignDecision extends StatefulElement {
    * @param {Kind} kind @param {Subject} subject @param {StoredKey} key
    */
   async sign(kind, subject, key) {
-    const choice = { reason: this.reason.value, now: seconds(), nonce: newNonce() };
+    const reason = this.reason.value;
+    const signer = await unlock(key); // a passkey may take its time: the clock is read after it
+    const choice = { reason, now: seconds(), nonce: newNonce() };
     const signed = kind === "approve"
-      ? await signApproval(approvalTerms(subject, choice), signer(key))
-      : await signDenial(denialTerms(subject, choice), signer(key));
+      ? await signApproval(approvalTerms(subject, choice), signer)
+      : await signDenial(denialTerms(subject, choice), signer);
     const { terms } = kind === "approve" ? parseApproval(signed) : parseDenial(signed);
     if (!equal(terms.requestHash, subject.requestHash) || terms.binding.requestId !== subject.binding.requestId) {
       throw new Refusal("request_hash", "What was signed is not this request. Nothing was sent.");

@@ -1,5 +1,7 @@
 /** What both signing elements share: their state, and what they say. */
 
+import { Cancelled } from "../lib/passkey-wrap.js";
+
 export class StatefulElement extends HTMLElement {
   /** Show the children that belong to `state`. @param {string} state */
   enter(state) {
@@ -24,6 +26,12 @@ export class StatefulElement extends HTMLElement {
     this.say("");
     this.fill("error", content ?? message);
     this.emit("error", { message });
+  }
+
+  /** Why something ended early: calmly, if the person wanted it so. @param {unknown} error @param {Node} [content] */
+  stop(error, content) {
+    if (error instanceof Cancelled) this.say(error.message);
+    else this.fail(sentenceOf(error), content);
   }
 
   /** @param {string} name @param {object} detail */

@@ -1,12 +1,16 @@
 /** Enrolment: a new key signs the server's challenge, which proves that this browser holds it. */
 
-import { fromBase64 } from "./bytes.js";
+import { equal, fromBase64 } from "./bytes.js";
 import { Refusal } from "./refusal.js";
-import { asText } from "./shape.js";
-import { Context, signStatement } from "./statements.js";
+import { asBytes, asText } from "./shape.js";
+import { Context, parseEnvelope, signStatement } from "./statements.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
 /** @typedef {{ challenge: Bytes, issuer: string, subject: string, origin: string }} Challenge */
+/** @typedef {"ordinary" | "strong"} Strength  how well the key is kept; values are signed and never reused */
+/** @typedef {Challenge & { publicKey: Bytes, strength: Strength, envelope: import("./statements.js").Envelope }} Enrolment */
+
+const FIELDS = ["challenge", "issuer", "origin", "public_key", "strength", "subject", "version"];
 
 /**
  * Read the server's answer to a challenge request.
@@ -22,7 +26,39 @@ export function readChallenge(answer, origin) {
   return { challenge, issuer: asText("issuer", answer.issuer), subject: asText("subject", answer.subject), origin };
 }
 
-/** @param {Challenge} challenge @param {import("./ed25519.js").Signer} signer @returns {Promise<Bytes>} the envelope */
-export async function signEnrolment({ challenge, issuer, subject, origin }, signer) {
-  return signStatement(Context.ENROLMENT, { challenge, issuer, subject, origin, public_key: signer.publicKey }, signer);
+/**
+ * @param {Challenge} challenge @param {Strength} strength of the signer's key
+ * @param {import("./ed25519.js").Signer} signer @returns {Promise<Bytes>} the envelope
+ */
+export async function signEnrolment({ challenge, issuer, subject, origin }, strength, signer) {
+  const facts = { challenge, issuer, subject, origin, public_key: signer.publicKey, strength };
+  return signStatement(Context.ENROLMENT, facts, signer);
+}
+
+/** @param {Bytes} bytes an envelope @returns {Enrolment} its form is checked, its signature is not */
+export function parseEnrolment(bytes) {
+  const envelope = parseEnvelope(bytes);
+  const { facts } = envelope;
+  if ([...facts.keys()].join() !== FIELDS.join()) {
+    throw new Refusal("statement", "The enrolment does not have the fields it must have.");
+  }
+  const publicKey = asBytes("public_key", facts.get("public_key"), 32);
+  if (!equal(publicKey, envelope.signerKey)) {
+    throw new Refusal("signer_key", "The statement was signed by another key than the one it enrols.");
+  }
+  return {
+    challenge: asBytes("challenge", facts.get("challenge"), 32),
+    issuer: asText("issuer", facts.get("issuer"), 300),
+    subject: asText("subject", facts.get("subject"), 300),
+    origin: asText("origin", facts.get("origin"), 300),
+    strength: asStrength(facts.get("strength")),
+    publicKey,
+    envelope,
+  };
+}
+
+/** @param {unknown} value @returns {Strength} */
+export function asStrength(value) {
+  if (value === "ordinary" || value === "strong") return value;
+  throw new Refusal("strength", "The key's strength is neither ordinary nor strong.");
 }

@@ -1,16 +1,23 @@
 /**
- * This browser's keys, in IndexedDB: one per account. The private key is a non-extractable
- * CryptoKey: the database holds a handle to it, and no code can read it out.
+ * This browser's keys, in IndexedDB: one per account, in one of two strengths.
+ *
+ * Ordinary: a non-extractable CryptoKey. The database holds a handle to it, and no code can read it out.
+ * Strong: wrapped bytes, which only a passkey's secret unwraps, for one signature at a time.
  */
 
 import { generate, isSupported, signerOf } from "./ed25519.js";
+import { forgetPasskey, makePasskey, unwrapKey, wrapNewKey } from "./passkey-wrap.js";
 import { Refusal } from "./refusal.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
+/** @typedef {import("./ed25519.js").Signer} Signer */
+/** @typedef {import("./enrolment.js").Strength} Strength */
 /**
  * @typedef {object} StoredKey
  * @property {string} externalId the account, such as "local:maria"
- * @property {CryptoKeyPair} pair
+ * @property {Strength} strength
+ * @property {CryptoKeyPair} [pair] of an ordinary key
+ * @property {import("./passkey-wrap.js").Wrapped} [wrapped] of a strong key
  * @property {Bytes} publicKey 32 bytes
  * @property {Bytes[]} pinnedRoots the only issuers this account's browser believes
  * @property {number} createdAt UTC milliseconds since 1970
@@ -19,6 +26,8 @@ import { Refusal } from "./refusal.js";
 export const NEEDED_BROWSERS = "Chrome or Edge 137, Firefox 129, or Safari 17, or newer";
 const DATABASE = "countersign";
 const STORE = "keys";
+// 1: ordinary keys only, which did not say so. 2: every key says its strength.
+const VERSION = 2;
 
 /** @throws {Refusal} unless this browser can make Ed25519 keys and keep them */
 export async function requireSupport() {
@@ -36,37 +45,76 @@ export async function findKey(externalId) {
 }
 
 /**
- * Make a key for the account and keep it, in place of an older one.
- * @param {string} externalId @param {Bytes[]} pinnedRoots @returns {Promise<StoredKey>}
+ * Make an ordinary key for the account and keep it, in place of an older one.
+ * @param {string} externalId @param {Bytes[]} pinnedRoots @returns {Promise<{ stored: StoredKey, signer: Signer }>}
  */
 export async function makeKey(externalId, pinnedRoots) {
   const pair = await generate();
-  const { publicKey } = await signerOf(pair);
-  const stored = { externalId, pair, publicKey, pinnedRoots, createdAt: Date.now() };
-  await inStore("readwrite", (store) => store.put(stored));
-  return stored;
+  const signer = await signerOf(pair);
+  const { publicKey } = signer;
+  const stored = await keep({ externalId, strength: "ordinary", pair, publicKey, pinnedRoots, createdAt: Date.now() });
+  return { stored, signer };
+}
+
+/**
+ * Make a strong key: a new passkey, then the key it wraps. The person is asked twice; if they stop, nothing is kept.
+ * @param {string} externalId @param {Bytes[]} pinnedRoots
+ * @param {import("./passkey-wrap.js").AskPasskey} [ask] @param {typeof makePasskey} [make]
+ * @returns {Promise<{ stored: StoredKey, signer: Signer }>} the signer is for the enrolment, and nothing later
+ */
+export async function makeStrongKey(externalId, pinnedRoots, ask, make = makePasskey) {
+  const credentialId = await make(externalId);
+  try {
+    const { wrapped, signer } = await wrapNewKey(externalId, credentialId, ask);
+    const { publicKey } = signer;
+    const stored = await keep({ externalId, strength: "strong", wrapped, publicKey, pinnedRoots, createdAt: Date.now() });
+    return { stored, signer };
+  } catch (error) {
+    await forgetPasskey(credentialId);
+    throw error;
+  }
 }
 
 /** Believe other roots from now on. @param {StoredKey} stored @param {Bytes[]} pinnedRoots @returns {Promise<StoredKey>} */
 export async function pinRoots(stored, pinnedRoots) {
-  const changed = { ...stored, pinnedRoots };
-  await inStore("readwrite", (store) => store.put(changed));
-  return changed;
+  return keep({ ...stored, pinnedRoots });
 }
 
-/** @param {StoredKey} stored @returns {import("./ed25519.js").Signer} */
-export function signer({ pair, publicKey }) {
-  return { privateKey: pair.privateKey, publicKey };
+/**
+ * A signer for one signature. For a strong key the passkey is asked, every time.
+ * @param {StoredKey} stored @param {import("./passkey-wrap.js").AskPasskey} [ask] @returns {Promise<Signer>}
+ */
+export async function unlock({ externalId, pair, wrapped, publicKey }, ask) {
+  if (wrapped) return unwrapKey(wrapped, { externalId, publicKey }, ask);
+  if (pair) return { privateKey: pair.privateKey, publicKey };
+  throw new Refusal("keystore", "What this browser kept of its key cannot be used. Revoke the key and make a new one.");
+}
+
+/** @param {StoredKey} stored @returns {Promise<StoredKey>} */
+async function keep(stored) {
+  await inStore("readwrite", (store) => store.put(stored));
+  return stored;
 }
 
 /** @returns {Promise<IDBDatabase>} */
 function openDatabase() {
   return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(DATABASE, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE, { keyPath: "externalId" });
+    const opening = indexedDB.open(DATABASE, VERSION);
+    opening.onupgradeneeded = ({ oldVersion }) => migrate(opening, oldVersion);
     opening.onsuccess = () => resolve(opening.result);
     opening.onerror = () => reject(new Refusal("keystore", "This browser does not let the page keep a key. Private windows often do not."));
   });
+}
+
+/** @param {IDBOpenDBRequest} opening @param {number} from the version on disk, 0: none */
+function migrate({ result, transaction }, from) {
+  if (from < 1) result.createObjectStore(STORE, { keyPath: "externalId" });
+  if (from !== 1 || !transaction) return;
+  const walking = transaction.objectStore(STORE).openCursor();
+  walking.onsuccess = () => {
+    walking.result?.update({ ...walking.result.value, strength: "ordinary" });
+    walking.result?.continue();
+  };
 }
 
 /**
