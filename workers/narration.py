@@ -27,6 +27,9 @@ _REFUSALS = {
     "APPROVAL_REPLAYED": "the approval was used before",
     "APPROVAL_LIFETIME": "the approval lives too long",
     "APPROVAL_BY_A_PARTY": "an agent's or an issuer's key signed",
+    "APPROVER_NOT_ENDORSED": "the approver's key is not endorsed",
+    "APPROVER_KEY_REVOKED": "the approver's key was revoked",
+    "APPROVAL_FLOOR": "this worker always asks people",
     "APPROVAL_UNBOUND": "the approval is not for this request",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
 from audit.keys.contracts import Purpose
@@ -13,6 +14,7 @@ from warrants.errors import (
     SharedKey,
     TooFewPeople,
     TooManyApprovers,
+    UnendorsedApprover,
 )
 from warrants.minting.contracts import Incident
 from warrants.models import AgentIdentity, IssuerKey
@@ -37,7 +39,7 @@ def require_usable(incident: Incident, policy: Policy) -> None:
 def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[ApproverKey]:
     """Return the distinct keys of ``approvers`` as they stand now, oldest first.
 
-    Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
+    Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
         raise NoApprovers
@@ -48,6 +50,10 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
     for pk, key in named.items():
         if pk not in active:
             raise InactiveApprover(short=key.short)
+    endorsed = set(endorsed_keys(endorsers=policy.endorsers).filter(pk__in=named).values_list("pk", flat=True))
+    for pk, key in active.items():
+        if pk not in endorsed:
+            raise UnendorsedApprover(short=key.short, endorsers=policy.endorsers)
     people = len({key.person_id for key in active.values()})
     if people < policy.min_approvals:
         raise TooFewPeople(needed=policy.min_approvals, people=people)

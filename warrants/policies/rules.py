@@ -4,6 +4,7 @@ name: incident-response
 version: 1                      raised with every change
 lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s", "N min" or "N h"
 min_approvals: 1                people who must approve a call that stops
+endorsers: 1                    people who must have endorsed an approver's key; may be left out
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -26,6 +27,7 @@ __all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
 
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
+MAXIMUM_ENDORSERS = 5
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -52,19 +54,25 @@ class Policy:
     digest: bytes
     lifetimes: Mapping[str, int]
     min_approvals: int
+    endorsers: int
     tools: Mapping[str, Tool]
 
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only("name", "version", "lifetimes", "min_approvals", "tools")
+    section.only("name", "version", "lifetimes", "min_approvals", "endorsers", "tools")
     return Policy(
         name=_policy_name(section),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
         digest=hashlib.sha256(text.encode()).digest(),
         lifetimes=_lifetimes(section.section("lifetimes")),
         min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
+        endorsers=(
+            section.whole_number("endorsers", minimum=1, maximum=MAXIMUM_ENDORSERS)
+            if "endorsers" in section.values
+            else 1
+        ),
         tools=_tools(section.section("tools")),
     )
 
