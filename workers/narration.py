@@ -91,6 +91,10 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
             return Telling("[done]", _columns(str(details["workflow_id"]), str(details["status"])), _DIM)
         case EntryKind.KEY_ENROLLED:
             return Telling("[key]", f"enrolled by {signer}", _DIM)
+        case EntryKind.KEY_ENDORSED:
+            return Telling("[key]", f"endorsed by {signer}", _GREEN)
+        case EntryKind.PEOPLE_ROOT_ESTABLISHED:
+            return Telling("[key]", f"people root established for {one_line(str(details['person']))}", _DIM)
     return None
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts.errors import MalformedInput
+from accounts.keys.enrolment import parse as parse_enrolment
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey, KeyEndorsement, PeopleRoot, Person, RoleGrant
 from accounts.roles.contracts import Role
 from audit.statements.key_endorsements import (
     MAXIMUM_ENDORSEMENTS,
     MAXIMUM_LINKS,
+    PEOPLE_ROOT,
     Endorsed,
     EndorsedRole,
     NotEndorsed,
@@ -85,6 +89,64 @@ def waits_for(key: ApproverKey) -> list[EndorsedRole]:
     """Return the roles of the key's person for which nobody has endorsed the key."""
     done = set(KeyEndorsement.objects.filter(key=key, people_root__replaced_at=None).values_list("role", flat=True))
     return [role for role in roles_to_endorse(key) if role.value not in done]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingKey:
+    """A key that nobody has endorsed for a role its person holds. ``origin`` is where it was made, as it signed."""
+
+    key: ApproverKey
+    role: EndorsedRole
+    origin: str
+
+
+def waiting_keys(*, but_of: Person) -> list[WaitingKey]:
+    """Return what waits for endorsement by somebody else than ``but_of``, who endorses nothing of their own."""
+    keys = live_keys().exclude(person=but_of).order_by("enrolled_at", "pk")
+    return [WaitingKey(key, role, _origin(key)) for key in keys for role in waits_for(key)]
+
+
+def live_endorsed_keys() -> list[ApproverKey]:
+    """Return the live keys that anybody has endorsed, oldest first."""
+    standing = KeyEndorsement.objects.filter(key=OuterRef("pk"), people_root__replaced_at=None)
+    return list(live_keys().filter(Exists(standing)).order_by("enrolled_at", "pk"))
+
+
+def statements_above_keys_of(person: Person) -> list[bytes]:
+    """Return the endorsements by which the keys of ``person`` are a security administrator's."""
+    found: dict[bytes, None] = {}
+    for key in ApproverKey.objects.filter(person=person, revoked_at=None):
+        found.update(dict.fromkeys(statements_above(bytes(key.public_key), EndorsedRole.SECURITY_ADMINISTRATOR)))
+    return list(found)[:MAXIMUM_ENDORSEMENTS]
+
+
+def endorsers_of(key: ApproverKey) -> list[str]:
+    """Return the names of those who endorsed ``key``, oldest first."""
+    rows = KeyEndorsement.objects.filter(key=key, people_root__replaced_at=None)
+    names = []
+    for endorser in dict.fromkeys(rows.values_list("endorser", flat=True)):
+        person = None if endorser == PEOPLE_ROOT else find_person(endorser)
+        names.append(person.display_name if person else endorser)
+    return names
+
+
+def find_person(external_id: str) -> Person | None:
+    """Return whom an external id names."""
+    separator = "#" if "#" in external_id else ":"
+    issuer, _, subject = external_id.partition(separator)
+    return Person.objects.filter(issuer=issuer, subject=subject).first()
+
+
+def live_key(public_key: bytes) -> ApproverKey | None:
+    """Return the live key with these 32 bytes, with its person."""
+    return live_keys().filter(public_key=public_key).first()
+
+
+def _origin(key: ApproverKey) -> str:
+    try:
+        return parse_enrolment(bytes(key.proof)).origin
+    except MalformedInput:
+        return ""
 
 
 def administrators() -> list[Person]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Q
 
 from accounts.endorsements.fingerprints import in_groups
+from accounts.endorsements.queries import find_person
 from accounts.endorsements.services import establish_root
 from accounts.errors import AccountError
 from accounts.models import Person
@@ -45,8 +45,7 @@ class Command(BaseCommand):
 
 
 def _find(name: str) -> Person:
-    issuer, _, subject = name.partition("#") if "#" in name else name.partition(":")
-    people = list(Person.objects.filter(Q(username=name) | Q(issuer=issuer, subject=subject)))
-    if len(people) != 1:
-        raise CommandError(f"There is no one person named {name!r}. Give their external id, such as local:ada.")
-    return people[0]
+    found = find_person(name) or Person.objects.filter(username=name).first()
+    if found is None:
+        raise CommandError(f"There is nobody named {name!r}. Give their external id, such as local:ada.")
+    return found
