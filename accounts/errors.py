@@ -42,7 +42,10 @@ class NotAnApprover(AccountError):
     http_status = 404
 
     def __init__(self) -> None:
-        super().__init__("Only approvers have keys. Ask an administrator for the approver role.", field="person")
+        super().__init__(
+            "Only approvers and security administrators have keys. Ask an administrator for the approver role.",
+            field="person",
+        )
 
 
 # --- Keys -----------------------------------------------------------------------------------
@@ -261,4 +264,59 @@ class NotFresh(AccountError):
         super().__init__(
             "Your provider did not confirm that you, the person signed in here, have just signed in again. "
             "Nothing was confirmed: try again and sign in there as yourself."
+        )
+
+
+# --- Endorsements ---------------------------------------------------------------------------
+
+
+class NotAnAdministrator(AccountError):
+    """The person may not endorse; from outside it looks as if there were no such page."""
+
+    code = "not_an_administrator"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Only security administrators do this. Ask one of them.", field="person")
+
+
+class EndorsementRefused(AccountError):
+    """A statement that would not count; the field says why."""
+
+    code = "endorsement_refused"
+
+
+class KeyNotEndorsed(AccountError):
+    """No people root stands behind the key."""
+
+    code = "key_not_endorsed"
+    http_status = 409
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, field="key")
+
+
+class PeopleRootStands(AccountError):
+    """The ceremony was held already."""
+
+    code = "people_root_stands"
+    http_status = 409
+
+    def __init__(self, *, person: str) -> None:
+        super().__init__(
+            f"There is a people root already; its ceremony endorsed a key of {person}. Let a security administrator "
+            "endorse further keys. Only if all of their keys are lost, replace it with --replace: then every key "
+            "has to be endorsed again, and workers refuse until their operators change PEOPLE_ROOTS.",
+            field="people_root",
+        )
+
+
+class AmbiguousKey(AccountError):
+    """The person has several keys, and none was chosen."""
+
+    code = "ambiguous_key"
+
+    def __init__(self, *, shorts: list[str]) -> None:
+        super().__init__(
+            f"There are several keys: {', '.join(shorts)}. Say with --key which one to endorse.", field="key"
         )

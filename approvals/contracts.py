@@ -103,6 +103,8 @@ class Decision:
     request_id: str
     approvals: list[str] = field(default_factory=list)  # base64 of Tenuo SignedApproval bytes
     denials: list[str] = field(default_factory=list)  # base64 of denial envelopes
+    # base64 of the envelopes that endorse the approvals' keys, from a people root down
+    endorsements: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class ReceiptRecord:
     request_id: str = ""
     code: str = ""
     detail: str = ""
+    endorsements: list[str] = field(default_factory=list)  # base64, as in ``Decision``
 
 
 @dataclass(frozen=True)

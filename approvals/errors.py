@@ -106,6 +106,19 @@ class UnusableKey(ApprovalError):
     code = "unusable_key"
 
 
+class NotEndorsedYet(ApprovalError):
+    """No people root stands behind the key: its signature would run nothing."""
+
+    code = "not_endorsed"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your key is not endorsed yet: ask a security administrator. Your signature was not used.",
+            field="approver_key",
+        )
+
+
 class WrongBinding(ApprovalError):
     """What was signed is for another request, run, workflow, namespace or person."""
 

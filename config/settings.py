@@ -209,8 +209,20 @@ STORAGES = {
 # Wraps the service's private keys at rest: 32 bytes, base64.
 KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
 
+# The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
+PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
+
 # Receipts keys of workers elsewhere, which the issuer vouches for in every warrant it mints.
 WORKER_RECEIPT_KEYS = env.public_keys("WORKER_RECEIPT_KEYS")
+
+# --- Mail: notices about people's keys; empty for none -----------------------------------------
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.integer("EMAIL_PORT", 25, minimum=1, maximum=65_535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"countersign@{_site.hostname or 'localhost'}")
 
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.

@@ -89,6 +89,18 @@ class InactiveApprover(WarrantError):
         )
 
 
+class UnendorsedApprover(WarrantError):
+    """A key that too few security administrators stand behind."""
+
+    code = "unendorsed_approver"
+
+    def __init__(self, *, short: str, endorsers: int) -> None:
+        by = "a security administrator" if endorsers == 1 else f"{endorsers} security administrators"
+        super().__init__(
+            f"The key {short} does nothing until {by} endorsed it. Mint with endorsed keys.", field="approvers"
+        )
+
+
 class TooFewPeople(WarrantError):
     """The policy asks for more people than the approver keys of the strength it wants belong to."""
 

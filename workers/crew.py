@@ -16,19 +16,22 @@ from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
+from warrants.policies.queries import load
 from workers.activities import build_approvals_worker
 from workers.client import Clients, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
+from workers.floors import floors_of
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.incident.activities import TOOLS
-from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
 from workers.nonces import DatabaseNonceStore
+from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 
 GRACEFUL = timedelta(seconds=5)
@@ -67,7 +70,10 @@ async def assemble(client: Client) -> Crew:
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
+            endorsers=load(POLICY).endorsers,
         ),
+        people_roots=pinned_roots(),
+        floors=floors_of(POLICY),
     )
     guarded = with_plugins(client, [tenuo_plugin, gate_plugin])
     return Crew(Clients(client, guarded, tenuo_plugin), gate_plugin, sink)

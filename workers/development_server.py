@@ -48,7 +48,7 @@ class DevelopmentServer:
                 # Ctrl-C in a terminal reaches a whole process group; the workers must drain before this child stops.
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,
             )
         return self
 
@@ -111,5 +111,6 @@ def _require_free(port: int) -> None:
             ) from None
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Ask the kernel to end this process with its parent. For ``preexec_fn``; Linux only."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -26,7 +26,7 @@ from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.gates.errors import UnsafeSettings
 from workers.relay import Relay
-from workers.revocation import refresh
+from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
 from workers.web import WebServer, build_web_server, listen
 
@@ -127,6 +127,8 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew.gate_plugin)))
+    keys = refresh_keys(crew.gate_plugin, crew.gate_plugin.approvers.people_roots)
+    opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
     opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
 
 

@@ -27,6 +27,9 @@ _REFUSALS = {
     "APPROVAL_REPLAYED": "the approval was used before",
     "APPROVAL_LIFETIME": "the approval lives too long",
     "APPROVAL_BY_A_PARTY": "an agent's or an issuer's key signed",
+    "APPROVER_NOT_ENDORSED": "the approver's key is not endorsed",
+    "APPROVER_KEY_REVOKED": "the approver's key was revoked",
+    "APPROVAL_FLOOR": "this worker always asks people",
     "APPROVAL_UNBOUND": "the approval is not for this request",
 }
 
@@ -88,6 +91,10 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
             return Telling("[done]", _columns(str(details["workflow_id"]), str(details["status"])), _DIM)
         case EntryKind.KEY_ENROLLED:
             return Telling("[key]", f"enrolled by {signer}", _DIM)
+        case EntryKind.KEY_ENDORSED:
+            return Telling("[key]", f"endorsed by {signer}", _GREEN)
+        case EntryKind.PEOPLE_ROOT_ESTABLISHED:
+            return Telling("[key]", f"people root established for {one_line(str(details['person']))}", _DIM)
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from django.conf import settings
 
-from accounts.keys.queries import active_key
+from accounts.endorsements.queries import live_key
 from approvals.live import bus
 from approvals.live.events import Event
 from audit.ledger.queries import details_of, entries, find_chain, tree
@@ -20,6 +20,12 @@ from workers.narration import Signer, branches, tell
 
 # The command-line approver names its keys like this; every other key was made by a browser.
 COMMAND_LINE = "command line"
+_SIGNER_FIELDS = {
+    EntryKind.APPROVAL_GRANTED: "key",
+    EntryKind.APPROVAL_DENIED: "key",
+    EntryKind.KEY_ENROLLED: "key",
+    EntryKind.KEY_ENDORSED: "endorser_key",
+}
 
 
 @dataclass(frozen=True)
@@ -100,9 +106,9 @@ def _read(chain: str, after: int, upto: int) -> list[Told]:
 
 
 def _signer(kind: str, details: Mapping[str, Any]) -> Signer | None:
-    if kind not in (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED, EntryKind.KEY_ENROLLED):
+    if kind not in set(_SIGNER_FIELDS):
         return None
-    key = active_key(details["key"])
+    key = live_key(details[_SIGNER_FIELDS[EntryKind(kind)]])
     if key is None:
         return Signer(str(details["person"]), "????", "revoked since")
     place = COMMAND_LINE if key.name.startswith(COMMAND_LINE) else "browser"

@@ -73,6 +73,7 @@ def _to_ledger(record: ReceiptRecord) -> LedgerEntry | None:
         worker=record.worker,
         sequence=record.sequence,
         request_id=record.request_id,
+        key_endorsements=[_bytes(envelope) for envelope in record.endorsements],
         code=record.code,
         detail=record.detail,
     )

@@ -21,6 +21,12 @@ def active_key(public_key: bytes) -> ApproverKey | None:
     return active_keys().filter(public_key=public_key).first()
 
 
+def revocation_times() -> dict[bytes, int]:
+    """Return when every revoked key was revoked, in milliseconds since 1970."""
+    revoked = ApproverKey.objects.exclude(revoked_at=None).values_list("public_key", "revoked_at")
+    return {bytes(key): int(at.timestamp() * 1000) for key, at in revoked if at is not None}
+
+
 def keys_of(person: Person) -> list[ApproverKey]:
     """Return all keys of ``person``, revoked ones too, newest first."""
     return list(ApproverKey.objects.filter(person=person))

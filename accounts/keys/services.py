@@ -17,6 +17,7 @@ from accounts.errors import (
     InvalidReason,
     KeyTaken,
     LateChallenge,
+    NotAnAdministrator,
     NotAnApprover,
     SpentChallenge,
     UnknownChallenge,
@@ -28,7 +29,8 @@ from accounts.keys.enrolment import CHALLENGE_BYTES, Enrolment, parse
 from accounts.keys.weakness import refuse_weak
 from accounts.models import ApproverKey, EnrolmentChallenge, Person
 from accounts.models.approver_key import MAXIMUM_NAME
-from accounts.roles.contracts import Role
+from accounts.notices.services import tell
+from accounts.roles.contracts import KEY_HOLDERS, Role
 from accounts.roles.queries import has_role
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
@@ -41,7 +43,7 @@ KEYS_CHAIN = "keys"
 @transaction.atomic
 def begin_enrolment(*, person: Person) -> bytes:
     """Return 32 fresh bytes for a new key of ``person`` to sign within ten minutes. Raises ``NotAnApprover``."""
-    _require_approver(person)
+    _require_key_holder(person)
     now = timezone.now()
     EnrolmentChallenge.objects.filter(expires_at__lt=now).delete()
     challenge = secrets.token_bytes(CHALLENGE_BYTES)
@@ -57,7 +59,7 @@ def enrol(*, person: Person, envelope: bytes, name: str, origin: str) -> Approve
 
     ``origin`` is where this site lives, such as ``https://countersign.example.com``.
 
-    1. The person is an approver and the name is usable.
+    1. The person is an approver or a security administrator, and the name is usable.
     2. The statement has the right form.
     3. It names this person and this site.
     4. The key is not one that anybody can sign for.
@@ -67,15 +69,22 @@ def enrol(*, person: Person, envelope: bytes, name: str, origin: str) -> Approve
 
     Raises the error of the first that fails; then nothing was written.
     """
-    _require_approver(person)  # 1
+    _require_key_holder(person)  # 1
     name = _clean_name(name)
     enrolment = parse(envelope)  # 2
     _check_address(enrolment, person, origin)  # 3
     refuse_weak(enrolment.public_key)  # 4
     enrolment.verify()  # 5
     _spend_challenge(enrolment, person)  # 6
+    has_others = ApproverKey.objects.filter(person=person, revoked_at=None).exists()
     key = _create(enrolment, person, name)  # 7
     _record(EntryKind.KEY_ENROLLED, key, {"name": name, "enrolment": envelope})
+    if has_others:
+        tell(
+            person=person,
+            title="A further key was enrolled in your name",
+            text=f"“{name}” ({key.short}) can sign for you once it is endorsed. If you did not make it, revoke it.",
+        )
     return key
 
 
@@ -99,12 +108,39 @@ def revoke(*, person: Person, key_id: int, reason: str) -> ApproverKey:
     if not key.is_revoked:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
-        _record(EntryKind.KEY_REVOKED, key, {"reason": reason})
+        _record(EntryKind.KEY_REVOKED, key, {"reason": reason, "revoked_by": person.external_id})
     return key
 
 
-def _require_approver(person: Person) -> None:
-    if not has_role(person, Role.APPROVER):
+@transaction.atomic
+def revoke_for(*, administrator: Person, key_id: int, reason: str) -> ApproverKey:
+    """Let a security administrator revoke anybody's key for good, saying why; its person is told.
+
+    Revoking twice keeps the first time and reason. Raises ``NotAnAdministrator``, ``UnknownKey`` and
+    ``InvalidReason``.
+    """
+    if not has_role(administrator, Role.SECURITY_ADMINISTRATOR):
+        raise NotAnAdministrator
+    reason = _clean_reason(reason)
+    if not reason:
+        raise InvalidReason(maximum=MAXIMUM_REASON)
+    key = ApproverKey.objects.select_for_update(of=("self",)).select_related("person").filter(pk=key_id).first()
+    if key is None:
+        raise UnknownKey
+    if not key.is_revoked:
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+        _record(EntryKind.KEY_REVOKED, key, {"reason": reason, "revoked_by": administrator.external_id})
+        tell(
+            person=key.person,
+            title="A key of yours was revoked",
+            text=f"{administrator.display_name} revoked “{key.name}” ({key.short}): {reason}",
+        )
+    return key
+
+
+def _require_key_holder(person: Person) -> None:
+    if not any(has_role(person, role) for role in KEY_HOLDERS):
         raise NotAnApprover
 
 

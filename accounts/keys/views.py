@@ -30,13 +30,13 @@ from accounts.keys.enrolment import decode_base64
 from accounts.keys.queries import keys_of
 from accounts.models import ApproverKey, Person
 from accounts.roles.access import require_role
-from accounts.roles.contracts import Role
+from accounts.roles.contracts import KEY_HOLDERS
 from accounts.web import error_as_json, own_path_or_nothing, wants_fragment, wants_json
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@require_role(Role.APPROVER)
+@require_role(*KEY_HOLDERS)
 def keys(http_request: HttpRequest) -> HttpResponse:
     """Show the person's keys, or enrol one. JSON: 201 ``{"fingerprint", "name", "id"}``, or the error."""
     if http_request.method != "POST":
@@ -50,12 +50,17 @@ def keys(http_request: HttpRequest) -> HttpResponse:
         )
     except AccountError as error:
         return _refused(http_request, error)
-    return _done(http_request, key, f"“{key.name}” can sign now.", status=201)
+    return _done(
+        http_request,
+        key,
+        f"“{key.name}” is enrolled. It counts once a security administrator has endorsed it.",
+        status=201,
+    )
 
 
 @never_cache
 @require_POST
-@require_role(Role.APPROVER)
+@require_role(*KEY_HOLDERS)
 def challenge(http_request: HttpRequest) -> JsonResponse:
     """Begin an enrolment: what the new key has to sign, as JSON, with the challenge in base64."""
     person = _person(http_request)
@@ -72,7 +77,7 @@ def challenge(http_request: HttpRequest) -> JsonResponse:
 
 @never_cache
 @require_POST
-@require_role(Role.APPROVER)
+@require_role(*KEY_HOLDERS)
 def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
     try:
         key = services.rename(person=_person(http_request), key_id=key_id, name=http_request.POST.get("name", ""))
@@ -83,7 +88,7 @@ def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
 
 @never_cache
 @require_POST
-@require_role(Role.APPROVER)
+@require_role(*KEY_HOLDERS)
 def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     try:
         key = services.revoke(person=_person(http_request), key_id=key_id, reason=http_request.POST.get("reason", ""))

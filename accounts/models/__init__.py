@@ -1,7 +1,19 @@
 from accounts.models.approver_key import ApproverKey
 from accounts.models.enrolment_challenge import EnrolmentChallenge
+from accounts.models.key_endorsement import KeyEndorsement
+from accounts.models.notice import Notice
+from accounts.models.people_root import PeopleRoot
 from accounts.models.person import Person
 from accounts.models.role_grant import RoleGrant
 from accounts.models.sign_in_link import SignInLink
 
-__all__ = ["ApproverKey", "EnrolmentChallenge", "Person", "RoleGrant", "SignInLink"]
+__all__ = [
+    "ApproverKey",
+    "EnrolmentChallenge",
+    "KeyEndorsement",
+    "Notice",
+    "PeopleRoot",
+    "Person",
+    "RoleGrant",
+    "SignInLink",
+]

@@ -19,8 +19,8 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 _SIGN_IN_FIRST = "You are not signed in, so nothing was done. Sign in, in another tab if you like, and try again."
 
 
-def require_role(role: Role) -> Callable[[View[P]], View[P]]:
-    """Let only people with ``role`` reach the view.
+def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
+    """Let only people with one of ``roles`` reach the view.
 
     Anonymous: a page is answered by a redirect to sign-in that comes back here, a script (htmx, or
     ``Accept: application/json``) by 401 and a sentence. Signed in without the role: 404, as if there were nothing.
@@ -31,7 +31,7 @@ def require_role(role: Role) -> Callable[[View[P]], View[P]]:
         def wrapper(http_request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not http_request.user.is_authenticated:
                 return _sign_in_first(http_request)
-            if not has_role(http_request.user, role):
+            if not any(has_role(http_request.user, role) for role in roles):
                 raise Http404
             return view(http_request, *args, **kwargs)
 

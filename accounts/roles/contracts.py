@@ -21,3 +21,7 @@ class Role(StrEnum):
     def satisfied_by(self) -> frozenset[Role]:
         """The grants of which any one gives this role."""
         return frozenset(Role) if self is Role.VIEWER else frozenset({self})
+
+
+# Those who sign: approvers decide, security administrators endorse keys.
+KEY_HOLDERS = (Role.APPROVER, Role.SECURITY_ADMINISTRATOR)

@@ -8,7 +8,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.keys.queries import active_key, active_keys
+from accounts.endorsements.queries import endorsed_keys, endorsement_of
+from accounts.keys.queries import active_key
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
@@ -16,11 +17,13 @@ from approvals.contracts import DecisionKind, RequestState
 from approvals.decisions import checks
 from approvals.decisions.signed import SignedDecision, read
 from approvals.delivery.services import enqueue
-from approvals.errors import NotAnApprover, Replayed, UnusableKey
+from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnusableKey
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import transitions
 from approvals.texts import storable
 from audit.ledger.services import append
+from audit.statements import cbor
+from audit.statements.key_endorsements import NotEndorsed
 from audit.statements.kinds import EntryKind
 
 MAXIMUM_REASON = 2_000
@@ -31,7 +34,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
     """Record what ``person`` signed about a request: exactly one of the two, as bytes.
 
     1. The bytes are canonical and their signature verifies.
-    2. The key is an active key of this person, who is an active approver.
+    2. The key is an active key of this person, who is an active approver, and a people root stands behind it.
     3. Nobody has ended the request, and this person has not decided it.
     4. The request still waits.
     5. The leaf warrant asks for the key, which is no agent's and no issuer's.
@@ -54,6 +57,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
     now = timezone.now()
     _own_key(person, signed)  # 2
+    endorsements = _endorsements(person, signed)
     found = _related(approval_request, signed)
     for decision in found:
         if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
@@ -69,7 +73,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     checks.require_short_lived(signed, approval_request, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
-    decision = _write(person, approval_request, signed, now)
+    decision = _write(person, approval_request, signed, endorsements, now)
     _settle(approval_request, [*standing, decision], now)
     return decision
 
@@ -85,6 +89,17 @@ def _own_key(person: Person, signed: SignedDecision) -> ApproverKey:
     )
 
 
+def _endorsements(person: Person, signed: SignedDecision) -> list[bytes]:
+    """Return the statements by which workers and auditors know that the key is this person's."""
+    try:
+        endorsed = endorsement_of(signed.approver_key)
+    except NotEndorsed as error:
+        raise NotEndorsedYet from error
+    if endorsed.person != person.external_id:
+        raise NotEndorsedYet
+    return list(endorsed.statements)
+
+
 def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[Decision]:
     """Return this request's decisions, and any decision with the same key and nonce, oldest first."""
     same_nonce = Q(public_key=signed.approver_key, nonce=signed.nonce)
@@ -93,7 +108,9 @@ def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[
 
 def _let_lapse(decisions: list[Decision], now: datetime) -> list[Decision]:
     """Return the decisions that still count; the others lapse, so that their people may sign again."""
-    keys = {bytes(key.public_key) for key in active_keys().filter(public_key__in=[row.public_key for row in decisions])}
+    keys = {
+        bytes(key.public_key) for key in endorsed_keys().filter(public_key__in=[row.public_key for row in decisions])
+    }
     lapsed = [
         row
         for row in decisions
@@ -103,7 +120,13 @@ def _let_lapse(decisions: list[Decision], now: datetime) -> list[Decision]:
     return [row for row in decisions if row not in lapsed]
 
 
-def _write(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, now: datetime) -> Decision:
+def _write(
+    person: Person,
+    approval_request: ApprovalRequest,
+    signed: SignedDecision,
+    endorsements: list[bytes],
+    now: datetime,
+) -> Decision:
     is_approval = signed.kind is DecisionKind.APPROVE
     append(
         chain=approval_request.chain,
@@ -113,6 +136,7 @@ def _write(person: Person, approval_request: ApprovalRequest, signed: SignedDeci
             "approval" if is_approval else "denial": signed.data,
             "person": person.external_id,
             "key": signed.approver_key,
+            "key_endorsements": endorsements,
         },
     )
     return Decision.objects.create(
@@ -124,6 +148,7 @@ def _write(person: Person, approval_request: ApprovalRequest, signed: SignedDeci
         public_key=signed.approver_key,
         nonce=signed.nonce,
         signed=signed.data,
+        endorsements=cbor.encode(endorsements),
         reason=storable(signed.reason, MAXIMUM_REASON),
         decided_at=now,
         expires_at=None if signed.expires_at is None else datetime.fromtimestamp(signed.expires_at, UTC),

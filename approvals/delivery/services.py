@@ -25,6 +25,7 @@ from approvals.models import ApprovalRequest, Decision, Delivery
 from approvals.models.delivery import UNDELIVERED
 from approvals.requests import services as requests
 from approvals.texts import storable
+from audit.statements import cbor
 
 LEASE_SECONDS = 15
 FIRST_PAUSE_SECONDS = 0.5
@@ -48,7 +49,7 @@ def enqueue(*, approval_request: ApprovalRequest, decisions: Sequence[Decision],
         return
     message = DecisionMessage(approval_request.pk)
     for decision in decisions:
-        _add(message, decision.kind, bytes(decision.signed))
+        _add(message, decision.kind, bytes(decision.signed), bytes(decision.endorsements))
     transaction.on_commit(partial(take, _job(delivery, message)), robust=True)
 
 
@@ -109,14 +110,17 @@ def _pause(attempts: int) -> float:
 def _messages(request_ids: list[str]) -> dict[str, DecisionMessage]:
     messages = {request_id: DecisionMessage(request_id) for request_id in request_ids}
     decisions = Decision.objects.filter(approval_request__in=request_ids, lapsed=False).order_by("pk")
-    for request_id, kind, signed in decisions.values_list("approval_request_id", "kind", "signed"):
-        _add(messages[request_id], kind, bytes(signed))
+    columns = ("approval_request_id", "kind", "signed", "endorsements")
+    for request_id, kind, signed, endorsements in decisions.values_list(*columns):
+        _add(messages[request_id], kind, bytes(signed), bytes(endorsements))
     return messages
 
 
-def _add(message: DecisionMessage, kind: str, signed: bytes) -> None:
+def _add(message: DecisionMessage, kind: str, signed: bytes, endorsements: bytes) -> None:
     side = message.approvals if kind == DecisionKind.APPROVE else message.denials
     side.append(base64.b64encode(signed).decode())
+    texts = [base64.b64encode(envelope).decode() for envelope in cbor.decode(endorsements)]
+    message.endorsements.extend(text for text in texts if text not in message.endorsements)
 
 
 def _job(delivery: Delivery, message: DecisionMessage) -> Job:

@@ -26,6 +26,8 @@ class Decision(models.Model):
     public_key = models.BinaryField(max_length=32)
     nonce = models.BinaryField(max_length=16)
     signed = models.BinaryField()
+    # Canonical CBOR list of the endorsements that led to the key when it signed; workers verify them.
+    endorsements = models.BinaryField(default=b"\x80")
     reason = models.TextField(blank=True)
     decided_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)  # of an approval's signature

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.endorsements.queries import administrators, endorsed_keys
 from accounts.keys.queries import active_keys
 from accounts.models import Person
 from accounts.roles.contracts import Role
@@ -288,10 +289,20 @@ def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions:
         if not has_role(person, Role.APPROVER):
             return "Only approvers decide. You can watch."
         return "You have no key yet. Make this browser's key on the keys page first."
+    endorsed = {bytes(key.public_key) for key in endorsed_keys().filter(person=person)}
+    if not endorsed:
+        return f"Your key waits for endorsement by {_endorsers(person)}. Then it counts, from the next alert on."
+    keys = endorsed
     chain = parse(row.warrant_chain)
     if not keys & chain.required_approvers - chain.barred_keys:
         return "The warrant does not name a key of yours as an approver. One of the people it names must decide."
     return ""
+
+
+def _endorsers(person: Person) -> str:
+    """Return who can endorse ``person``'s key, in words."""
+    names = [one.display_name for one in administrators() if one.pk != person.pk][:3]
+    return " or ".join(names) or "a security administrator"
 
 
 def _signing(person: Person, row: ApprovalRequest, card: RequestCard) -> dict[str, object]:

@@ -6,6 +6,7 @@ Whoever can start a workflow can send a receipt, so none is believed that an aud
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -68,10 +69,12 @@ def record(
     request_id: str,
     code: str,
     detail: str,
+    key_endorsements: Sequence[bytes] = (),
 ) -> LedgerEntry | None:
     """Append a worker's receipt to the chain of its root warrant, once per (``worker``, ``sequence``).
 
-    ``receipt`` is Tenuo's wire form, ``warrant_chain`` root first, ``at_ms`` when the worker decided.
+    ``receipt`` is Tenuo's wire form, ``warrant_chain`` root first, ``at_ms`` when the worker decided,
+    ``key_endorsements`` the envelopes by which the worker knew the approvers.
     Returns None if the receipt was recorded before. Raises ``UnknownVerdict``, ``UnknownChain``, ``NotGenuine``,
     ``NumberTaken``, or ``MalformedBytes`` if a value has no canonical form.
     """
@@ -94,6 +97,7 @@ def record(
         "request_id": request_id,
         "code": code,
         "detail": detail,
+        "key_endorsements": list(key_endorsements),
     }
     if _is_recorded(receipt):
         return None

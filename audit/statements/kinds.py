@@ -22,3 +22,5 @@ class EntryKind(StrEnum):
     RUN_COMPLETED = "run.completed"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"
+    KEY_ENDORSED = "key.endorsed"
+    PEOPLE_ROOT_ESTABLISHED = "people_root.established"

@@ -28,6 +28,8 @@ class Context(StrEnum):
     ENDORSEMENT = "countersign-endorsement-v1"
     ENROLMENT = "countersign-enrolment-v1"
     ENTRY = "countersign-entry-v1"
+    KEY_ENDORSEMENT = "countersign-key-endorsement-v1"
+    KEY_REVOCATIONS = "countersign-key-revocations-v1"
 
 
 class MalformedStatement(ValueError):

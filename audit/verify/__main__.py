@@ -22,7 +22,12 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         data = Path(options.file).read_bytes()
-        report = verify(data, roots=options.root, approval_lifetime=options.approval_lifetime)
+        report = verify(
+            data,
+            roots=options.root,
+            people_roots=options.people_root,
+            approval_lifetime=options.approval_lifetime,
+        )
     except OSError as error:
         return _unusable(f"{options.file} cannot be read: {error.strerror}.")
     except UnusableInput as error:
@@ -42,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", metavar="FILE", help="the file that export_receipts wrote")
     parser.add_argument(
         "--root", metavar="HEX", action="append", default=[], help="a root public key, known from elsewhere; repeatable"
+    )
+    parser.add_argument(
+        "--people-root",
+        metavar="HEX",
+        action="append",
+        default=[],
+        help="a people root, known from elsewhere: also check whose keys the approvers' are; repeatable",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(

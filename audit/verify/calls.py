@@ -19,6 +19,9 @@ _OWN_REFUSALS = frozenset(
         "approval-replayed",
         "approval-lifetime",
         "approval-store-down",
+        "approval-floor",
+        "approver-key-revoked",
+        "approver-not-endorsed",
         "warrant-revoked",
         "pop-signature-invalid",
     }

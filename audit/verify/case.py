@@ -36,13 +36,18 @@ class Request:
 
 @dataclass(slots=True)
 class Case:
-    """The state that the steps share. ``approval_lifetime`` is the longest life of a signature, in seconds."""
+    """The state that the steps share. ``approval_lifetime`` is the longest life of a signature, in seconds.
+
+    Without ``people_roots`` nobody checks whose keys the approvers' are.
+    """
 
     roots: Roots
     endorsed: Endorsed
     place: Place
     warrants: Register
     approval_lifetime: int
+    people_roots: frozenset[bytes] = frozenset()
+    has_decisions: bool = False
     approvers: dict[bytes, str] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     granted_nonces: set[tuple[bytes, bytes]] = field(default_factory=set)

@@ -1,7 +1,8 @@
-"""Steps 9, 10 and 11: what people were asked, what they signed, and what their signatures opened."""
+"""Steps 9, 10, 11 and 14: what people were asked, what they signed, what that opened, and who they are."""
 
 from __future__ import annotations
 
+from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, verify_chain
 from audit.statements.kinds import EntryKind
 from audit.verify.approvals import Address, Signed, read_approval, read_denial
 from audit.verify.calls import is_gated
@@ -94,6 +95,42 @@ def _check_lifetime(signed: Signed, maximum: int, step: Step) -> None:
     lifetime = (signed.expires_at or 0) - signed.signed_at
     sane = 0 < lifetime <= maximum
     require(sane, step, f"The approval lives for {lifetime} seconds; at most {maximum} are sane.")
+
+
+def check_decider(entry: Entry, case: Case) -> str:
+    """Step 14 of a decision. Raises ``Refused``."""
+    case.has_decisions = True
+    details = entry.details.for_step(Step.PEOPLE)
+    return _check_people({details.data("key", 32): details.text("person")}, entry, case, entry.at_ms, people=1)
+
+
+def check_approvers(entry: Entry, case: Case) -> str:
+    """Step 14 of a call that ran with approvals. Raises ``Refused``."""
+    details = entry.details.for_step(Step.PEOPLE)
+    approvals = [read_approval(data, Step.PEOPLE) for data in details.list_of_data("approvals")]
+    if not approvals:
+        return ""
+    needed = case.requests[details.text("request_id")].chain.leaf.approval_threshold()
+    keys = {signed.key: signed.person for signed in approvals}
+    return _check_people(keys, entry, case, details.integer("decided_at_ms"), people=needed)
+
+
+def _check_people(keys: dict[bytes, str], entry: Entry, case: Case, at_ms: int, *, people: int) -> str:
+    if not case.people_roots:
+        return ""
+    details = entry.details.for_step(Step.PEOPLE)
+    chain = details.list_of_data("key_endorsements")
+    found = set()
+    for key, person in keys.items():
+        try:
+            endorsed = verify_chain(chain, key, EndorsedRole.APPROVER, case.people_roots, now_ms=at_ms)
+        except NotEndorsed as error:
+            raise Refused(Step.PEOPLE, f"The key of {person!r} is not endorsed. {error}") from error
+        same = endorsed.person == person
+        require(same, Step.PEOPLE, f"The key was endorsed as {endorsed.person!r}'s, but {person!r} is named.")
+        found.add(endorsed.person)
+    require(len(found) >= people, Step.PEOPLE, f"{len(found)} people approved, but the warrant asks for {people}.")
+    return f"the key is endorsed, from a people root, as that of {', '.join(sorted(found))}"
 
 
 def check_use(entry: Entry, call: Call, case: Case) -> str:

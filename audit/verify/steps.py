@@ -14,6 +14,8 @@
 11. Decision: one of the warrant's approvers signed it, for this request, after it was asked and while open.
 12. Outcome: nothing is said to have run that was not allowed to, and silence is recorded only when time was up.
 13. End: the signed checkpoint names the number of entries and the hash of the last.
+14. People: if people roots are given, every key that decided, and every one whose approval let a call run, is
+    endorsed from one of them as an approver's, for the person who is named.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ class Step(IntEnum):
     DECISION = 11
     OUTCOME = 12
     END = 13
+    PEOPLE = 14
 
     @property
     def title(self) -> str:

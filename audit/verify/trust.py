@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tenuo_core
@@ -40,6 +41,17 @@ class Roots:
             authorizer=tenuo_core.Authorizer(trusted_roots=public_keys),
             retry_authorizer=tenuo_core.Authorizer(trusted_roots=public_keys, pop_max_windows=_RETRY_WINDOWS),
         )
+
+
+def people_roots_of(roots: Sequence[str]) -> frozenset[bytes]:
+    """Return the people roots in ``roots``, each 64 hexadecimal digits. Raises ``UnusableInput``."""
+    try:
+        keys = frozenset(bytes.fromhex(root) for root in roots)
+    except ValueError as error:
+        raise UnusableInput("A people root is an Ed25519 public key of 64 hexadecimal digits.") from error
+    if any(len(key) != 32 for key in keys):
+        raise UnusableInput("A people root is an Ed25519 public key of 64 hexadecimal digits.")
+    return keys
 
 
 @dataclass(frozen=True, slots=True)

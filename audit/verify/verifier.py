@@ -13,11 +13,14 @@
 11. Decision        ``people``
 12. Outcome         ``outcomes``
 13. End             ``chain``
+14. People          ``people``
 
 A line fails at its first step that does not pass; the lines after it are still checked.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context
@@ -27,21 +30,35 @@ from audit.verify.case import Case
 from audit.verify.reading import Checkpoint, Entry
 from audit.verify.report import LineReport, Report
 from audit.verify.steps import Refused, Step, require
-from audit.verify.trust import Roots, endorsed_keys
+from audit.verify.trust import Roots, endorsed_keys, people_roots_of
 
 APPROVAL_LIFETIME_SECONDS = 24 * 3600
 _CALLS = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED, EntryKind.CALL_GATED)
-_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_REVOKED)
+_KEYS = (
+    EntryKind.KEY_ENROLLED,
+    EntryKind.KEY_REVOKED,
+    EntryKind.KEY_ENDORSED,
+    EntryKind.PEOPLE_ROOT_ESTABLISHED,
+)
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
 
 
-def verify(data: bytes, *, roots: list[str], approval_lifetime: int = APPROVAL_LIFETIME_SECONDS) -> Report:
+def verify(
+    data: bytes,
+    *,
+    roots: list[str],
+    people_roots: Sequence[str] = (),
+    approval_lifetime: int = APPROVAL_LIFETIME_SECONDS,
+) -> Report:
     """Verify an evidence file with nothing but ``roots``: root public keys, 64 hexadecimal digits each.
+
+    ``people_roots`` are those from which people's keys must be endorsed, in the same form; without any, whose keys
+    signed is not checked, and the report says so.
 
     ``approval_lifetime`` is the longest life of a person's signature that counts as sane, in seconds.
     Raises ``UnusableInput`` if ``data`` is no evidence file or a root is no key.
     """
-    trusted = Roots.of(roots)
+    trusted, people_keys = Roots.of(roots), people_roots_of(people_roots)
     lines = reading.split(data)
     reports = [LineReport(number) for number in range(1, len(lines) + 1)]
     read = [_read(line, report) for line, report in zip(lines, reports, strict=True)]
@@ -50,6 +67,7 @@ def verify(data: bytes, *, roots: list[str], approval_lifetime: int = APPROVAL_L
     case = _open_case(read[0], reports[0], trusted, name, approval_lifetime)
     if case is None:
         return Report(chain=name, lines=reports[:1], notes=["Nothing after the first line could be checked."])
+    case.people_roots = people_keys
     _gather_warrants(entries, case)
     for item, report in zip(read, reports, strict=True):
         _check_line(item, report, case, is_last=report.line == len(lines))
@@ -57,6 +75,10 @@ def verify(data: bytes, *, roots: list[str], approval_lifetime: int = APPROVAL_L
         reports[line - 1].failure = reports[line - 1].failure or failure
     if not case.run_status:
         case.notes.append("The file has no run.completed entry: the incident was open when it was written.")
+    if case.has_decisions and not case.people_roots:
+        case.notes.append(
+            "Whose keys the approvers' are was not checked: give the people root with --people-root to check it."
+        )
     return Report(name, reports, case.run_status or "open", dict(case.kinds), case.notes)
 
 
@@ -148,6 +170,7 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         _check_call(kind, entry, report, case)
     elif kind in _DECISIONS:
         report.passed(Step.DECISION, people.check_decision(entry, case))
+        report.passed(Step.PEOPLE, people.check_decider(entry, case))
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:
@@ -179,6 +202,7 @@ def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     report.passed(Step.CALL, check_call(entry, call, case.roots))
     if kind is EntryKind.CALL_ALLOWED:
         report.passed(Step.APPROVALS, people.check_use(entry, call, case))
+        report.passed(Step.PEOPLE, people.check_approvers(entry, case))
 
 
 def _check_once(entry: Entry, case: Case) -> None:

@@ -107,7 +107,12 @@ def test_a_revoked_key_stays_in_the_list_and_in_the_ledger(ada_client: Client, k
     assert key.is_revoked
     facts = parse(bytes(LedgerEntry.objects.latest("id").envelope)).facts
     assert (facts["chain"], facts["kind"]) == ("keys", "key.revoked")
-    assert facts["details"] == {"person": "local:ada", "key": bytes(key.public_key), "reason": "laptop lost"}
+    assert facts["details"] == {
+        "person": "local:ada",
+        "key": bytes(key.public_key),
+        "reason": "laptop lost",
+        "revoked_by": "local:ada",
+    }
     assert key.name in ada_client.get("/keys/").content.decode()
 
 

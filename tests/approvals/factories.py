@@ -26,6 +26,7 @@ from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, 
 from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
+from tests.endorsing import endorsed
 from warrants.models import IssuerKey
 
 TOOL = "restart_service"
@@ -40,8 +41,8 @@ def person(username: str = "ada", *, role: Role | None = Role.APPROVER, display_
     return made
 
 
-def enrol_key(of: Person, *, name: str = "Laptop") -> Ed25519PrivateKey:
-    """Return a new key that ``of`` has enrolled as a browser would."""
+def enrol_key(of: Person, *, name: str = "Laptop", endorse: bool = True) -> Ed25519PrivateKey:
+    """Return a new key that ``of`` has enrolled as a browser would, endorsed unless told otherwise."""
     private_key = Ed25519PrivateKey.generate()
     facts = {
         "challenge": begin_enrolment(person=of),
@@ -52,7 +53,9 @@ def enrol_key(of: Person, *, name: str = "Laptop") -> Ed25519PrivateKey:
         "strength": "ordinary",
     }
     envelope = sign(Context.ENROLMENT, facts, private_key).to_bytes()
-    enrol(person=of, envelope=envelope, name=name, origin=settings.SITE_ROOT)
+    key = enrol(person=of, envelope=envelope, name=name, origin=settings.SITE_ROOT)
+    if endorse:
+        endorsed(key)
     return private_key
 
 

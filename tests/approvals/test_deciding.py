@@ -23,10 +23,12 @@ from approvals.models import ApprovalRequest, Decision, Delivery
 from approvals.signing.approval import assemble, parse, signed_message
 from audit.models import LedgerEntry
 from audit.statements import cbor, statements
+from audit.statements.key_endorsements import verify_chain
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, Envelope, sign
 from tests.approvals import factories
 from tests.approvals.factories import Approver
+from tests.endorsing import APPROVER, ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +66,7 @@ def test_an_approval_ends_the_waiting_and_goes_to_the_outbox(ada: Approver, wait
     assert last_decided_at(ada.public_key) == decision.decided_at
     entry = LedgerEntry.objects.get(kind=EntryKind.APPROVAL_GRANTED)
     details = statements.parse(bytes(entry.envelope)).facts["details"]
+    assert verify_chain(details.pop("key_endorsements"), ada.public_key, APPROVER, [ROOT]).person == "local:ada"
     assert details == {"request_id": waiting.pk, "approval": signed, "person": "local:ada", "key": ada.public_key}
 
 

@@ -21,10 +21,12 @@ from approvals.signing.binding import Binding
 from audit.statements import cbor, statements
 from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
 from audit.statements.evidence import checkpoint_line, entry_line
+from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
 
 LEAD = "local:lead"
 OTHER_LEAD = "local:other"
+ADMINISTRATOR = "local:administrator"
 READ = {"service": "payment-service-prod", "lines": 50}
 RESTART = {"service": "payment-service-prod", "environment": "production"}
 RUN = {"namespace": "default", "workflow_id": "incident-P1042", "run_id": "run-1"}
@@ -53,10 +55,17 @@ class Evidence:
     holder: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     lead: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     other: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    people_root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    administrator: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     worker_sequence: int = 0
 
     def __post_init__(self) -> None:
         self.people = {public(self.lead): LEAD, public(self.other): OTHER_LEAD}
+        self.key_endorsements = [
+            self.endorse(self.people_root, self.administrator, ADMINISTRATOR, EndorsedRole.SECURITY_ADMINISTRATOR),
+            self.endorse(self.administrator, self.lead, LEAD),
+            self.endorse(self.administrator, self.other, OTHER_LEAD),
+        ]
         self.warrant = self.issue(self.root)
         self.warrant_chain = [bytes(self.warrant.to_bytes())]
         self.chain = self.warrant.id
@@ -205,6 +214,7 @@ class Evidence:
             "warrant_chain": self.warrant_chain,
             "proof_of_possession": proof,
             "approvals": list(approvals),
+            "key_endorsements": list(self.key_endorsements if approvals else []),
             **RUN,
             "run_id": run_id,
             "activity_id": activity_id,
@@ -256,6 +266,7 @@ class Evidence:
             "approval": approval,
             "person": signed.terms.external_id,
             "key": signed.approver_key,
+            "key_endorsements": list(self.key_endorsements),
             **changes,
         }
         return self.add(EntryKind.APPROVAL_GRANTED, details)
@@ -269,6 +280,7 @@ class Evidence:
                 "denial": denial,
                 "person": signed.external_id,
                 "key": signed.approver_key,
+                "key_endorsements": list(self.key_endorsements),
             },
         )
 
@@ -281,6 +293,20 @@ class Evidence:
 
     def completed(self) -> int:
         return self.add(EntryKind.RUN_COMPLETED, {**RUN, "status": "completed", "detail": ""})
+
+    def endorse(
+        self,
+        by: Ed25519PrivateKey,
+        of: Ed25519PrivateKey,
+        person: str,
+        role: EndorsedRole = EndorsedRole.APPROVER,
+        *,
+        later: int = 0,
+    ) -> bytes:
+        """Return a statement made an hour ago, or ``later`` seconds after that."""
+        at = (self.now - 3600 + later) * 1000
+        facts = facts_of(key=public(of), person=person, role=role, strength="ordinary", at=at)
+        return statements.sign(statements.Context.KEY_ENDORSEMENT, facts, by).to_bytes()
 
     # --- The file ---------------------------------------------------------------------------
 

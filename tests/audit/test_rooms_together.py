@@ -9,7 +9,7 @@ import pytest
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from accounts.models import ApproverKey, Person
+from accounts.models import ApproverKey, KeyEndorsement, Person
 from accounts.roles.contracts import Role
 from accounts.roles.services import grant
 from approvals.contracts import GateRequest, Outcome, RunReport
@@ -23,6 +23,7 @@ from audit.statements import cbor
 from audit.verify.report import Report
 from audit.verify.verifier import verify
 from tests.audit.evidence import RESTART, RUN, Evidence, public
+from tests.endorsing import ROOT_KEY, endorsed
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
@@ -41,6 +42,9 @@ class Rooms(Evidence):
         self.person = Person.objects.create_user("lead", password="a long enough password", display_name="Lea")
         grant(person=self.person, role=Role.APPROVER, granted_by="tests")
         key = ApproverKey.objects.create(person=self.person, public_key=public(self.lead), name="laptop", proof=b"")
+        endorsed(key)
+        self.people_root = ROOT_KEY
+        self.key_endorsements = [bytes(row.envelope) for row in KeyEndorsement.objects.filter(key=key)]
         agent = ensure_agent(name="incident-agent")
         incident = Incident("P1042", "High error rate", "high", "payment-service-prod", "default")
         minted = mint(policy="incident-response", incident=incident, agent=agent, approvers=[key])

@@ -31,6 +31,7 @@ from approvals.requests.queries import request_page
 from audit.statements import cbor
 from tests.approvals import factories
 from tests.approvals.factories import ARGUMENTS, TOOL, Approver
+from tests.endorsing import endorsed
 from tests.vectors.warrants import payload_of
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,8 @@ class Desk:
     def __init__(self) -> None:
         self.signer = Signer()
         person = factories.person("ada")
-        ApproverKey.objects.create(person=person, public_key=self.signer.public_key, name="Terminal", proof=b"")
+        key = ApproverKey.objects.create(person=person, public_key=self.signer.public_key, name="Terminal", proof=b"")
+        endorsed(key)
         self.ada = person
         self.minted = factories.mint(self.signer.public_key, min_approvals=1)
         self.waiting = services.open(gate_request=factories.gate_request(self.minted))

@@ -15,6 +15,7 @@ from approvals.agent_text import visible
 from tests.vectors.arguments import bad_arguments, bad_request_hashes, good_request_hashes
 from tests.vectors.decisions import bad_approvals, bad_denials, good_approvals, good_denials
 from tests.vectors.enrolments import bad_enrolments, good_enrolments
+from tests.vectors.key_endorsements import bad_key_endorsements, good_key_endorsements
 from tests.vectors.parts import HERE, Vector
 from tests.vectors.reviews import bad_reviews, good_reviews
 from tests.vectors.warrants import bad_chains, constraint_vectors, gate_vectors, good_chains
@@ -64,6 +65,7 @@ def vectors() -> dict[str, Any]:
         "approvals": good_approvals(),
         "denials": good_denials(),
         "enrolments": good_enrolments(),
+        "key_endorsements": good_key_endorsements(),
         "reviews": good_reviews(),
         "agent_text": text_vectors(),
     }
@@ -74,6 +76,7 @@ def vectors() -> dict[str, Any]:
         **bad_approvals(),
         **bad_denials(),
         **bad_enrolments(),
+        **bad_key_endorsements(),
         **bad_reviews(),
     }
     return {

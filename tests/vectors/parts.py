@@ -25,6 +25,7 @@ BINDING = Binding(
 EXTERNAL_ID = "local:maria"
 ORIGIN = "http://localhost:5050"
 SEEDS = {"root": 1, "agent": 2, "helper": 3, "maria": 4, "jonas": 5, "stranger": 6, "second_helper": 7}
+SEEDS |= {"people_root": 8, "link_1": 9, "link_2": 10}
 WARRANT_CONTEXT = b"tenuo-warrant-v1\x01"
 
 Vector = dict[str, Any]

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from accounts.models import ApproverKey
 from accounts.people.services import create
 from accounts.roles.contracts import Role
+from tests.endorsing import endorsed
 from tests.warrants.calls import Desk
 from warrants.agents.services import ensure_agent
 from warrants.minting.contracts import Incident
@@ -24,10 +25,11 @@ INCIDENT = Incident(
 
 
 def approver_key(username: str, public_key: bytes | None = None, *, strength: str = "ordinary") -> ApproverKey:
-    """Return an active key of a new approver."""
+    """Return an endorsed key of a new approver."""
     person = create(username=username, display_name=username.title(), role=Role.APPROVER, created_by="tests")
     key = public_key or Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    return ApproverKey.objects.create(person=person, public_key=key, name="Firefox", strength=strength, proof=b"proof")
+    row = ApproverKey.objects.create(person=person, public_key=key, name="Firefox", strength=strength, proof=b"proof")
+    return endorsed(row)
 
 
 @pytest.fixture

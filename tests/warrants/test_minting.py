@@ -21,6 +21,7 @@ from audit.ledger.queries import details_of
 from audit.models import LedgerEntry, ServiceKey
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, parse
+from tests.endorsing import endorsed
 from tests.warrants.calls import ALLOWED, STOPS, Desk
 from tests.warrants.conftest import INCIDENT, approver_key
 from warrants.agents.queries import holder_keys
@@ -129,6 +130,7 @@ def test_two_keys_of_one_person_are_one_person(
     second = ApproverKey.objects.create(
         person=ada_key.person, public_key=Ed25519PrivateKey.generate().public_key().public_bytes_raw(), name="Phone"
     )
+    endorsed(second)
     with pytest.raises(TooFewPeople):
         minting(agent, ada_key, second)
     with pytest.raises(TooFewPeople):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
@@ -14,6 +15,7 @@ from warrants.errors import (
     SharedKey,
     TooFewPeople,
     TooManyApprovers,
+    UnendorsedApprover,
 )
 from warrants.minting.contracts import Incident
 from warrants.models import AgentIdentity, IssuerKey
@@ -39,7 +41,7 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
     """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
     Under a policy that asks for strong keys the ordinary ones are left out. Raises ``NoApprovers``,
-    ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
+    ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
         raise NoApprovers
@@ -51,6 +53,10 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
         if pk not in active:
             raise InactiveApprover(short=key.short)
     usable = [key for key in active.values() if _is_enough(key, policy.approver_key_strength)]
+    endorsed = set(endorsed_keys(endorsers=policy.endorsers).filter(pk__in=named).values_list("pk", flat=True))
+    for key in usable:
+        if key.pk not in endorsed:
+            raise UnendorsedApprover(short=key.short, endorsers=policy.endorsers)
     people = len({key.person_id for key in usable})
     if people < policy.min_approvals:
         raise TooFewPeople(needed=policy.min_approvals, people=people, strength=policy.approver_key_strength)

@@ -40,3 +40,20 @@ class Revocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.warrant_id} by {self.revoked_by}"
+
+
+class KeyRevocationList(models.Model):
+    """The revoked keys of people, as the issuer signed them for workers. A number is used once."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    issuer = models.ForeignKey(IssuerKey, on_delete=models.PROTECT, related_name="key_revocation_lists")
+    envelope = models.BinaryField()
+    revoked_keys = models.PositiveIntegerField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.CheckConstraint(name="key_revocation_list_from_one", condition=Q(number__gte=1))]
+
+    def __str__(self) -> str:
+        return f"number {self.number}"

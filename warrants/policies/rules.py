@@ -5,6 +5,7 @@ version: 1                      raised with every change
 lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s", "N min" or "N h"
 min_approvals: 1                people who must approve a call that stops
 approver_key_strength: strong   keys that are asked for: "ordinary" (any key, the default) or "strong"
+endorsers: 1                    people who must have endorsed an approver's key; may be left out
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -28,6 +29,7 @@ __all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
 
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
+MAXIMUM_ENDORSERS = 5
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -55,13 +57,14 @@ class Policy:
     lifetimes: Mapping[str, int]
     min_approvals: int
     approver_key_strength: KeyStrength
+    endorsers: int
     tools: Mapping[str, Tool]
 
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only("name", "version", "lifetimes", "min_approvals", "approver_key_strength", "tools")
+    section.only("name", "version", "lifetimes", "min_approvals", "approver_key_strength", "endorsers", "tools")
     return Policy(
         name=_policy_name(section),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
@@ -69,6 +72,11 @@ def parse_policy(text: str) -> Policy:
         lifetimes=_lifetimes(section.section("lifetimes")),
         min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
         approver_key_strength=_strength(section),
+        endorsers=(
+            section.whole_number("endorsers", minimum=1, maximum=MAXIMUM_ENDORSERS)
+            if "endorsers" in section.values
+            else 1
+        ),
         tools=_tools(section.section("tools")),
     )
 

@@ -49,8 +49,8 @@ def bare_environment() -> dict[str, str]:
     return {**kept, "PYTHONUTF8": "1"}
 
 
-async def verify(evidence: Path, *, root: str) -> tuple[int, str]:
-    """Verify an evidence file in a process that knows nothing but the root key; return exit code and output."""
+async def verify(evidence: Path, *, root: str, people_root: str) -> tuple[int, str]:
+    """Verify an evidence file in a process that knows nothing but the two roots; return exit code and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -58,6 +58,8 @@ async def verify(evidence: Path, *, root: str) -> tuple[int, str]:
         str(evidence),
         "--root",
         root,
+        "--people-root",
+        people_root,
         cwd=settings.BASE_DIR,
         env=bare_environment(),
         stdin=asyncio.subprocess.DEVNULL,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
 
+from accounts.endorsements.queries import endorsed_keys, people_root
+from accounts.endorsements.services import establish_root
 from accounts.keys.queries import keys_of
 from accounts.models import Person
 from accounts.people.services import create
@@ -19,11 +22,13 @@ from audit.statements.kinds import EntryKind
 from warrants.issuers.queries import trusted_roots
 from workers.database import in_thread
 from workers.demo import alert
+from workers.demo.administrator import Administrator
 from workers.demo.approver import Approver, verify
 from workers.demo.expectations import APPROVED, INJECTION, Expectations, Fact
 from workers.narrator import COMMAND_LINE, Narrator, Told
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
+ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
 LINK_SECONDS = 3600
 # Far more than a run takes; whoever waits longer should be told.
 RUN_SECONDS = 120.0
@@ -59,10 +64,24 @@ class Story:
         async with asyncio.TaskGroup() as tasks:
             narrating = tasks.create_task(self._narrator.run(listening))
             await listening.wait()
+            administrator, link, lead = await in_thread(_prepare_administrator)
+            endorsing = tasks.create_task(
+                Administrator(link=link, person=lead.external_id, complain=self._narrator.say).run()
+            )
+            ceremony = tasks.create_task(self._hold_ceremony(administrator))
             code = await (self._by_itself(self._script) if self._script else self._with_a_person())
-            narrating.cancel()
+            for task in (ceremony, endorsing, narrating):
+                task.cancel()
         self.is_over = True
         return code
+
+    async def _hold_ceremony(self, administrator: Person) -> None:
+        """Establish the people root once, as an operator would with bootstrap_root, when there is a key to endorse."""
+        if await in_thread(people_root) is None:
+            is_theirs = partial(_is_enrolment_of, administrator.external_id)
+            if not await in_thread(_has_live_key, administrator):
+                await self._narrator.until(is_theirs)
+            await in_thread(establish_root, person=administrator)
 
     async def _with_a_person(self) -> int:
         say = self._narrator.say
@@ -70,10 +89,11 @@ class Story:
         say(f"Countersign runs at {settings.SITE_ROOT}, Temporal's pages at {settings.TEMPORAL_UI}")
         say(f"Sign in once as {person.display_name}: {link}")
         if has_key:
-            say("A key of theirs is enrolled, so the alert fires now. A new key counts from the next alert on.")
+            say("A key of theirs is endorsed, so the alert fires now. A new key counts from the next alert on.")
         else:
-            say("Then make this browser's key on the page; the alert fires when it is there.")
-            await self._narrator.until(lambda told: told.kind == EntryKind.KEY_ENROLLED)
+            say("Then make this browser's key on the page. A second program, the security administrator, endorses it,")
+            say("and the alert fires.")
+            await self._narrator.until(_is_endorsement)
         say()
         failure = await alert.send(self._body)
         if failure:
@@ -85,7 +105,8 @@ class Story:
             await self._narrator.show_tree(end.chain)
             root = await in_thread(_root)
             say(f"  Verify them: python manage.py export_receipts {end.label} --output evidence.jsonl")
-            say(f"               python -m audit.verify evidence.jsonl --root {root}")
+            say(f"               python -m audit.verify evidence.jsonl --root {root} \\")
+            say(f"                 --people-root {await in_thread(_people_root)}")
             say("Ctrl-C stops everything. Another alert: python manage.py alert FILE")
 
     async def _by_itself(self, script: Script) -> int:
@@ -100,11 +121,11 @@ class Story:
         approver = Approver(link=link, decide=script.decide, reason=script.reason, say=self._narrator.say)
         deciding = asyncio.create_task(approver.run())
         try:
-            enrolled = asyncio.create_task(self._narrator.until(lambda told: told.kind == EntryKind.KEY_ENROLLED))
-            await asyncio.wait([enrolled, deciding], return_when=asyncio.FIRST_COMPLETED)
-            if not enrolled.done():
-                enrolled.cancel()
-                return self._fail("The approver program ended before it had a key.")
+            endorsed = asyncio.create_task(self._narrator.until(_is_endorsement))
+            await asyncio.wait([endorsed, deciding], return_when=asyncio.FIRST_COMPLETED)
+            if not endorsed.done():
+                endorsed.cancel()
+                return self._fail("The approver program ended before it had an endorsed key.")
             failure = await alert.send(self._body)
             if failure:
                 return self._fail(failure)
@@ -122,9 +143,10 @@ class Story:
     async def _conclude(self, script: Script, end: Told) -> int:
         evidence = Path(settings.DATA_DIR) / f"evidence-{self._incident}.jsonl"
         await in_thread(call_command, "export_receipts", end.chain, output=evidence)
-        code, output = await verify(evidence, root=await in_thread(_root))
+        root, people_root = await in_thread(_root), await in_thread(_people_root)
+        code, output = await verify(evidence, root=root, people_root=people_root)
         self._narrator.say()
-        self._narrator.say(f"$ python -m audit.verify {evidence} --root {await in_thread(_root)}")
+        self._narrator.say(f"$ python -m audit.verify {evidence} --root {root} --people-root {people_root}")
         self._narrator.say(output)
         unmet = script.expectations.unmet(
             Fact(told.kind, str(told.details.get("tool", "")))
@@ -150,8 +172,37 @@ def _prepare_person() -> tuple[Person, str, bool]:
     )
     link = issue_link(person=person, valid_for_seconds=LINK_SECONDS)
     # The key of a program that has ended can sign no more, even if it was not revoked.
-    has_key = any(key.revoked_at is None and not key.name.startswith(COMMAND_LINE) for key in keys_of(person))
+    has_key = any(not key.name.startswith(COMMAND_LINE) for key in endorsed_keys().filter(person=person))
     return person, f"{link}?next=/keys/", has_key
+
+
+def _prepare_administrator() -> tuple[Person, str, Person]:
+    """Return the security administrator, a sign-in link for them, and the on-call lead."""
+    person = Person.objects.filter(username=ADMINISTRATOR).first() or create(
+        username=ADMINISTRATOR,
+        display_name=ADMINISTRATOR_NAME,
+        role=Role.SECURITY_ADMINISTRATOR,
+        created_by="the demo",
+    )
+    lead, _, _ = _prepare_person()
+    return person, issue_link(person=person, valid_for_seconds=LINK_SECONDS), lead
+
+
+def _is_endorsement(told: Told) -> bool:
+    return told.kind == EntryKind.KEY_ENDORSED
+
+
+def _is_enrolment_of(person: str, told: Told) -> bool:
+    return told.kind == EntryKind.KEY_ENROLLED and told.details["person"] == person
+
+
+def _has_live_key(person: Person) -> bool:
+    return any(not key.is_revoked for key in keys_of(person))
+
+
+def _people_root() -> str:
+    root = people_root()
+    return bytes(root.public_key).hex() if root else ""
 
 
 def _root() -> str:

@@ -8,12 +8,15 @@ leaves open: binding, lifetime, single use.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+import tenuo_core
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -23,9 +26,11 @@ from approvals.signing.binding import Binding
 from audit.statements.delegation import parties, weakening
 from audit.statements.statements import MalformedStatement
 from workers.gates import tenuo_internals
-from workers.gates.asking import REQUEST_HEADER
+from workers.gates.approvers import ApproverRefused, Approvers
+from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
 from workers.gates.errors import GATE_TYPES, UnsafeSettings, refusal
+from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -53,7 +58,7 @@ class _Outer(ActivityInboundInterceptor):
         self._receipts = receipts
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        token = current_dispatch.set(begin_dispatch(input.headers, REQUEST_HEADER))
+        token = current_dispatch.set(begin_dispatch(input.headers, REQUEST_HEADER, ENDORSEMENTS_HEADER))
         try:
             return await self.next.execute_activity(input)
         except ApplicationError as error:
@@ -70,19 +75,33 @@ class _Outer(ActivityInboundInterceptor):
 class ApprovalInterceptor(Interceptor):
     """Inside Tenuo's: the last check before the activity's body."""
 
-    def __init__(self, settings: GateSettings, nonces: NonceStore, receipts: ReceiptWriter) -> None:
-        self._settings, self._nonces, self._receipts = settings, nonces, receipts
+    def __init__(
+        self,
+        settings: GateSettings,
+        nonces: NonceStore,
+        receipts: ReceiptWriter,
+        approvers: Approvers,
+        floors: Mapping[str, Floor],
+    ) -> None:
+        self._parts = (settings, nonces, receipts, approvers, floors)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Inner(next, self._settings, self._nonces, self._receipts)
+        return _Inner(next, *self._parts)
 
 
 class _Inner(ActivityInboundInterceptor):
     def __init__(
-        self, next: ActivityInboundInterceptor, settings: GateSettings, nonces: NonceStore, receipts: ReceiptWriter
+        self,
+        next: ActivityInboundInterceptor,
+        settings: GateSettings,
+        nonces: NonceStore,
+        receipts: ReceiptWriter,
+        approvers: Approvers,
+        floors: Mapping[str, Floor],
     ) -> None:
         super().__init__(next)
         self._settings, self._nonces, self._receipts = settings, nonces, receipts
+        self._approvers, self._floors = approvers, floors
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         dispatch = current_dispatch.get()
@@ -93,10 +112,16 @@ class _Inner(ActivityInboundInterceptor):
             raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
         if not dispatch.is_readable:
             raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not in the form that can be checked.")
+        floor, is_asked = self._floor(input)
+        # Tenuo verifies approvals only where the warrant has a gate.
+        if floor and not (is_asked and dispatch.approvals):
+            raise self._refused(
+                dispatch, "APPROVAL_FLOOR", "This worker asks people about such a call, whatever its warrant says."
+            )
         if dispatch.approvals and dispatch.allowed is None:
             raise refusal("No receipt can be made for this approved call, so it must not run.", "RECEIPT_FAILED")
         if dispatch.approvals:
-            await self._spend(dispatch, parties(tenuo_internals.warrant_chain_of(input.headers)))
+            await self._spend(dispatch, tenuo_internals.warrant_chain_of(input.headers), floor)
         self._receipts.settle(dispatch)
         result = await self.next.execute_activity(input)
         if dispatch.approvals:
@@ -114,8 +139,23 @@ class _Inner(ActivityInboundInterceptor):
         except Exception:
             logger.critical("The receipt of an approved call that ran is not durable yet.", exc_info=True)
 
-    async def _spend(self, dispatch: Dispatch, barred_keys: frozenset[bytes]) -> None:
-        """Check every approval before the first one is spent. ``barred_keys`` are those of agents and issuers."""
+    def _floor(self, input: ExecuteActivityInput) -> tuple[int, bool]:
+        """Return how many people this worker wants for the call on its own account, and if the warrant asks any."""
+        info = activity.info()
+        tool = tenuo_internals.tool_name(info.activity_type, input.fn)
+        if tool not in self._floors:
+            return 0, False
+        names = [name for name in inspect.signature(input.fn).parameters if name != "self"]
+        arguments = dict(zip(names, input.args, strict=False))
+        leaf = tenuo_internals.warrant_chain_of(input.headers)[-1]
+        scoped = tenuo_internals.with_workflow_scope(
+            leaf, tool, arguments, info.workflow_namespace or info.namespace, info.workflow_id or ""
+        )
+        is_asked = bool(tenuo_core.evaluate_approval_gates(leaf, tool, scoped))
+        return self._floors[tool].people_for(arguments), is_asked
+
+    async def _spend(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant], floor: int) -> None:
+        """Check every approval before the first one is spent."""
         info = activity.info()
         binding = Binding(
             request_id=dispatch.request_id,
@@ -124,10 +164,18 @@ class _Inner(ActivityInboundInterceptor):
             run_id=info.workflow_run_id or "",
         )
         signed = [self._check(data, binding, dispatch) for data in dispatch.approvals]
+        if len({approval.terms.request_hash for approval in signed}) > 1:
+            raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not all for the same call.")
+        barred_keys = parties(chain)  # those of agents and issuers
         if any(approval.approver_key in barred_keys for approval in signed):
             raise self._refused(
                 dispatch, "APPROVAL_BY_A_PARTY", "An agent's or an issuer's key signed; only other people approve."
             )
+        people = max(chain[-1].approval_threshold(), floor)
+        try:
+            self._approvers.check(signed, dispatch.endorsements, people=people, now_ms=time.time_ns() // 1_000_000)
+        except ApproverRefused as refused:
+            raise self._refused(dispatch, refused.code, str(refused)) from refused
         # A workflow may give an activity's id again; when the activity was scheduled, its retries keep.
         owner = "/".join([*asdict(binding).values(), info.activity_id, info.scheduled_time.isoformat()])
         for approval in signed:
@@ -152,6 +200,8 @@ class _Inner(ActivityInboundInterceptor):
                 self._settings.signature_lifetime_seconds,
                 int(time.time()),
             )
+            # Tenuo stops verifying when it has enough; here every one counts.
+            approval.verify()
         except MalformedStatement as error:
             code = "APPROVAL_LIFETIME" if error.field in ("expires_at", "approved_at") else "APPROVAL_UNBOUND"
             raise self._refused(dispatch, code, str(error)) from error

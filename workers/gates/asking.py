@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -31,9 +32,11 @@ from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_M
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
+from workers.gates.trust import WorkflowTrust
 from workers.gates.verdicts import Gate
 
 REQUEST_HEADER = "countersign-request"
+ENDORSEMENTS_HEADER = "countersign-endorsements"
 _MOVED_ON = "The workflow cancelled the call."
 
 Dispatch = Callable[[StartActivityInput], asyncio.Future[Any]]
@@ -52,11 +55,14 @@ class Asking:
         state: RunState,
         reports: Reports,
         settings: GateSettings,
+        trust: WorkflowTrust,
     ) -> None:
         self._call, self._input, self._words = call, input, words
         self._dispatch, self._state, self._reports, self._settings = dispatch, state, reports, settings
+        self._trust = trust
         self._request: GateRequest | None = None
         self._approvals: list[bytes] = []
+        self._endorsements: list[bytes] = []
         self._rounds = self._stale_proofs = 0
 
     async def result(self, running: asyncio.Future[Any]) -> Any:
@@ -103,10 +109,13 @@ class Asking:
     def _dispatch_again(self) -> asyncio.Future[Any]:
         if self._request is None:
             return self._dispatch(self._input)
-        claim = Payload(data=self._request.request_id.encode())
+        ours = {REQUEST_HEADER: Payload(data=self._request.request_id.encode())}
+        if self._endorsements:
+            texts = json.dumps([_base64(data) for data in self._endorsements])
+            ours[ENDORSEMENTS_HEADER] = Payload(data=texts.encode())
         # No await between the two: Tenuo gives the approvals to the run's next activity, whichever it is.
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
-        return self._dispatch(replace(self._input, headers={**self._input.headers, REQUEST_HEADER: claim}))
+        return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))
 
     async def _ask(self, message: str) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
@@ -124,6 +133,7 @@ class Asking:
         if not gate.is_approved:
             raise self._refused(gate)
         self._approvals = list(gate.approvals.values())
+        self._endorsements = list(gate.endorsements)
 
     async def _open(self, request: GateRequest) -> None:
         try:
@@ -181,6 +191,8 @@ class Asking:
             approver_keys=approvers(leaf) - parties(self._call.chain),
             threshold=leaf.approval_threshold(),
             signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
+            is_people_root=self._trust.checker(),
+            endorsers=self._settings.endorsers,
         )
 
     def _time_left(self, request: GateRequest) -> timedelta:

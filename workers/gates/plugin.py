@@ -19,7 +19,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from workers.gates import checks
 from workers.gates.activity_side import ApprovalInterceptor, DispatchInterceptor, is_in_order
+from workers.gates.approvers import Approvers
 from workers.gates.errors import DENIAL_TYPES, UnsafeSettings
+from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
@@ -40,22 +42,29 @@ class GatePlugin(SimplePlugin):
         nonces: NonceStore,
         receipts: ReceiptWriter,
         revocation: Revocation,
+        approvers: Approvers,
+        floors: Mapping[str, Floor],
     ) -> None:
         self.settings = settings
         self.receipts = receipts
         self.revocation = revocation
+        self.approvers = approvers
         self._functions = functions
         self._outer = DispatchInterceptor(receipts)
-        self._inner = ApprovalInterceptor(settings, nonces, receipts)
+        self._inner = ApprovalInterceptor(settings, nonces, receipts, approvers, floors)
         super().__init__(
             "countersign.GatePlugin",
-            interceptors=[GateWorkflowInterceptor(functions, settings), self._inner],
+            interceptors=[GateWorkflowInterceptor(functions, settings, approvers.people_roots), self._inner],
             workflow_runner=_with_passthrough,
         )
 
     def apply_revocation_list(self, data: bytes) -> bool:
         """Install a signed revocation list; see ``Revocation.apply``."""
         return self.revocation.apply(data)
+
+    def apply_key_revocations(self, data: bytes) -> bool:
+        """Install a signed list of people's revoked keys; see ``KeyRevocations.apply``."""
+        return self.approvers.revocations.apply(data)
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         checks.refuse_phone_home()

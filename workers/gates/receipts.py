@@ -149,6 +149,7 @@ class ReceiptWriter:
             worker=self.worker,
             sequence=0,
             request_id=dispatch.request_id if dispatch else "",
+            endorsements=[_base64(data) for data in dispatch.endorsements] if dispatch else [],
         )
 
     def _write(self, record: ReceiptRecord) -> None:

@@ -17,6 +17,7 @@ class GateSettings:
     ``delivery_grace_seconds``: how much longer the workflow waits for a decision made in time.
     ``dispatches_per_proof``: how often a call is dispatched anew because its proof of possession aged in a queue.
     ``rounds_per_call``: how often people are asked again when their signatures expired before the call ran.
+    ``endorsers``: how many people must have endorsed an approver's key; used with people roots.
     ``children_inherit``: whether a child workflow started without a warrant of its own gets its parent's.
     """
 
@@ -26,10 +27,11 @@ class GateSettings:
     dispatches_per_proof: int = 3
     rounds_per_call: int = 5
     children_inherit: bool = True
+    endorsers: int = 1
     approvals_task_queue: str = APPROVALS_TASK_QUEUE
 
     def __post_init__(self) -> None:
-        for name in ("request_lifetime_seconds", "signature_lifetime_seconds", "rounds_per_call"):
+        for name in ("request_lifetime_seconds", "signature_lifetime_seconds", "rounds_per_call", "endorsers"):
             if getattr(self, name) < 1:
                 raise UnsafeSettings(f"{name} must be at least 1.")
         if self.signature_lifetime_seconds > 24 * 3600:

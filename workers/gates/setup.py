@@ -10,9 +10,13 @@ from tenuo.temporal import InMemoryPopDedupStore, TenuoPluginConfig
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from workers.gates import checks
+from workers.gates.approvers import Approvers
 from workers.gates.errors import UnsafeSettings
+from workers.gates.floors import Floor
+from workers.gates.key_revocations import KeyRevocations
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.nonces import NonceStore
+from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
@@ -27,11 +31,16 @@ def build_plugins(
     receipts: ReceiptWriter,
     nonces: NonceStore,
     settings: GateSettings | None = None,
+    people_roots: PeopleRoots | Sequence[bytes] | None = None,
+    floors: Mapping[str, Floor] | None = None,
 ) -> tuple[TenuoTemporalPlugin, GatePlugin]:
     """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
 
     ``activities``: the functions that the worker runs, all of them. ``holder_keys``: 32-byte Ed25519
     seeds by key id. ``trusted_roots``: the issuers' 32-byte public keys. One pair serves one worker.
+    ``people_roots``: the 32-byte public keys from which approvers' keys must be endorsed; without them whoever holds
+    the issuer's key can name approvers of their own. ``floors``: which calls people are asked about whatever a
+    warrant says, by tool.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
     """
     checks.refuse_phone_home()
@@ -39,7 +48,9 @@ def build_plugins(
     checks.refuse_unsupported_parameters(functions.values())
     if not trusted_roots:
         raise UnsafeSettings("A worker needs at least one trusted root; trusted_roots is empty.")
+    settings = settings or GateSettings()
     revocation = Revocation(trusted_roots)
+    approvers = Approvers(_people_roots(people_roots), KeyRevocations(trusted_roots), settings.endorsers)
     tenuo_plugin = TenuoTemporalPlugin(
         TenuoPluginConfig(
             key_resolver=MemoryKeyResolver(holder_keys),
@@ -54,9 +65,19 @@ def build_plugins(
     )
     gate_plugin = GatePlugin(
         functions=functions,
-        settings=settings or GateSettings(),
+        settings=settings,
         nonces=nonces,
         receipts=receipts,
         revocation=revocation,
+        approvers=approvers,
+        floors=floors or {},
     )
     return tenuo_plugin, gate_plugin
+
+
+def _people_roots(given: PeopleRoots | Sequence[bytes] | None) -> PeopleRoots | None:
+    if given is None or isinstance(given, PeopleRoots):
+        return given
+    if not given:
+        raise UnsafeSettings("people_roots is empty: give at least one, or leave it out.")
+    return PeopleRoots(given)

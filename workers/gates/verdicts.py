@@ -10,33 +10,47 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.contracts import Decision
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
+from approvals.signing.approval import SignedApproval
 from approvals.signing.binding import Binding
+from audit.statements.key_endorsements import MAXIMUM_ENDORSEMENTS, EndorsedRole, parse_endorsement, verify_chain
 from audit.statements.statements import MalformedStatement
 
 MAXIMUM_STATEMENT_CHARACTERS = 64 * 1024
+MAXIMUM_ENDORSEMENT_CHARACTERS = 2 * 1024
 
 
 @dataclass
 class Gate:
-    """One stopped call, waiting for people. Times are UTC seconds."""
+    """One stopped call, waiting for people. Times are UTC seconds.
+
+    ``is_people_root`` says from which keys approvers' keys must be endorsed; None asks for no endorsements and counts
+    keys, not people.
+    """
 
     binding: Binding
     request_hash: bytes
     approver_keys: frozenset[bytes]
     threshold: int
     signature_lifetime_seconds: int
+    is_people_root: Callable[[bytes], bool] | None = None
+    endorsers: int = 1
     approvals: dict[bytes, bytes] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
+    # What the approvals' keys are endorsed with, in order and once each.
+    endorsements: dict[bytes, None] = field(default_factory=dict)
     denial: denials.Denial | None = None
 
     @property
     def is_approved(self) -> bool:
-        return self.denial is None and len(self.approvals) >= self.threshold
+        given = len(self.approvals) if self.is_people_root is None else len(self.people)
+        return self.denial is None and given >= self.threshold
 
     @property
     def is_settled(self) -> bool:
@@ -49,18 +63,35 @@ class Gate:
                 self._offer_denial(text, now)
         for text in decision.approvals[: len(self.approver_keys)]:
             if not self.is_settled:
-                self._offer_approval(text, now)
+                self._offer_approval(text, decision.endorsements, now)
 
-    def _offer_approval(self, text: str, now: int) -> None:
+    def _offer_approval(self, text: str, endorsements: Sequence[str], now: int) -> None:
         try:
             signed = approvals.parse(_decode(text))
             if signed.approver_key not in self.approver_keys:
                 return
             check_terms(signed.terms, self.binding, self.request_hash, self.signature_lifetime_seconds, now)
             signed.verify()
+            carried = self._endorsed(signed, endorsements, now)
         except MalformedStatement:
             return
         self.approvals[signed.approver_key] = signed.to_bytes()
+        self.people.add(signed.terms.external_id)
+        self.endorsements.update(dict.fromkeys(carried))
+
+    def _endorsed(self, signed: SignedApproval, texts: Sequence[str], now: int) -> Sequence[bytes]:
+        """Return the statements by which the key is the signer's. Raises ``MalformedStatement`` if it is not."""
+        if len(texts) > MAXIMUM_ENDORSEMENTS:
+            raise MalformedStatement("endorsements", "Too many endorsements came at once.")
+        chain = [_decode(text) for text in texts]
+        endorsers = {parse_endorsement(data).endorser_key for data in chain}
+        if self.is_people_root is None:
+            return chain  # for the activity side, which may ask for more
+        roots = [key for key in sorted(endorsers) if self.is_people_root(key)]
+        endorsed = verify_chain(chain, signed.approver_key, EndorsedRole.APPROVER, roots, now_ms=now * 1000 + 999)
+        if endorsed.person != signed.terms.external_id or len(endorsed.endorsers) < self.endorsers:
+            raise MalformedStatement("external_id", "The approval names another person than the key's endorsements.")
+        return endorsed.statements
 
     def _offer_denial(self, text: str, now: int) -> None:
         try:
@@ -107,14 +138,17 @@ def read_decision(*arguments: Any) -> Decision | None:
     if not isinstance(request_id, str):
         return None
     return Decision(
-        request_id=request_id, approvals=_texts(fields.get("approvals")), denials=_texts(fields.get("denials"))
+        request_id=request_id,
+        approvals=_texts(fields.get("approvals")),
+        denials=_texts(fields.get("denials")),
+        endorsements=_texts(fields.get("endorsements"), MAXIMUM_ENDORSEMENT_CHARACTERS),
     )
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: Any, maximum: int = MAXIMUM_STATEMENT_CHARACTERS) -> list[str]:
     if not isinstance(value, list):
         return []
-    return [item for item in value if isinstance(item, str) and len(item) <= MAXIMUM_STATEMENT_CHARACTERS]
+    return [item for item in value if isinstance(item, str) and len(item) <= maximum]
 
 
 def _decode(text: str) -> bytes:

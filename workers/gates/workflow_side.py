@@ -28,30 +28,35 @@ from temporalio.worker import (
 from approvals.contracts import CLOSING_REPORT_WORKFLOW, DECISION_SIGNAL
 from workers.gates import reasoning, tenuo_internals
 from workers.gates.asking import Asking
+from workers.gates.people_roots import PeopleRoots
 from workers.gates.reports import Reports
 from workers.gates.run_state import RunState
 from workers.gates.settings import GateSettings
+from workers.gates.trust import WorkflowTrust
 
 
 class GateWorkflowInterceptor(Interceptor):
     """Puts the gate into every workflow of a worker."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]], settings: GateSettings) -> None:
-        self._functions = functions
-        self._settings = settings
+    def __init__(
+        self, functions: Mapping[str, Callable[..., Any]], settings: GateSettings, people_roots: PeopleRoots | None
+    ) -> None:
+        self._parts = {"functions": functions, "settings": settings, "people_roots": people_roots}
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        return type("CountersignGate", (_Inbound,), {"functions": self._functions, "settings": self._settings})
+        return type("CountersignGate", (_Inbound,), self._parts)
 
 
 class _Inbound(WorkflowInboundInterceptor):
     functions: Mapping[str, Callable[..., Any]]
     settings: GateSettings
+    people_roots: PeopleRoots | None
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         self.state = RunState(functions=self.functions)
         self.reports = Reports(self.state, self.settings.approvals_task_queue)
-        self.next.init(_Outbound(outbound, self.state, self.reports, self.settings))
+        trust = WorkflowTrust(self.people_roots)
+        self.next.init(_Outbound(outbound, self.state, self.reports, self.settings, trust))
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         self.state.restore(input.headers)
@@ -74,10 +79,15 @@ class _Inbound(WorkflowInboundInterceptor):
 
 class _Outbound(WorkflowOutboundInterceptor):
     def __init__(
-        self, next: WorkflowOutboundInterceptor, state: RunState, reports: Reports, settings: GateSettings
+        self,
+        next: WorkflowOutboundInterceptor,
+        state: RunState,
+        reports: Reports,
+        settings: GateSettings,
+        trust: WorkflowTrust,
     ) -> None:
         super().__init__(next)
-        self._state, self._reports, self._settings = state, reports, settings
+        self._state, self._reports, self._settings, self._trust = state, reports, settings, trust
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         call = self._state.describe(input.activity, input.args) if self._state.is_guarded else None
@@ -98,6 +108,7 @@ class _Outbound(WorkflowOutboundInterceptor):
             state=self._state,
             reports=self._reports,
             settings=self._settings,
+            trust=self._trust,
         )
         return asyncio.create_task(asking.result(first), name=f"gate: {call.tool}")  # type: ignore[return-value]
 

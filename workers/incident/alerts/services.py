@@ -19,11 +19,12 @@ from temporalio.service import RPCError
 from tenuo.temporal import start_workflow_authorized
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
-from accounts.keys.queries import active_keys
+from accounts.endorsements.queries import endorsed_keys
 from warrants.agents.services import ensure_agent
 from warrants.minting import contracts as minting
 from warrants.minting.queries import minted
 from warrants.minting.services import mint
+from warrants.policies.queries import load
 from workers.incident.alerts.contracts import Alert
 from workers.incident.alerts.errors import NobodyCanApprove, TemporalDown
 from workers.incident.contracts import AGENT_TASK_QUEUE, POLICY, IncidentBrief
@@ -99,11 +100,11 @@ def _needs_fresh_warrant(incident: Incident) -> bool:
 
 def _mint(incident: Incident) -> str:
     """Mint a warrant for ``incident`` and return its id."""
-    approvers = list(active_keys())
+    approvers = list(endorsed_keys(endorsers=load(POLICY).endorsers))
     if not approvers:
         raise NobodyCanApprove(
             f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "
-            "then send the alert again."
+            "let a security administrator endorse it, then send the alert again."
         )
     warrant = mint(
         policy=POLICY,

@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("approvals", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="decision",
+            name="endorsements",
+            field=models.BinaryField(default=b"\x80"),
+        ),
+    ]

@@ -1,0 +1,43 @@
+"""The list of people's revoked keys that workers get, signed by the issuer. A number is signed once."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.keys.queries import revocation_times
+from audit.statements.statements import Context, sign
+from warrants.issuers.services import ensure_issuer
+from warrants.issuers.signing import statement_key
+from warrants.models import IssuerKey, KeyRevocationList
+
+
+def signed_list() -> bytes | None:
+    """Return the newest list of revoked keys, signing a new one if a key was revoked since; None if none ever was.
+
+    Its form is that of ``workers.gates.key_revocations``. Raises ``CustodyError``.
+    """
+    times = revocation_times()
+    newest = KeyRevocationList.objects.order_by("-number").first()
+    # Keys are never forgotten and a revocation is never taken back, so the count says whether there is news.
+    if newest is not None and newest.revoked_keys >= len(times):
+        return bytes(newest.envelope)
+    return _sign_next() if times else None
+
+
+@transaction.atomic
+def _sign_next() -> bytes:
+    issuer = IssuerKey.objects.select_for_update().get(pk=ensure_issuer().pk)
+    times = revocation_times()
+    newest = KeyRevocationList.objects.order_by("-number").first()
+    if newest is not None and newest.revoked_keys >= len(times):
+        return bytes(newest.envelope)  # another worker was faster
+    now = timezone.now()
+    number = newest.number + 1 if newest else 1
+    keys = [{"at": at, "key": key} for key, at in sorted(times.items())]
+    facts = {"at": int(now.timestamp() * 1000), "keys": keys, "number": number}
+    envelope = sign(Context.KEY_REVOCATIONS, facts, statement_key(issuer)).to_bytes()
+    KeyRevocationList.objects.create(
+        number=number, issuer=issuer, envelope=envelope, revoked_keys=len(times), signed_at=now
+    )
+    return envelope
