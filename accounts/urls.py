@@ -3,6 +3,8 @@
 from django.urls import path
 
 from accounts.keys import views as keys
+from accounts.people import views as people
+from accounts.sessions import views as sessions
 from accounts.sign_in import views as sign_in
 
 app_name = "accounts"
@@ -11,5 +13,18 @@ urlpatterns = [
     path("keys/challenge/", keys.challenge, name="challenge"),
     path("keys/<int:key_id>/name/", keys.rename, name="key-name"),
     path("keys/<int:key_id>/revocation/", keys.revoke, name="key-revocation"),
+    path("people/", people.people, name="people"),
+    path("people/<int:person_id>/roles/", people.grant, name="person-roles"),
+    path("people/<int:person_id>/roles/revocation/", people.revoke, name="person-role-revocation"),
+    path("people/<int:person_id>/disabling/", people.disable, name="person-disabling"),
+    path("people/<int:person_id>/enabling/", people.enable, name="person-enabling"),
+    path(
+        "people/<int:person_id>/sessions/<int:session_id>/sign-out/",
+        people.end_session,
+        name="person-session-sign-out",
+    ),
+    path("sessions/", sessions.own, name="sessions"),
+    path("sessions/others/sign-out/", sessions.end_others, name="other-sessions-sign-out"),
+    path("sessions/<int:session_id>/sign-out/", sessions.end, name="session-sign-out"),
     path("sign-in/<str:token>/", sign_in.sign_in_link, name="sign-in-link"),
 ]

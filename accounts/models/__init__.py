@@ -1,7 +1,8 @@
 from accounts.models.approver_key import ApproverKey
 from accounts.models.enrolment_challenge import EnrolmentChallenge
 from accounts.models.person import Person
+from accounts.models.person_session import PersonSession
 from accounts.models.role_grant import RoleGrant
 from accounts.models.sign_in_link import SignInLink
 
-__all__ = ["ApproverKey", "EnrolmentChallenge", "Person", "RoleGrant", "SignInLink"]
+__all__ = ["ApproverKey", "EnrolmentChallenge", "Person", "PersonSession", "RoleGrant", "SignInLink"]

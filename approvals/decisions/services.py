@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.keys.queries import active_key, active_keys
+from accounts.keys.queries import active_keys
 from accounts.keys.services import mark_used
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
@@ -17,7 +17,7 @@ from approvals.contracts import DecisionKind, RequestState
 from approvals.decisions import checks
 from approvals.decisions.signed import SignedDecision, read
 from approvals.delivery.services import enqueue
-from approvals.errors import NotAnApprover, Replayed, UnusableKey
+from approvals.errors import NotAnApprover, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import transitions
 from approvals.texts import storable
@@ -32,7 +32,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
     """Record what ``person`` signed about a request: exactly one of the two, as bytes.
 
     1. The bytes are canonical and their signature verifies.
-    2. The key is an active key of this person, who is an active approver.
+    2. The person may see the request, and the key is an active key of theirs who approves in its namespace.
     3. Nobody has ended the request, and this person has not decided it.
     4. The request still waits.
     5. The leaf warrant asks for the key, which is no agent's and no issuer's.
@@ -54,7 +54,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
 
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
     now = timezone.now()
-    key = _own_key(person, signed)  # 2
+    key = _own_key(person, approval_request.namespace, signed)  # 2
     found = _related(approval_request, signed)
     for decision in found:
         if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
@@ -62,7 +62,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
             return decision
     standing = [row for row in found if row.approval_request_id == approval_request.pk]
     if standing and approval_request.state == RequestState.OPEN:
-        standing = _let_lapse(standing, now)
+        standing = _let_lapse(standing, approval_request.namespace, now)
     checks.require_undecided(person, approval_request, standing)  # 3
     checks.require_open(approval_request, now)  # 4
     checks.require_asked_for(signed, approval_request)  # 5
@@ -76,11 +76,13 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     return decision
 
 
-def _own_key(person: Person, signed: SignedDecision) -> ApproverKey:
-    key = active_key(signed.approver_key)
+def _own_key(person: Person, namespace: str, signed: SignedDecision) -> ApproverKey:
+    key = active_keys(namespace=namespace).filter(public_key=signed.approver_key).first()
     if key is not None and key.person_id == person.pk:
         return key
-    if not has_role(person, Role.APPROVER):
+    if not has_role(person, Role.VIEWER, namespace=namespace):
+        raise UnknownRequest
+    if not has_role(person, Role.APPROVER, namespace=namespace):
         raise NotAnApprover
     raise UnusableKey(
         "This is not an active key of yours. Open your keys page and enrol this browser's key.", field="approver_key"
@@ -93,9 +95,10 @@ def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[
     return list(Decision.objects.filter(Q(approval_request=approval_request, lapsed=False) | same_nonce).order_by("pk"))
 
 
-def _let_lapse(decisions: list[Decision], now: datetime) -> list[Decision]:
+def _let_lapse(decisions: list[Decision], namespace: str, now: datetime) -> list[Decision]:
     """Return the decisions that still count; the others lapse, so that their people may sign again."""
-    keys = {bytes(key.public_key) for key in active_keys().filter(public_key__in=[row.public_key for row in decisions])}
+    signers = active_keys(namespace=namespace).filter(public_key__in=[row.public_key for row in decisions])
+    keys = {bytes(key.public_key) for key in signers}
     lapsed = [
         row
         for row in decisions

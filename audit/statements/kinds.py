@@ -22,3 +22,7 @@ class EntryKind(StrEnum):
     RUN_COMPLETED = "run.completed"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"
+    ROLE_GRANTED = "role.granted"
+    ROLE_REVOKED = "role.revoked"
+    PERSON_DISABLED = "person.disabled"
+    PERSON_ENABLED = "person.enabled"

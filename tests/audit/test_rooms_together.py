@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
-from accounts.roles.services import grant
 from approvals.contracts import GateRequest, Outcome, RunReport
 from approvals.decisions import services as decisions
 from approvals.requests import services as requests
@@ -23,6 +22,7 @@ from audit.statements import cbor
 from audit.verify.report import Report
 from audit.verify.verifier import verify
 from tests.audit.evidence import RESTART, RUN, Evidence, public
+from tests.people import hold
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
@@ -39,7 +39,7 @@ class Rooms(Evidence):
 
     def __post_init__(self) -> None:
         self.person = Person.objects.create_user("lead", password="a long enough password", display_name="Lea")
-        grant(person=self.person, role=Role.APPROVER, granted_by="tests")
+        hold(self.person, Role.APPROVER)
         key = ApproverKey.objects.create(person=self.person, public_key=public(self.lead), name="laptop", proof=b"")
         agent = ensure_agent(name="incident-agent")
         incident = Incident("P1042", "High error rate", "high", "payment-service-prod", "default")

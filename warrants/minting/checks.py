@@ -34,8 +34,8 @@ def require_usable(incident: Incident, policy: Policy) -> None:
         raise InvalidIncident(f"The policy {policy.name} knows no such severity. It knows {known}.", field="severity")
 
 
-def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[ApproverKey]:
-    """Return the distinct keys of ``approvers`` as they stand now, oldest first.
+def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str) -> list[ApproverKey]:
+    """Return the distinct keys of ``approvers`` as they stand now, oldest first; their people approve in ``namespace``.
 
     Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover`` and ``TooFewPeople``.
     """
@@ -44,7 +44,7 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
     named = {key.pk: key for key in approvers}
     if len(named) > MAXIMUM_APPROVERS:
         raise TooManyApprovers(maximum=MAXIMUM_APPROVERS)
-    active = {key.pk: key for key in active_keys().filter(pk__in=named).order_by("pk")}
+    active = {key.pk: key for key in active_keys(namespace=namespace).filter(pk__in=named).order_by("pk")}
     for pk, key in named.items():
         if pk not in active:
             raise InactiveApprover(short=key.short)
