@@ -16,6 +16,7 @@ from accounts.sessions.queries import is_open
 from approvals.live import bus
 from approvals.live.attendance import present
 from approvals.live.events import Event, LiveKind
+from audit.ledger.queries import SERVICE_CHAINS
 
 ANONYMOUS = 4401
 NO_ROLE = 4404
@@ -106,4 +107,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 def _is_for(within: Reach, event: Event) -> bool:
-    return event.kind not in _INTERNAL and (event.kind in _FOR_ALL or event.namespace in within)
+    if event.kind in _INTERNAL or event.chain in SERVICE_CHAINS:
+        return False
+    return event.kind in _FOR_ALL or event.namespace in within
