@@ -35,6 +35,91 @@ class InvalidPerson(AccountError):
     code = "invalid_person"
 
 
+class UnknownPerson(AccountError):
+    """No such person, or none whom this administrator may see."""
+
+    code = "unknown_person"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no such person. Reload the page to see who is here.", field="person")
+
+
+class UnknownRole(AccountError):
+    code = "unknown_role"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such role. Choose one of the list.", field="role")
+
+
+class InvalidNamespace(AccountError):
+    code = "invalid_namespace"
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(
+            f"A namespace is a Temporal namespace's name of at most {maximum} visible characters; "
+            "leave it empty for all of them.",
+            field="namespace",
+        )
+
+
+class RoleNotHeld(AccountError):
+    """A role that the person does not hold, or holds through a group, cannot be taken by hand."""
+
+    code = "role_not_held"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "They do not hold this role by hand there, so nothing was taken. A role that comes through a group is "
+            "taken by leaving the group, or by disabling the person.",
+            field="role",
+        )
+
+
+class NotAnAdministrator(AccountError):
+    """Only a security administrator of the namespace does this; for a whole person, one of every namespace."""
+
+    code = "not_an_administrator"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Only a security administrator can do this, and only where they hold that role.", field="role")
+
+
+class NotForOneself(AccountError):
+    """Nobody gives themselves a role, and nobody disables themselves."""
+
+    code = "not_for_oneself"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__("You cannot do this to yourself. Ask another security administrator.", field="person")
+
+
+class LastAdministrator(AccountError):
+    """The last active security administrator of every namespace cannot be taken away."""
+
+    code = "last_administrator"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is the last active security administrator of all namespaces. Give the role to somebody else first.",
+            field="person",
+        )
+
+
+class UnknownSession(AccountError):
+    """No such session, or not one of this person's."""
+
+    code = "unknown_session"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended already. Reload the page to see those that are open.", field="session")
+
+
 class NotAnApprover(AccountError):
     """The person lacks the role that keys are for."""
 

@@ -5,6 +5,8 @@ from django.urls import path
 from accounts.endorsements import views as endorsements
 from accounts.keys import views as keys
 from accounts.notices import views as notices
+from accounts.people import views as people
+from accounts.sessions import views as sessions
 from accounts.sign_in import views as sign_in
 
 app_name = "accounts"
@@ -16,5 +18,18 @@ urlpatterns = [
     path("keys/endorsements/", endorsements.endorsements, name="endorsements"),
     path("keys/endorsements/<int:key_id>/revocation/", endorsements.revoke, name="endorsed-key-revocation"),
     path("notices/<int:notice_id>/dismissal/", notices.dismiss, name="notice-dismissal"),
+    path("people/", people.people, name="people"),
+    path("people/<int:person_id>/roles/", people.grant, name="person-roles"),
+    path("people/<int:person_id>/roles/revocation/", people.revoke, name="person-role-revocation"),
+    path("people/<int:person_id>/disabling/", people.disable, name="person-disabling"),
+    path("people/<int:person_id>/enabling/", people.enable, name="person-enabling"),
+    path(
+        "people/<int:person_id>/sessions/<int:session_id>/sign-out/",
+        people.end_session,
+        name="person-session-sign-out",
+    ),
+    path("sessions/", sessions.own, name="sessions"),
+    path("sessions/others/sign-out/", sessions.end_others, name="other-sessions-sign-out"),
+    path("sessions/<int:session_id>/sign-out/", sessions.end, name="session-sign-out"),
     path("sign-in/<str:token>/", sign_in.sign_in_link, name="sign-in-link"),
 ]

@@ -41,6 +41,18 @@ class UnknownRequest(ApprovalError):
         super().__init__("There is no such request. Go back to the queue and open it from there.", field="request_id")
 
 
+class WrongNamespace(ApprovalError):
+    """The call runs in another namespace than the incident its warrant was minted for."""
+
+    code = "wrong_namespace"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The warrant is for an incident of another namespace. Run the agent in the namespace it was started for.",
+            field="namespace",
+        )
+
+
 class RequestConflict(ApprovalError):
     """The same request id was used for something else."""
 

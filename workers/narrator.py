@@ -13,6 +13,7 @@ from django.conf import settings
 from accounts.endorsements.queries import live_key
 from approvals.live import bus
 from approvals.live.events import Event
+from audit.access import Everywhere
 from audit.ledger.queries import details_of, entries, find_chain, tree
 from audit.statements.kinds import EntryKind
 from workers.database import in_thread
@@ -72,7 +73,7 @@ class Narrator:
 
     async def show_tree(self, chain: str) -> None:
         """Write the receipt chain of an incident, and where to see and verify it."""
-        incident = await in_thread(tree, chain)
+        incident = await in_thread(tree, chain, within=Everywhere())
         self.say()
         self.say(f"Receipts of {incident.card.label}, each signed and chained to the one before:")
         for line in branches(incident):

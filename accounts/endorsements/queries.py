@@ -29,15 +29,19 @@ def people_root() -> PeopleRoot | None:
     return PeopleRoot.objects.filter(replaced_at=None).first()
 
 
-def endorsed_keys(*, endorsers: int = 1) -> QuerySet[ApproverKey]:
-    """Return the keys that may approve now: active, and endorsed as an approver's by so many people."""
+def endorsed_keys(*, endorsers: int = 1, namespace: str | None = None) -> QuerySet[ApproverKey]:
+    """Return the keys that may approve now: active, and endorsed as an approver's by so many people.
+
+    ``namespace`` None asks for approvers of any namespace.
+    """
+    active = active_keys(namespace=namespace)
     standing = KeyEndorsement.objects.filter(
         key=OuterRef("pk"), role=EndorsedRole.APPROVER.value, people_root__replaced_at=None
     )
     if endorsers <= 1:
-        return active_keys().filter(Exists(standing))
+        return active.filter(Exists(standing))
     counted = standing.order_by().values("key").annotate(number=Count("endorser")).values("number")
-    return active_keys().annotate(endorsers=Coalesce(Subquery(counted), 0)).filter(endorsers__gte=endorsers)
+    return active.annotate(endorsers=Coalesce(Subquery(counted), 0)).filter(endorsers__gte=endorsers)
 
 
 def endorsed_key(public_key: bytes) -> ApproverKey | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import ApproverKey, Person, RoleGrant
-from accounts.roles.contracts import Role
+from accounts.roles.contracts import EVERYWHERE, Role
 
 
-def active_keys() -> QuerySet[ApproverKey]:
-    """Return the keys that may approve now: not revoked, of an active person who is an approver."""
+def active_keys(*, namespace: str | None = None) -> QuerySet[ApproverKey]:
+    """Return the keys that may approve now: not revoked, of an active person who is an approver.
+
+    ``namespace`` None asks for approvers of any namespace.
+    """
     approvers = RoleGrant.objects.filter(person=OuterRef("person"), role=Role.APPROVER.value)
+    if namespace is not None:
+        approvers = approvers.filter(namespace__in=[EVERYWHERE, namespace])
     return ApproverKey.objects.filter(Exists(approvers), revoked_at=None, person__is_active=True).select_related(
         "person"
     )

@@ -4,6 +4,7 @@ from accounts.models.key_endorsement import KeyEndorsement
 from accounts.models.notice import Notice
 from accounts.models.people_root import PeopleRoot
 from accounts.models.person import Person
+from accounts.models.person_session import PersonSession
 from accounts.models.role_grant import RoleGrant
 from accounts.models.sign_in_link import SignInLink
 
@@ -14,6 +15,7 @@ __all__ = [
     "Notice",
     "PeopleRoot",
     "Person",
+    "PersonSession",
     "RoleGrant",
     "SignInLink",
 ]

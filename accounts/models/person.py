@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
 
 LOCAL_ISSUER = "local"
 
@@ -17,6 +18,9 @@ class Person(AbstractUser):
     # Who vouches for this person, and their name there: an e-mail address may change its owner, this does not.
     issuer = models.CharField(max_length=200, default=LOCAL_ISSUER)
     subject = models.CharField(max_length=255, blank=True)
+
+    # Moves when what this person may do changes, or one of their sessions is ended: open sockets look at it.
+    access_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
 
     REQUIRED_FIELDS = ["display_name"]
 

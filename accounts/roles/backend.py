@@ -1,4 +1,4 @@
-"""Roles as Django permissions, for rooms that know people only by ``person.has_perm``."""
+"""Roles as Django permissions, for rooms that know people only by what they may do."""
 
 from __future__ import annotations
 
@@ -6,19 +6,42 @@ from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 
-from accounts.roles.contracts import KEY_HOLDERS, Role
-from accounts.roles.queries import has_role
+from accounts.models import Person, RoleGrant
+from accounts.roles.contracts import EVERYWHERE, KEY_HOLDERS, Role
+from accounts.roles.queries import NOWHERE, Reach
 
-# Each is given by any of its roles (and by those that imply them).
+# Any one of the roles gives it (or one that implies it).
 _ROLES_FOR = {
     "audit.view_ledgerentry": (Role.VIEWER,),
+    "audit.export_ledgerentry": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
     "accounts.add_approverkey": KEY_HOLDERS,
     "accounts.add_keyendorsement": (Role.SECURITY_ADMINISTRATOR,),
+    "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
 }
+_HELD = "_roles_held"
 
 
 class RoleBackend(BaseBackend):
-    """Signs nobody in: it only says what a person with a role may do."""
+    """Signs nobody in: it only says what a person with a role may do, and where.
+
+    Like Django's own backend it remembers what the database said for as long as the person's object lives.
+    """
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        return obj is None and any(has_role(user_obj, role) for role in _ROLES_FOR.get(perm, ()))
+        return obj is None and bool(self.reach(user_obj, perm))
+
+    def reach(self, user_obj: Any, perm: str) -> Reach:
+        """Return the namespaces in which ``user_obj`` has ``perm``."""
+        if perm not in _ROLES_FOR or not isinstance(user_obj, Person) or not user_obj.is_active:
+            return NOWHERE
+        sources = frozenset().union(*(role.satisfied_by for role in _ROLES_FOR[perm]))
+        found = frozenset(namespace for role, namespace in _held(user_obj) if role in sources)
+        return Reach(EVERYWHERE in found, found - {EVERYWHERE})
+
+
+def _held(person: Person) -> list[tuple[str, str]]:
+    held: list[tuple[str, str]] | None = getattr(person, _HELD, None)
+    if held is None:
+        held = list(RoleGrant.objects.filter(person=person).values_list("role", "namespace"))
+        setattr(person, _HELD, held)
+    return held

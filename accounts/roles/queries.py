@@ -24,6 +24,9 @@ class Reach:
         return self.everywhere or bool(self.namespaces)
 
 
+NOWHERE = Reach(False, frozenset())
+
+
 def has_role(person: Person | AnonymousUser, role: Role, *, namespace: str | None = None) -> bool:
     """Return whether ``person`` is active and holds ``role``, directly or by a role that implies it.
 
@@ -37,10 +40,11 @@ def has_role(person: Person | AnonymousUser, role: Role, *, namespace: str | Non
     return grants.exists()
 
 
-def reach(person: Person | AnonymousUser, role: Role) -> Reach:
-    """Return where ``person`` holds ``role``, in one query; nowhere for somebody who is not active."""
+def reach(person: Person | AnonymousUser, *roles: Role) -> Reach:
+    """Return where ``person`` holds one of ``roles``, in one query; nowhere for somebody who is not active."""
     if not isinstance(person, Person) or not person.is_active:
-        return Reach(False, frozenset())
-    grants = RoleGrant.objects.filter(person=person, role__in=role.satisfied_by)
+        return NOWHERE
+    sources = frozenset[Role]().union(*(role.satisfied_by for role in roles))
+    grants = RoleGrant.objects.filter(person=person, role__in=sources)
     found = frozenset(grants.values_list("namespace", flat=True))
     return Reach(EVERYWHERE in found, found - {EVERYWHERE})

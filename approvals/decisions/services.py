@@ -17,7 +17,7 @@ from approvals.contracts import DecisionKind, RequestState
 from approvals.decisions import checks
 from approvals.decisions.signed import SignedDecision, read
 from approvals.delivery.services import enqueue
-from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnusableKey
+from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import transitions
 from approvals.texts import storable
@@ -34,7 +34,8 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
     """Record what ``person`` signed about a request: exactly one of the two, as bytes.
 
     1. The bytes are canonical and their signature verifies.
-    2. The key is an active key of this person, who is an active approver, and a people root stands behind it.
+    2. The person may see the request; the key is an active key of theirs, who approves in its namespace, and a people
+       root stands behind it.
     3. Nobody has ended the request, and this person has not decided it.
     4. The request still waits.
     5. The leaf warrant asks for the key, which is no agent's and no issuer's.
@@ -56,7 +57,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
 
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
     now = timezone.now()
-    _own_key(person, signed)  # 2
+    _own_key(person, approval_request.namespace, signed)  # 2
     endorsements = _endorsements(person, signed)
     found = _related(approval_request, signed)
     for decision in found:
@@ -65,7 +66,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
             return decision
     standing = [row for row in found if row.approval_request_id == approval_request.pk]
     if standing and approval_request.state == RequestState.OPEN:
-        standing = _let_lapse(standing, now)
+        standing = _let_lapse(standing, approval_request.namespace, now)
     checks.require_undecided(person, approval_request, standing)  # 3
     checks.require_open(approval_request, now)  # 4
     checks.require_asked_for(signed, approval_request)  # 5
@@ -78,11 +79,13 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     return decision
 
 
-def _own_key(person: Person, signed: SignedDecision) -> ApproverKey:
-    key = active_key(signed.approver_key)
+def _own_key(person: Person, namespace: str, signed: SignedDecision) -> ApproverKey:
+    key = active_keys(namespace=namespace).filter(public_key=signed.approver_key).first()
     if key is not None and key.person_id == person.pk:
         return key
-    if not has_role(person, Role.APPROVER):
+    if not has_role(person, Role.VIEWER, namespace=namespace):
+        raise UnknownRequest
+    if not has_role(person, Role.APPROVER, namespace=namespace):
         raise NotAnApprover
     raise UnusableKey(
         "This is not an active key of yours. Open your keys page and enrol this browser's key.", field="approver_key"
@@ -106,11 +109,10 @@ def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[
     return list(Decision.objects.filter(Q(approval_request=approval_request, lapsed=False) | same_nonce).order_by("pk"))
 
 
-def _let_lapse(decisions: list[Decision], now: datetime) -> list[Decision]:
+def _let_lapse(decisions: list[Decision], namespace: str, now: datetime) -> list[Decision]:
     """Return the decisions that still count; the others lapse, so that their people may sign again."""
-    keys = {
-        bytes(key.public_key) for key in endorsed_keys().filter(public_key__in=[row.public_key for row in decisions])
-    }
+    signers = endorsed_keys(namespace=namespace).filter(public_key__in=[row.public_key for row in decisions])
+    keys = {bytes(key.public_key) for key in signers}
     lapsed = [
         row
         for row in decisions

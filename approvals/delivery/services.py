@@ -45,7 +45,11 @@ def enqueue(*, approval_request: ApprovalRequest, decisions: Sequence[Decision],
         approval_request=approval_request, created_at=at, due_at=due_at, attempts=1 if take else 0
     )
     if take is None:
-        bus.publish(Event(LiveKind.DELIVERY_DUE, approval_request.pk, approval_request.chain))
+        bus.publish(
+            Event(
+                LiveKind.DELIVERY_DUE, approval_request.pk, approval_request.chain, namespace=approval_request.namespace
+            )
+        )
         return
     message = DecisionMessage(approval_request.pk)
     for decision in decisions:
@@ -135,5 +139,6 @@ def _job(delivery: Delivery, message: DecisionMessage) -> Job:
 
 
 def _publish(kind: LiveKind, job_id: int) -> None:
-    request_id, chain = ApprovalRequest.objects.values_list("pk", "chain").get(delivery=job_id)
-    bus.publish(Event(kind, request_id, chain))
+    columns = ApprovalRequest.objects.values_list("pk", "chain", "namespace")
+    request_id, chain, namespace = columns.get(delivery=job_id)
+    bus.publish(Event(kind, request_id, chain, namespace=namespace))

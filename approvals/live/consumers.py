@@ -12,24 +12,35 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser
+from django.db import Error as DatabaseTrouble
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
-from accounts.roles.queries import has_role
+from accounts.roles.queries import NOWHERE, Reach, reach
+from accounts.sessions.queries import is_open
 from approvals.live import bus
+from approvals.live.attendance import present
 from approvals.live.events import Event, LiveKind
 from approvals.looking.services import look, look_away
 from approvals.requests.identifiers import is_request_id
+from audit.ledger.queries import SERVICE_CHAINS
 
 ANONYMOUS = 4401
 NO_ROLE = 4404
-# Whoever loses their role or account loses the socket within this time.
+TROUBLE = 1011
+# Whoever loses their role or session is told of at once (``attendance``); this is for what nobody told of.
 RECHECK_SECONDS = 60.0
-_INTERNAL = frozenset({LiveKind.DELIVERY_DUE})
+_INTERNAL = frozenset({LiveKind.DELIVERY_DUE, LiveKind.ACCESS_CHANGED})
+_RECHECK = frozenset({LiveKind.ACCESS_CHANGED, LiveKind.MISSED})
+_FOR_ALL = frozenset({LiveKind.MISSED})
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """``/live/``: one JSON message {"kind", "request", "chain"} for each event; what browsers say is ignored."""
+    """``/live/``: one JSON message {"kind", "request", "chain"} for each event of a namespace that the person may see.
+
+    What browsers say is ignored.
+    """
 
     _pump: asyncio.Task[None] | None = None
     _looks_at = ""
@@ -37,12 +48,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         # Accepted first, because a browser never sees the code of a refused handshake.
         await self.accept()
-        if not self.scope["user"].is_authenticated:
-            await self.close(ANONYMOUS)
-        elif not await self._may_watch():
-            await self.close(NO_ROLE)
+        if self.scope["user"].is_authenticated:
+            self._pump = asyncio.create_task(self._tell())
         else:
-            self._pump = asyncio.create_task(self._send_events())
+            await self.close(ANONYMOUS)
 
     @cached_property
     def _id(self) -> str:
@@ -58,22 +67,37 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Ignore what the browser says: the socket is for telling only."""
 
+    async def _tell(self) -> None:
+        try:
+            await self._send_events()
+        except DatabaseTrouble:
+            # Whether this person may still watch cannot be asked. The page connects again by itself.
+            await self.close(TROUBLE)
+
     async def _send_events(self) -> None:
         loop = asyncio.get_running_loop()
         async with bus.subscribe() as events:
-            await self.send(Event(LiveKind.READY).message)
-            await self._look()
-            recheck_at = loop.time() + RECHECK_SECONDS
-            while True:
-                event = await self._next(events, recheck_at - loop.time())
-                if loop.time() >= recheck_at:
-                    recheck_at = loop.time() + RECHECK_SECONDS
-                    if not await self._may_watch():
-                        await self.close(NO_ROLE)
-                        return
-                    await self._look()
-                if event is not None and event.kind not in _INTERNAL:
-                    await self.send(event.message)
+            with present(self.scope["user"].pk, events):
+                # Asked only now: what changes from here on is told.
+                within = await self._reach_or_close()
+                if not within:
+                    return
+                await self.send(Event(LiveKind.READY).message)
+                await self._look(within)
+                recheck_at = loop.time() + RECHECK_SECONDS
+                while True:
+                    event = await self._next(events, recheck_at - loop.time())
+                    if loop.time() >= recheck_at or (event is not None and event.kind in _RECHECK):
+                        recheck_at = loop.time() + RECHECK_SECONDS
+                        before, within = within, await self._reach_or_close()
+                        if not within:
+                            return
+                        if within != before:
+                            # Other requests than before: let the page fetch again.
+                            await self.send(Event(LiveKind.MISSED).message)
+                        await self._look(within)
+                    if event is not None and _is_for(within, event):
+                        await self.send(event.message)
 
     async def _next(self, events: bus.Subscription, seconds: float) -> Event | None:
         """Return the next event, or None when there is none within ``seconds``."""
@@ -83,16 +107,33 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except TimeoutError:
             return None
 
-    async def _look(self) -> None:
+    async def _look(self, within: Reach) -> None:
         """Say that this page is open, now and again while it is."""
         asked = parse_qs(self.scope["query_string"].decode("ascii", errors="replace")).get("looking", [""])[0]
         if not is_request_id(asked):
             return
         self._looks_at = asked
-        await database_sync_to_async(look)(socket=self._id, person=self.scope["user"], request_id=asked)
+        await database_sync_to_async(look)(
+            socket=self._id, person=self.scope["user"], request_id=asked, within=within
+        )
+
+    async def _reach_or_close(self) -> Reach:
+        """Return what the person may see now; close the socket if that is nothing."""
+        signed_in, within = await self._ask()
+        if not within:
+            await self.close(NO_ROLE if signed_in else ANONYMOUS)
+        return within
 
     @database_sync_to_async
-    def _may_watch(self) -> bool:
-        """Ask the database anew: the person of a long-lived socket may have changed since it was opened."""
+    def _ask(self) -> tuple[bool, Reach]:
+        """Ask the database anew: the session and person of a long-lived socket may have changed since it was opened."""
+        if not is_open(self.scope["session"].session_key):
+            return False, NOWHERE
         person = Person.objects.filter(pk=self.scope["user"].pk).first()
-        return person is not None and has_role(person, Role.VIEWER)
+        return True, reach(person or AnonymousUser(), Role.VIEWER)
+
+
+def _is_for(within: Reach, event: Event) -> bool:
+    if event.kind in _INTERNAL or event.chain in SERVICE_CHAINS:
+        return False
+    return event.kind in _FOR_ALL or event.namespace in within

@@ -17,29 +17,39 @@ class LiveKind(StrEnum):
     DELIVERY_DUE = "delivery.due"  # for the relay
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_FAILED = "delivery.failed"
+    ACCESS_CHANGED = "access.changed"  # for one person's sockets: ask anew what they may see
     READY = "live.ready"  # the first message on a socket: fetch now, and rely on events from here
     MISSED = "live.missed"  # some events may have been lost: fetch again
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something changed. ``chain`` is an incident's ledger chain, ``sequence`` the number of its entry, or 0."""
+    """Something changed. ``chain`` is an incident's ledger chain, ``sequence`` the number of its entry, or 0.
+
+    Only people who may see ``namespace`` hear of it; empty, those who see everything.
+    """
 
     kind: str
     request_id: str = ""
     chain: str = ""
     sequence: int = 0
+    namespace: str = ""
 
     def to_text(self) -> str:
-        return json.dumps([self.kind, self.request_id, self.chain, self.sequence], separators=(",", ":"))
+        return json.dumps(
+            [self.kind, self.request_id, self.chain, self.sequence, self.namespace], separators=(",", ":")
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Event:
         """Return the event in ``text``. Raises ``ValueError`` if there is none."""
         parts = json.loads(text)
-        if not isinstance(parts, list) or len(parts) != 4 or not all(isinstance(part, str) for part in parts[:3]):
+        if not isinstance(parts, list) or len(parts) != 5:
             raise ValueError("Not a live event.")
-        return cls(parts[0], parts[1], parts[2], int(parts[3]))
+        kind, request_id, chain, sequence, namespace = parts
+        if not all(isinstance(part, str) for part in (kind, request_id, chain, namespace)):
+            raise ValueError("Not a live event.")
+        return cls(kind, request_id, chain, int(sequence), namespace)
 
     @cached_property
     def message(self) -> str:

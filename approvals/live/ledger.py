@@ -17,7 +17,7 @@ def connect() -> None:
 
 
 def _push(entry: LedgerEntry, **_: Any) -> None:
-    bus.publish(Event(entry.kind, _request_id(entry), entry.chain_id, entry.sequence))
+    bus.publish(Event(entry.kind, _request_id(entry), entry.chain_id, entry.sequence, entry.chain.namespace))
 
 
 def _request_id(entry: LedgerEntry) -> str:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
+from accounts.roles.queries import Reach
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.looking.queries import LOOKING_SECONDS
@@ -15,18 +16,22 @@ from approvals.models import ApprovalRequest, Looking
 
 
 @transaction.atomic
-def look(*, socket: str, person: Person, request_id: str) -> None:
-    """Note that ``person`` has the request open on ``socket``, or still has; does nothing for an unknown request."""
+def look(*, socket: str, person: Person, request_id: str, within: Reach) -> None:
+    """Note that ``person`` has the request open on ``socket``, or still has.
+
+    Does nothing for a request that is unknown or outside of the namespaces ``within``, which they may see.
+    """
     now = timezone.now()
     if Looking.objects.filter(pk=socket).update(seen_at=now):
         return
-    chain = ApprovalRequest.objects.filter(pk=request_id).values_list("chain", flat=True).first()
-    if chain is None:
+    found = ApprovalRequest.objects.filter(pk=request_id).values_list("chain", "namespace").first()
+    if found is None or found[1] not in within:
         return
     # What a killed process left behind.
     Looking.objects.filter(seen_at__lt=now - timedelta(seconds=LOOKING_SECONDS)).delete()
     Looking.objects.create(socket=socket, approval_request_id=request_id, person=person, seen_at=now)
-    bus.publish(Event(LiveKind.LOOKING, request_id, chain))
+    chain, namespace = found
+    bus.publish(Event(LiveKind.LOOKING, request_id, chain, namespace=namespace))
 
 
 @transaction.atomic
@@ -34,5 +39,6 @@ def look_away(*, socket: str) -> None:
     """Note that ``socket`` has closed. Harmless to repeat."""
     row = Looking.objects.select_related("approval_request").filter(pk=socket).first()
     if row is not None:
+        asked = row.approval_request
         row.delete()
-        bus.publish(Event(LiveKind.LOOKING, row.approval_request_id, row.approval_request.chain))
+        bus.publish(Event(LiveKind.LOOKING, asked.pk, asked.chain, namespace=asked.namespace))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals.contracts import OutcomeStatus, RunReport
+from approvals.errors import WrongNamespace
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest
@@ -18,8 +19,8 @@ RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
 
 
 def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> None:
-    """A call waits for people."""
-    append(
+    """A call waits for people. Raises ``WrongNamespace`` unless the incident is of the call's namespace."""
+    entry = append(
         chain=approval_request.chain,
         kind=EntryKind.APPROVAL_REQUESTED,
         details={
@@ -34,7 +35,11 @@ def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> Non
             "expires_at": int(checked.expires_at.timestamp()),
         },
         attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
+        namespace=approval_request.namespace,
     )
+    # Whoever holds a warrant says where its calls run; only the incident's own people may be asked.
+    if entry.chain.namespace != approval_request.namespace:
+        raise WrongNamespace
 
 
 def ended(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
@@ -62,7 +67,7 @@ def ended(approval_request: ApprovalRequest, status: OutcomeStatus) -> None:
     elif status is OutcomeStatus.WITHDRAWN:
         withdrawn(approval_request, approval_request.outcome_detail)
     else:  # the person's denial is in the ledger already
-        bus.publish(Event(LiveKind.REQUEST_CLOSED, request_id, chain))
+        bus.publish(Event(LiveKind.REQUEST_CLOSED, request_id, chain, namespace=approval_request.namespace))
 
 
 def withdrawn(approval_request: ApprovalRequest, reason: str) -> None:

@@ -18,7 +18,7 @@ from accounts.endorsements.queries import administrators, endorsed_keys
 from accounts.keys.queries import active_keys
 from accounts.models import Person
 from accounts.roles.contracts import Role
-from accounts.roles.queries import has_role
+from accounts.roles.queries import Reach, has_role, reach
 from approvals.arguments import as_lines
 from approvals.contracts import DecisionKind, RequestState
 from approvals.errors import UnknownRequest
@@ -130,11 +130,15 @@ _CARD_COLUMNS = (
 )  # fmt: skip
 
 
-def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) -> Queue:
-    """Return one page of the queue, in one query: waiting requests most urgent first, past ones newest first."""
+def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
+    """Return one page of the queue, in one query: waiting requests most urgent first, past ones newest first.
+
+    ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand.
+    """
     now = timezone.now()
-    waiting = _waiting(now)
-    found = waiting if show is QueueFilter.WAITING and not query else _found(person, show, query, now)
+    seen = visible(person, within)
+    waiting = _waiting(seen, now)
+    found = waiting if show is QueueFilter.WAITING and not query else _found(seen, person, show, query, now)
     order = ("-opened_at", "-id") if show in (QueueFilter.CLOSED, QueueFilter.ALL) else ("urgency", "expires_at", "id")
     counts = {"total": _count(found)}
     if found is not waiting:
@@ -156,19 +160,19 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1) 
     )
 
 
-def request_card(*, request_id: str) -> RequestCard:
+def request_card(*, person: Person, request_id: str, within: Reach | None = None) -> RequestCard:
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
-    found = ApprovalRequest.objects.filter(pk=request_id)
+    found = visible(person, within).filter(pk=request_id)
     row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now)).first()
     if row is None:
         raise UnknownRequest
     return _card(row, now)
 
 
-def request_page(*, person: Person, request_id: str) -> RequestPage:
+def request_page(*, person: Person, request_id: str, within: Reach | None = None) -> RequestPage:
     """Return all that ``person`` sees of a request. Raises ``UnknownRequest``."""
-    row = ApprovalRequest.objects.select_related("delivery").filter(pk=request_id).first()
+    row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
     decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
@@ -195,14 +199,21 @@ def request_page(*, person: Person, request_id: str) -> RequestPage:
     )
 
 
-def _waiting(now: datetime) -> QuerySet[ApprovalRequest]:
-    return ApprovalRequest.objects.filter(
-        Q(urgency__isnull=False), Q(expires_at__gt=now) | Q(state=RequestState.APPROVED)
-    )
+def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalRequest]:
+    """Return the requests of the namespaces that ``person`` may see; ``within`` is their reach, if at hand."""
+    within = reach(person, Role.VIEWER) if within is None else within
+    seen = ApprovalRequest.objects.all()
+    return seen if within.everywhere else seen.filter(namespace__in=within.namespaces)
 
 
-def _found(person: Person, show: QueueFilter, query: str, now: datetime) -> QuerySet[ApprovalRequest]:
-    found = ApprovalRequest.objects.all() if show in (QueueFilter.CLOSED, QueueFilter.ALL) else _waiting(now)
+def _waiting(seen: QuerySet[ApprovalRequest], now: datetime) -> QuerySet[ApprovalRequest]:
+    return seen.filter(Q(urgency__isnull=False), Q(expires_at__gt=now) | Q(state=RequestState.APPROVED))
+
+
+def _found(
+    seen: QuerySet[ApprovalRequest], person: Person, show: QueueFilter, query: str, now: datetime
+) -> QuerySet[ApprovalRequest]:
+    found = seen if show in (QueueFilter.CLOSED, QueueFilter.ALL) else _waiting(seen, now)
     if show is QueueFilter.CLOSED:
         found = found.filter(Q(urgency__isnull=True) | Q(state=RequestState.OPEN, expires_at__lte=now))
     if show is QueueFilter.MINE:
@@ -284,12 +295,12 @@ def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions:
         return f"This request is {card.state}: there is nothing left to decide."
     if any(decision.external_id == person.external_id for decision in decisions):
         return "You have decided this request. It waits for somebody else."
-    keys = {bytes(key.public_key) for key in active_keys().filter(person=person)}
+    keys = {bytes(key.public_key) for key in active_keys(namespace=row.namespace).filter(person=person)}
     if not keys:
-        if not has_role(person, Role.APPROVER):
+        if not has_role(person, Role.APPROVER, namespace=row.namespace):
             return "Only approvers decide. You can watch."
         return "You have no key yet. Make this browser's key on the keys page first."
-    endorsed = {bytes(key.public_key) for key in endorsed_keys().filter(person=person)}
+    endorsed = {bytes(key.public_key) for key in endorsed_keys(namespace=row.namespace).filter(person=person)}
     if not endorsed:
         return f"Your key waits for endorsement by {_endorsers(person)}. Then it counts, from the next alert on."
     keys = endorsed

@@ -106,7 +106,8 @@ def mark_verified(*, request_id: str, request_hash: bytes, at_ms: int) -> None:
         if approval_request.verified_at is None:
             approval_request.verified_at = at
             approval_request.save(update_fields=["verified_at"])
-            bus.publish(Event(LiveKind.REQUEST_VERIFIED, request_id, approval_request.chain))
+            namespace = approval_request.namespace
+            bus.publish(Event(LiveKind.REQUEST_VERIFIED, request_id, approval_request.chain, namespace=namespace))
 
 
 def record_run(*, report: RunReport) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.roles.access import require_role
+from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
 from approvals.errors import MalformedInput
 from approvals.requests import queries
@@ -36,7 +36,7 @@ def queue_list(http_request: HttpRequest) -> HttpResponse:
 @require_role(Role.VIEWER)
 @renders_errors
 def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
-    page = queries.request_page(person=signed_in(http_request), request_id=request_id)
+    page = queries.request_page(person=signed_in(http_request), request_id=request_id, within=reach_of(http_request))
     return render(http_request, "approvals/request.html", {"page": page})
 
 
@@ -44,14 +44,15 @@ def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
 @require_role(Role.VIEWER)
 @renders_errors
 def request_card(http_request: HttpRequest, request_id: str) -> HttpResponse:
-    return render(http_request, "approvals/_card.html", {"card": queries.request_card(request_id=request_id)})
+    card = queries.request_card(person=signed_in(http_request), request_id=request_id, within=reach_of(http_request))
+    return render(http_request, "approvals/_card.html", {"card": card})
 
 
 @require_safe
 @require_role(Role.VIEWER)
 @renders_errors
 def request_progress(http_request: HttpRequest, request_id: str) -> HttpResponse:
-    page = queries.request_page(person=signed_in(http_request), request_id=request_id)
+    page = queries.request_page(person=signed_in(http_request), request_id=request_id, within=reach_of(http_request))
     return render(http_request, "approvals/_progress.html", {"page": page})
 
 
@@ -65,6 +66,7 @@ def _queue(http_request: HttpRequest) -> dict[str, object]:
         show=queries.QueueFilter(form.cleaned_data["show"] or queries.QueueFilter.WAITING),
         query=form.cleaned_data["q"],
         page=form.cleaned_data["page"] or 1,
+        within=reach_of(http_request),
     )
     return {
         "cards": queue.cards,

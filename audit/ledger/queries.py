@@ -8,24 +8,29 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from audit.access import Reach
 from audit.ledger.contracts import AttachedText, IncidentCard, IncidentTree, Tone, TreeGroup, TreeLine
 from audit.ledger.wording import rows, short, word
 from audit.models import LedgerChain, LedgerEntry
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 
-KEYS_CHAIN = "keys"
+# The service's own chains; every other one is an incident.
+SERVICE_CHAINS = ("keys", "people")
 _OPEN = "open"
 
 
-def incidents(*, limit: int = 200) -> list[IncidentCard]:
-    """Return the newest incidents, newest first."""
-    return [_card(chain) for chain in _with_ends().exclude(name=KEYS_CHAIN).order_by("-created_at", "name")[:limit]]
+def incidents(*, within: Reach, limit: int = 200) -> list[IncidentCard]:
+    """Return the newest incidents of the namespaces ``within``, newest first."""
+    return [_card(chain) for chain in _with_ends(within).order_by("-created_at", "name")[:limit]]
 
 
-def tree(chain: str) -> IncidentTree:
-    """Return the tree of the incident whose root warrant is ``chain``. Raises ``LedgerChain.DoesNotExist``."""
-    row = _with_ends().exclude(name=KEYS_CHAIN).get(name=chain)
+def tree(chain: str, *, within: Reach) -> IncidentTree:
+    """Return the tree of the incident whose root warrant is ``chain``.
+
+    Raises ``LedgerChain.DoesNotExist``, also for one that is not ``within``.
+    """
+    row = _with_ends(within).get(name=chain)
     lines = [_line(entry) for entry in entries(chain, upto=row.size)]
     first = _details(row.first_envelope)
     policy = first.get("policy") or {}
@@ -41,7 +46,12 @@ def tree(chain: str) -> IncidentTree:
 
 def is_incident(chain: str) -> bool:
     """Return whether ``chain`` names an incident that the ledger knows of."""
-    return chain != KEYS_CHAIN and LedgerChain.objects.filter(name=chain).exists()
+    return chain not in SERVICE_CHAINS and LedgerChain.objects.filter(name=chain).exists()
+
+
+def is_readable(chain: str, *, within: Reach) -> bool:
+    """Return whether ``chain`` is an incident of the namespaces ``within``."""
+    return _of_incidents(within).filter(name=chain).exists()
 
 
 def find_chain(name_or_label: str) -> LedgerChain:
@@ -66,10 +76,15 @@ def details_of(entry: LedgerEntry) -> dict[str, Any]:
     return _details(bytes(entry.envelope))
 
 
-def _with_ends() -> QuerySet[Any]:
+def _of_incidents(within: Reach) -> QuerySet[LedgerChain]:
+    chains = LedgerChain.objects.exclude(name__in=SERVICE_CHAINS)
+    return chains if within.everywhere else chains.filter(namespace__in=within.namespaces)
+
+
+def _with_ends(within: Reach) -> QuerySet[Any]:
     of_chain = LedgerEntry.objects.filter(chain=OuterRef("pk"))
     ended = of_chain.filter(kind=EntryKind.RUN_COMPLETED).order_by("-sequence")
-    return LedgerChain.objects.annotate(
+    return _of_incidents(within).annotate(
         first_envelope=Subquery(of_chain.filter(sequence=1).values("envelope")[:1]),
         last_at_ms=Subquery(of_chain.order_by("-sequence").values("at_ms")[:1]),
         end_envelope=Subquery(ended.values("envelope")[:1]),

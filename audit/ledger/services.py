@@ -26,17 +26,20 @@ def append(
     details: dict[str, Any],
     attachments: dict[str, bytes] | None = None,
     label: str = "",
+    namespace: str = "",
 ) -> LedgerEntry:
     """Append a signed entry to ``chain``, which is made on first use, and return it.
 
     ``details`` must have a canonical form (see ``audit.statements.cbor``). ``label`` names a new chain for
-    people. Raises ``OutsideTransaction`` outside ``transaction.atomic``, ``MalformedBytes`` for details that
-    have no canonical form and ``LedgerError`` for details that are too long.
+    people; ``namespace`` says where it belongs, once: what is known already stays.
+
+    Raises ``OutsideTransaction`` outside ``transaction.atomic``, ``MalformedBytes`` for details that have no
+    canonical form and ``LedgerError`` for details that are too long.
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction
     signing_key = ledger_key()
-    locked = _lock(chain, label)
+    locked = _lock(chain, label, namespace)
     salted = {name: (secrets.token_bytes(SALT_BYTES), content) for name, content in (attachments or {}).items()}
     sequence, at_ms = locked.size + 1, time.time_ns() // 1_000_000
     facts = {
@@ -64,7 +67,7 @@ def append(
         [Attachment(entry=entry, name=name, salt=salt, content=content) for name, (salt, content) in salted.items()]
     )
     locked.size, locked.head = entry.sequence, entry.entry_hash
-    locked.save(update_fields=["size", "head"])
+    locked.save(update_fields=["size", "head", "namespace"])
     entry_appended.send(sender=LedgerEntry, entry=entry)
     return entry
 
@@ -82,10 +85,11 @@ def erase_attachment(*, chain: str, sequence: int, name: str) -> None:
         raise LedgerError(f"Entry {sequence} of {chain} has no attachment {name!r} to erase.")
 
 
-def _lock(chain: str, label: str) -> LedgerChain:
+def _lock(chain: str, label: str, namespace: str) -> LedgerChain:
     rows = LedgerChain.objects.select_for_update()
     locked = rows.filter(name=chain).first()
     if locked is None:
         LedgerChain.objects.get_or_create(name=chain, defaults={"label": label})
         locked = rows.get(name=chain)
+    locked.namespace = locked.namespace or namespace
     return locked

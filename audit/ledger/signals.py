@@ -2,5 +2,5 @@
 
 from django.dispatch import Signal
 
-# Sent inside the writing transaction, with ``entry``: the LedgerEntry that was appended.
+# Sent inside the writing transaction, with ``entry``: the LedgerEntry that was appended, its chain at hand.
 entry_appended = Signal()

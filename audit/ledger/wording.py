@@ -164,6 +164,31 @@ def _completed(details: dict[str, Any]) -> Wording:
     )
 
 
+def _role(verb: str) -> Callable[[dict[str, Any]], Wording]:
+    def write(details: dict[str, Any]) -> Wording:
+        place = details.get("namespace") or "all namespaces"
+        return Wording(
+            title=f"role-{verb}: {details.get('role', '')} in {place} for {details.get('person', '')}",
+            tone=Tone.SERVICE,
+            detail=f"by {details.get('by', '')}",
+            proof=(Fact("Recorded by", "the service's ledger key"),),
+        )
+
+    return write
+
+
+def _person(verb: str) -> Callable[[dict[str, Any]], Wording]:
+    def write(details: dict[str, Any]) -> Wording:
+        return Wording(
+            title=f"person-{verb}: {details.get('person', '')}",
+            tone=Tone.SERVICE,
+            detail=f"by {details.get('by', '')}",
+            proof=(Fact("Recorded by", "the service's ledger key"),),
+        )
+
+    return write
+
+
 def _reason(details: dict[str, Any]) -> str:
     return ": ".join(text for text in (str(details.get("code", "")), str(details.get("detail", ""))) if text)
 
@@ -189,4 +214,8 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.APPROVAL_WITHDRAWN: _service("approval-withdrawn", "reason"),
     EntryKind.CALL_RESULT: _result,
     EntryKind.RUN_COMPLETED: _completed,
+    EntryKind.ROLE_GRANTED: _role("granted"),
+    EntryKind.ROLE_REVOKED: _role("revoked"),
+    EntryKind.PERSON_DISABLED: _person("disabled"),
+    EntryKind.PERSON_ENABLED: _person("enabled"),
 }

@@ -9,13 +9,17 @@ from audit.statements.kinds import EntryKind
 
 
 class LedgerChain(models.Model):
-    """One chain of entries. ``name`` is the incident's root warrant id, or "keys".
+    """One chain of entries. ``name`` is the incident's root warrant id, or one of the service's own, such as "keys".
+
+    ``namespace`` is the Temporal namespace of the incident, and decides who may read it; empty while unknown, and
+    for the service's own chains.
 
     ``size`` and ``head`` (SHA-256 of the last entry's signed message) move with every append, under a row lock.
     """
 
     name = models.CharField(max_length=64, primary_key=True)
     label = models.CharField(max_length=200, blank=True, db_index=True)
+    namespace = models.CharField(max_length=255, blank=True, db_index=True)
     size = models.PositiveBigIntegerField(default=0)
     head = models.BinaryField(max_length=32, default=bytes(32))
     created_at = models.DateTimeField(auto_now_add=True)

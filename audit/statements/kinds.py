@@ -24,3 +24,7 @@ class EntryKind(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_ENDORSED = "key.endorsed"
     PEOPLE_ROOT_ESTABLISHED = "people_root.established"
+    ROLE_GRANTED = "role.granted"
+    ROLE_REVOKED = "role.revoked"
+    PERSON_DISABLED = "person.disabled"
+    PERSON_ENABLED = "person.enabled"

@@ -40,6 +40,7 @@ _KEYS = (
     EntryKind.KEY_ENDORSED,
     EntryKind.PEOPLE_ROOT_ESTABLISHED,
 )
+_PEOPLE = (EntryKind.ROLE_GRANTED, EntryKind.ROLE_REVOKED, EntryKind.PERSON_DISABLED, EntryKind.PERSON_ENABLED)
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
 
 
@@ -185,6 +186,8 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.OUTCOME, outcomes.check_completed(entry, case))
     elif kind in _KEYS:
         raise Refused(Step.PLACE, "People's keys are recorded in a chain of their own, not in an incident's.")
+    elif kind in _PEOPLE:
+        raise Refused(Step.PLACE, "What people may do is recorded in a chain of its own, not in an incident's.")
 
 
 def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:

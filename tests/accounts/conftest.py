@@ -9,8 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Person
-from accounts.people.services import create
 from accounts.roles.contracts import Role
+from tests import people
 
 
 @pytest.fixture(autouse=True)
@@ -22,22 +22,22 @@ def _fresh_rate_limits() -> Iterator[None]:
 
 @pytest.fixture
 def ada(db: None) -> Person:
-    return create(username="ada", display_name="Ada Lovelace", role=Role.APPROVER, created_by="tests")
+    return people.person("ada", Role.APPROVER, display_name="Ada Lovelace")
 
 
 @pytest.fixture
 def grace(db: None) -> Person:
-    return create(username="grace", display_name="Grace Hopper", role=Role.APPROVER, created_by="tests")
+    return people.person("grace", Role.APPROVER, display_name="Grace Hopper")
 
 
 @pytest.fixture
 def vera(db: None) -> Person:
-    return create(username="vera", display_name="Vera Rubin", role=Role.VIEWER, created_by="tests")
+    return people.person("vera", Role.VIEWER, display_name="Vera Rubin")
 
 
 @pytest.fixture
 def oscar(db: None) -> Person:
-    return create(username="oscar", display_name="Oscar", role=None, created_by="tests")
+    return people.person("oscar", display_name="Oscar")
 
 
 def signed_in(person: Person) -> Client:

@@ -17,7 +17,6 @@ from django.conf import settings
 from accounts.keys.services import begin_enrolment, enrol
 from accounts.models import Person
 from accounts.roles.contracts import Role
-from accounts.roles.services import grant
 from approvals.contracts import GateRequest
 from approvals.models import ApprovalRequest
 from approvals.requests import services
@@ -26,6 +25,7 @@ from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, 
 from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
+from tests import people
 from tests.endorsing import endorsed
 from warrants.models import IssuerKey
 
@@ -33,12 +33,12 @@ TOOL = "restart_service"
 ARGUMENTS: dict[str, Any] = {"service": "payment-service-prod", "environment": "production"}
 
 
-def person(username: str = "ada", *, role: Role | None = Role.APPROVER, display_name: str = "") -> Person:
-    """Return a new person; ``role`` None makes an outsider."""
-    made = Person.objects.create_user(username=username, display_name=display_name or username.title())
-    if role is not None:
-        grant(person=made, role=role, granted_by="tests")
-    return made
+def person(
+    username: str = "ada", *, role: Role | None = Role.APPROVER, display_name: str = "", namespace: str = ""
+) -> Person:
+    """Return a new person; ``role`` None makes an outsider, ``namespace`` says where they hold it."""
+    roles = [role] if role is not None else []
+    return people.person(username, *roles, namespace=namespace, display_name=display_name)
 
 
 def enrol_key(of: Person, *, name: str = "Laptop", endorse: bool = True) -> Ed25519PrivateKey:
@@ -79,8 +79,8 @@ class Approver:
         return sign_denial(self.private_key, approval_request, self.person.external_id, **changes)
 
 
-def approver(username: str = "ada") -> Approver:
-    made = person(username)
+def approver(username: str = "ada", *, namespace: str = "") -> Approver:
+    made = person(username, namespace=namespace)
     return Approver(made, enrol_key(made))
 
 

@@ -157,7 +157,7 @@ def test_a_deactivated_approver_cannot_decide(ada: Approver, waiting: ApprovalRe
     signed = ada.sign_approval(waiting)
     Person.objects.update(is_active=False)
     ada.person.refresh_from_db()
-    with pytest.raises(errors.NotAnApprover):
+    with pytest.raises(errors.UnknownRequest):
         services.record(person=ada.person, request_id=waiting.pk, approval=signed)
     _assert_nothing_happened(waiting)
 

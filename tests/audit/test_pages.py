@@ -6,9 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Person
 from accounts.roles.contracts import Role
-from accounts.roles.services import grant
+from audit.access import Everywhere
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
 from audit.ledger.contracts import Tone
@@ -19,6 +18,7 @@ from audit.statements.kinds import EntryKind
 from audit.verify.verifier import verify
 from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story
 from tests.audit.test_export import on_file
+from tests.people import hold, person
 
 pytestmark = pytest.mark.django_db
 
@@ -36,9 +36,13 @@ def story() -> Evidence:
 
 @pytest.fixture
 def viewer(client: Client) -> Client:
-    person = Person.objects.create_user("victor", password="a long enough password")
-    grant(person=person, role=Role.VIEWER, granted_by="tests")
-    client.force_login(person)
+    client.force_login(person("victor", Role.VIEWER))
+    return client
+
+
+@pytest.fixture
+def auditor(client: Client) -> Client:
+    client.force_login(person("audrey", Role.AUDITOR))
     return client
 
 
@@ -57,15 +61,56 @@ def test_an_anonymous_visitor_is_sent_to_sign_in(client: Client, story: Evidence
 
 
 def test_a_person_without_a_role_finds_nothing(client: Client, story: Evidence) -> None:
-    person = Person.objects.create_user("oscar", password="a long enough password")
-    client.force_login(person)
+    client.force_login(person("oscar"))
     for page in pages(story.chain):
         assert client.get(page).status_code == 404
 
 
-def test_a_viewer_reads_everything(viewer: Client, story: Evidence) -> None:
-    for page in pages(story.chain):
+def test_a_viewer_reads_everything_and_takes_nothing_away(viewer: Client, story: Evidence) -> None:
+    *readable, evidence = pages(story.chain)
+    for page in readable:
         assert viewer.get(page).status_code == 200
+    assert viewer.get(evidence).status_code == 404
+    assert evidence not in viewer.get(readable[1]).content.decode()
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.SECURITY_ADMINISTRATOR])
+def test_an_auditor_and_a_security_administrator_also_export(client: Client, story: Evidence, role: Role) -> None:
+    client.force_login(person("audrey", role))
+    for page in pages(story.chain):
+        assert client.get(page).status_code == 200
+    assert pages(story.chain)[3] in client.get(pages(story.chain)[1]).content.decode()
+
+
+def test_a_person_of_another_namespace_finds_nothing(client: Client, story: Evidence) -> None:
+    LedgerChain.objects.filter(name=story.chain).update(namespace="payments")
+    client.force_login(person("norma", Role.AUDITOR, namespace="billing"))
+    assert story.chain not in client.get(reverse("audit:incidents")).content.decode()
+    for page in pages(story.chain)[1:]:
+        assert client.get(page).status_code == 404
+
+
+def test_a_person_of_the_incidents_namespace_reads_it(client: Client, story: Evidence) -> None:
+    LedgerChain.objects.filter(name=story.chain).update(namespace="payments")
+    client.force_login(person("paula", Role.AUDITOR, namespace="payments"))
+    for page in pages(story.chain):
+        assert client.get(page).status_code == 200
+    assert story.chain in client.get(reverse("audit:incidents")).content.decode()
+
+
+def test_whoever_audits_elsewhere_and_views_here_reads_and_takes_nothing_away(client: Client, story: Evidence) -> None:
+    LedgerChain.objects.filter(name=story.chain).update(namespace="payments")
+    client.force_login(hold(person("quinn", Role.AUDITOR, namespace="billing"), Role.VIEWER, namespace="payments"))
+    *readable, evidence = pages(story.chain)
+    assert [client.get(page).status_code for page in readable] == [200] * 3
+    assert client.get(evidence).status_code == 404
+    assert evidence not in client.get(readable[1]).content.decode()
+
+
+def test_an_incident_whose_namespace_nobody_told_is_for_those_who_see_all(client: Client, story: Evidence) -> None:
+    client.force_login(person("norma", Role.AUDITOR, namespace="billing"))
+    for page in pages(story.chain)[1:]:
+        assert client.get(page).status_code == 404
 
 
 def test_nothing_is_written_by_looking(viewer: Client, story: Evidence) -> None:
@@ -75,14 +120,14 @@ def test_nothing_is_written_by_looking(viewer: Client, story: Evidence) -> None:
     assert LedgerChain.objects.get().size == len(story.statements)
 
 
-@pytest.mark.parametrize("chain", [MISSING, "keys", "P1042", "%00", "x" * 3000])
+@pytest.mark.parametrize("chain", [MISSING, "keys", "people", "P1042", "%00", "x" * 3000])
 def test_an_unknown_incident_is_not_found(viewer: Client, chain: str) -> None:
     for name in ("incident", "tree", "evidence"):
         assert viewer.get(f"/incidents/{chain}/{'' if name == 'incident' else name + '/'}").status_code == 404
 
 
-def test_the_downloaded_file_verifies(viewer: Client, story: Evidence) -> None:
-    answer = viewer.get(reverse("audit:evidence", args=[story.chain]))
+def test_the_downloaded_file_verifies(auditor: Client, story: Evidence) -> None:
+    answer = auditor.get(reverse("audit:evidence", args=[story.chain]))
     assert answer["Content-Disposition"] == f'attachment; filename="countersign-{story.chain}.jsonl"'
     assert verify(answer.content, roots=[story.root_hex]).verified
 
@@ -90,7 +135,7 @@ def test_the_downloaded_file_verifies(viewer: Client, story: Evidence) -> None:
 def test_the_list_shows_incidents_and_not_the_chain_of_keys(story: Evidence) -> None:
     append(chain="keys", kind=EntryKind.KEY_ENROLLED, details={"person": LEAD})
     on_file(denied_story(**keys(), worker_sequence=100))
-    cards = incidents()
+    cards = incidents(within=Everywhere())
     assert len(cards) == 2
     card = next(card for card in cards if card.chain == story.chain)
     assert (card.label, card.title, card.severity, card.service) == (
@@ -110,7 +155,7 @@ def test_an_incident_is_found_by_its_label_or_its_warrant(story: Evidence) -> No
 
 
 def test_the_tree_tells_the_story_in_order(story: Evidence) -> None:
-    shown = tree(story.chain)
+    shown = tree(story.chain, within=Everywhere())
     assert [(line.tone, line.title.split(" (")[0]) for line in shown.lines] == [
         (Tone.SERVICE, "incident-warrant"),
         (Tone.ALLOWED, "read_logs ALLOWED"),
@@ -139,7 +184,7 @@ def test_the_same_allowed_call_again_is_one_line_with_a_count() -> None:
         evidence.allowed(arguments={"service": "payment-service-prod", "lines": lines})
     evidence.denied()
     evidence.denied()
-    groups = tree(on_file(evidence).chain).groups
+    groups = tree(on_file(evidence).chain, within=Everywhere()).groups
     assert [(group.first.title, group.count) for group in groups] == [
         ("incident-warrant", 1),
         ("read_logs ALLOWED", 3),
@@ -150,7 +195,7 @@ def test_the_same_allowed_call_again_is_one_line_with_a_count() -> None:
 
 def test_erased_arguments_are_said_to_be_erased(viewer: Client, story: Evidence) -> None:
     erase_attachment(chain=story.chain, sequence=2, name="arguments")
-    line = tree(story.chain).lines[1]
+    line = tree(story.chain, within=Everywhere()).lines[1]
     assert line.is_erased
     assert line.arguments == []
     assert viewer.get(reverse("audit:incident", args=[story.chain])).status_code == 200

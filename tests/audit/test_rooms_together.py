@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from accounts.models import ApproverKey, KeyEndorsement, Person
 from accounts.roles.contracts import Role
-from accounts.roles.services import grant
 from approvals.contracts import GateRequest, Outcome, RunReport
 from approvals.decisions import services as decisions
 from approvals.requests import services as requests
@@ -24,6 +23,7 @@ from audit.verify.report import Report
 from audit.verify.verifier import verify
 from tests.audit.evidence import RESTART, RUN, Evidence, public
 from tests.endorsing import ROOT_KEY, endorsed
+from tests.people import hold
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
@@ -40,7 +40,7 @@ class Rooms(Evidence):
 
     def __post_init__(self) -> None:
         self.person = Person.objects.create_user("lead", password="a long enough password", display_name="Lea")
-        grant(person=self.person, role=Role.APPROVER, granted_by="tests")
+        hold(self.person, Role.APPROVER)
         key = ApproverKey.objects.create(person=self.person, public_key=public(self.lead), name="laptop", proof=b"")
         endorsed(key)
         self.people_root = ROOT_KEY

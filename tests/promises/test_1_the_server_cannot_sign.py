@@ -30,7 +30,6 @@ from django.utils import timezone
 
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
-from accounts.roles.services import grant
 from approvals.contracts import GateRequest, RequestState
 from approvals.models import ApprovalRequest, Decision, Delivery, RequiredApprover
 from approvals.signing.approval import assemble, parse
@@ -41,6 +40,7 @@ from audit.statements.statements import Context, sign
 from tests.approvals.factories import sign_approval
 from tests.gates import agents
 from tests.gates.people import Desk, approve, decision
+from tests.people import hold
 from tests.promises.conftest import House, approvals_message, eventually, server_keys
 from tests.vectors.warrants import encoded, payload_of
 
@@ -94,7 +94,7 @@ async def test_no_key_of_the_server_approves_in_any_form(house: House) -> None:
 def take_over(waiting: ApprovalRequest, key: Ed25519PrivateKey) -> None:
     """Write into the database whatever could make a forged approval look decided and due."""
     mallory = Person.objects.create_user(username="mallory")
-    grant(person=mallory, role=Role.APPROVER, granted_by="mallory")
+    hold(mallory, Role.APPROVER)
     public_key = key.public_key().public_bytes_raw()
     ApproverKey.objects.create(person=mallory, public_key=public_key, name="Laptop", proof=b"")
     RequiredApprover.objects.filter(approval_request=waiting).update(public_key=public_key)

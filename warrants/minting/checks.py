@@ -37,10 +37,10 @@ def require_usable(incident: Incident, policy: Policy) -> None:
         raise InvalidIncident(f"The policy {policy.name} knows no such severity. It knows {known}.", field="severity")
 
 
-def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[ApproverKey]:
+def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str) -> list[ApproverKey]:
     """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
-    Under a policy that asks for strong keys the ordinary ones are left out. Raises ``NoApprovers``,
+    Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out. Raises ``NoApprovers``,
     ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
@@ -48,12 +48,12 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy) -> list[Appr
     named = {key.pk: key for key in approvers}
     if len(named) > MAXIMUM_APPROVERS:
         raise TooManyApprovers(maximum=MAXIMUM_APPROVERS)
-    active = {key.pk: key for key in active_keys().filter(pk__in=named).order_by("pk")}
+    active = {key.pk: key for key in active_keys(namespace=namespace).filter(pk__in=named).order_by("pk")}
     for pk, key in named.items():
         if pk not in active:
             raise InactiveApprover(short=key.short)
     usable = [key for key in active.values() if _is_enough(key, policy.approver_key_strength)]
-    endorsed = set(endorsed_keys(endorsers=policy.endorsers).filter(pk__in=named).values_list("pk", flat=True))
+    endorsed = set(endorsed_keys(endorsers=policy.endorsers, namespace=namespace).filter(pk__in=named).values_list("pk", flat=True))
     for key in usable:
         if key.pk not in endorsed:
             raise UnendorsedApprover(short=key.short, endorsers=policy.endorsers)

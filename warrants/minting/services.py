@@ -26,14 +26,14 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     """Mint ``agent``'s warrant for ``incident`` under the policy named ``policy``, and record it.
 
     1. The policy is safe, and knows the incident's severity.
-    2. The approvers' keys are active and endorsed now, and belong to as many people as the policy asks for.
+    2. The approvers' keys are active in its namespace and endorsed now, and belong to as many people as the policy asks for.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
 
     Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.
     """
     rules = load(policy)  # 1
     require_usable(incident, rules)
-    keys = require_approvers(approvers, rules)  # 2
+    keys = require_approvers(approvers, rules, incident.namespace)  # 2
     issuer = ensure_issuer()
     require_different_keys(issuer, agent, keys)  # 3
     row = _sign(rules, incident, issuer, agent, keys)
@@ -43,6 +43,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
         kind=EntryKind.WARRANT_MINTED,
         details=_details(row, rules, incident, agent, keys),
         label=incident.id,
+        namespace=incident.namespace,
     )
     return as_minted(row)
 

@@ -17,6 +17,7 @@ from accounts.keys.queries import keys_of
 from accounts.models import Person
 from accounts.people.services import create
 from accounts.roles.contracts import Role
+from accounts.roles.services import grant
 from accounts.sign_in.services import issue_link
 from audit.statements.kinds import EntryKind
 from warrants.issuers.queries import trusted_roots
@@ -29,6 +30,7 @@ from workers.narrator import COMMAND_LINE, Narrator, Told
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
 ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
+DEMO_ROLES = (Role.APPROVER, Role.AUDITOR)  # decides, and takes the receipts away
 LINK_SECONDS = 3600
 # Far more than a run takes; whoever waits longer should be told.
 RUN_SECONDS = 120.0
@@ -168,8 +170,10 @@ class Story:
 def _prepare_person() -> tuple[Person, str, bool]:
     """Return the on-call lead, a sign-in link for them, and whether a browser of theirs has a key."""
     person = Person.objects.filter(username=USERNAME).first() or create(
-        username=USERNAME, display_name=DISPLAY_NAME, role=Role.APPROVER, created_by="the demo"
+        username=USERNAME, display_name=DISPLAY_NAME, role=None, created_by="the demo"
     )
+    for role in DEMO_ROLES:
+        grant(person=person, role=role, granted_by="the demo")
     link = issue_link(person=person, valid_for_seconds=LINK_SECONDS)
     # The key of a program that has ended can sign no more, even if it was not revoked.
     has_key = any(not key.name.startswith(COMMAND_LINE) for key in endorsed_keys().filter(person=person))

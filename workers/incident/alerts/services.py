@@ -100,7 +100,7 @@ def _needs_fresh_warrant(incident: Incident) -> bool:
 
 def _mint(incident: Incident) -> str:
     """Mint a warrant for ``incident`` and return its id."""
-    approvers = list(endorsed_keys(endorsers=load(POLICY).endorsers))
+    approvers = list(endorsed_keys(endorsers=load(POLICY).endorsers, namespace=settings.TEMPORAL_NAMESPACE))
     if not approvers:
         raise NobodyCanApprove(
             f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "

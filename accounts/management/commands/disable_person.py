@@ -1,0 +1,23 @@
+"""``manage.py disable_person ada``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from accounts.management.commands._people import BY, find_person, sentences
+from accounts.people.services import disable
+
+
+class Command(BaseCommand):
+    help = "Shut a person out: sessions and live pages end within two seconds, their keys sign nothing more."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("person", help="their username, or their external id (issuer#subject)")
+
+    def handle(self, *args: Any, person: str, **options: Any) -> None:
+        found = find_person(person)
+        with sentences():
+            disable(person=found, disabled_by=BY)
+        self.stdout.write(f"{found} ({found.external_id}) is disabled.")
