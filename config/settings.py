@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "audit",
     "accounts",
     "warrants",
@@ -135,6 +136,10 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"step_up": "40/5m/user", "second_factor": "20/5m/user"}
+# Passkeys are the only second factor: codes can be passed on, and recovery codes would stand in for them.
+MFA_SUPPORTED_TYPES = ["webauthn"]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
 
 # --- Sessions, cookies, headers -------------------------------------------------------------
 SESSION_COOKIE_NAME = "countersign_session"

@@ -7,10 +7,13 @@ operator or come from single sign-on.
 from allauth.account import views as allauth
 from django.urls import path
 
+from accounts.sign_in import second_factor
 from accounts.sign_in.views import LoginView
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="account_login"),
     path("logout/", allauth.logout, name="account_logout"),
     path("inactive/", allauth.account_inactive, name="account_inactive"),
+    path("second-factor/", second_factor.second_factor, name="mfa_authenticate"),
+    path("second-factor/challenge/", second_factor.challenge, name="second_factor_challenge"),
 ]

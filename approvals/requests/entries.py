@@ -19,6 +19,7 @@ RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
 
 def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> None:
     """A call waits for people."""
+    step_up_seconds = approval_request.step_up_seconds
     append(
         chain=approval_request.chain,
         kind=EntryKind.APPROVAL_REQUESTED,
@@ -32,6 +33,7 @@ def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> Non
             "run_id": approval_request.run_id,
             "threshold": checked.threshold,
             "expires_at": int(checked.expires_at.timestamp()),
+            **({} if step_up_seconds is None else {"step_up_seconds": step_up_seconds}),
         },
         attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
     )

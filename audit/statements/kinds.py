@@ -22,3 +22,5 @@ class EntryKind(StrEnum):
     RUN_COMPLETED = "run.completed"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"

@@ -31,7 +31,7 @@ from audit.verify.trust import Roots, endorsed_keys
 
 APPROVAL_LIFETIME_SECONDS = 24 * 3600
 _CALLS = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED, EntryKind.CALL_GATED)
-_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_REVOKED)
+_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_REVOKED, EntryKind.PASSKEY_ADDED, EntryKind.PASSKEY_REMOVED)
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
 
 

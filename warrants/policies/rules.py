@@ -4,6 +4,7 @@ name: incident-response
 version: 1                      raised with every change
 lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s", "N min" or "N h"
 min_approvals: 1                people who must approve a call that stops
+step_up_seconds: 300            optional: approving needs a passkey or provider sign-in at most this old
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -26,6 +27,7 @@ __all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
 
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
+SHORTEST_STEP_UP, LONGEST_STEP_UP = 30, 3600
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -45,7 +47,10 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity."""
+    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity.
+
+    ``step_up_seconds`` is how old a person's second factor may be when they approve; None: none is asked for.
+    """
 
     name: str
     version: int
@@ -53,12 +58,13 @@ class Policy:
     lifetimes: Mapping[str, int]
     min_approvals: int
     tools: Mapping[str, Tool]
+    step_up_seconds: int | None = None
 
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only("name", "version", "lifetimes", "min_approvals", "tools")
+    section.only("name", "version", "lifetimes", "min_approvals", "step_up_seconds", "tools")
     return Policy(
         name=_policy_name(section),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
@@ -66,7 +72,14 @@ def parse_policy(text: str) -> Policy:
         lifetimes=_lifetimes(section.section("lifetimes")),
         min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
         tools=_tools(section.section("tools")),
+        step_up_seconds=_step_up_seconds(section),
     )
+
+
+def _step_up_seconds(section: Section) -> int | None:
+    if "step_up_seconds" not in section.values:
+        return None
+    return section.whole_number("step_up_seconds", minimum=SHORTEST_STEP_UP, maximum=LONGEST_STEP_UP)
 
 
 def _policy_name(section: Section) -> str:
