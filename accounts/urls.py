@@ -7,7 +7,9 @@ from accounts.keys import views as keys
 from accounts.notices import views as notices
 from accounts.people import views as people
 from accounts.sessions import views as sessions
+from accounts.passkeys import views as passkeys
 from accounts.sign_in import views as sign_in
+from accounts.step_up import views as step_up
 
 app_name = "accounts"
 urlpatterns = [
@@ -31,5 +33,12 @@ urlpatterns = [
     path("sessions/", sessions.own, name="sessions"),
     path("sessions/others/sign-out/", sessions.end_others, name="other-sessions-sign-out"),
     path("sessions/<int:session_id>/sign-out/", sessions.end, name="session-sign-out"),
+    path("passkeys/", passkeys.passkeys, name="passkeys"),
+    path("passkeys/challenge/", passkeys.challenge, name="passkey-challenge"),
+    path("passkeys/<int:passkey_id>/name/", passkeys.rename, name="passkey-name"),
+    path("passkeys/<int:passkey_id>/removal/", passkeys.remove, name="passkey-removal"),
+    path("step-up/", step_up.step_up, name="step-up"),
+    path("step-up/challenge/", step_up.challenge, name="step-up-challenge"),
+    path("step-up/provider/", step_up.provider, name="step-up-provider"),
     path("sign-in/<str:token>/", sign_in.sign_in_link, name="sign-in-link"),
 ]

@@ -6,6 +6,13 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.errors import AccountError
+from accounts.models import Person
+
+
+def signed_in(http_request: HttpRequest) -> Person:
+    """Return the person behind a view that ``require_role`` guards."""
+    assert isinstance(http_request.user, Person)  # noqa: S101
+    return http_request.user
 
 
 def wants_json(http_request: HttpRequest) -> bool:

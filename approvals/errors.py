@@ -151,3 +151,23 @@ class NotAnApprover(ApprovalError):
 
     def __init__(self) -> None:
         super().__init__("Only approvers decide. Ask an administrator for the approver role.", field="person")
+
+
+class StepUpNeeded(ApprovalError):
+    """The policy asks for a fresh second factor before this approval, and there is none that is unused."""
+
+    code = "step_up_needed"
+    http_status = 409
+
+    def __init__(self, *, seconds: int) -> None:
+        super().__init__(
+            f"To approve this, confirm that it is you, at most {minutes(seconds)} before. Do it in your browser, on "
+            "the page of this request: only there can your passkey or your provider answer. You can deny without it.",
+            field="step_up",
+        )
+
+
+def minutes(seconds: int) -> str:
+    """Return a time span in words: ``5 minutes``, ``90 seconds``."""
+    number, unit = (seconds // 60, "minute") if seconds % 60 == 0 else (seconds, "second")
+    return f"{number} {unit if number == 1 else unit + 's'}"

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.openid_connect",
     "audit",
@@ -148,7 +149,12 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"single_sign_on": "60/m/ip", "sign_in_link": "60/m/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "single_sign_on": "60/m/ip",
+    "sign_in_link": "60/m/ip",
+    "step_up": "40/5m/user",
+    "second_factor": "20/5m/user",
+}
 
 # --- Single sign-on -------------------------------------------------------------------------
 _openid = single_sign_on.openid_apps()
@@ -159,6 +165,9 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_STORE_TOKENS = False
 # Roles follow the provider's groups at every sign-in, so nobody stays signed in for longer than this.
 SINGLE_SIGN_ON_HOURS = env.integer("SINGLE_SIGN_ON_HOURS", 12, minimum=1, maximum=720)
+# Passkeys are the only second factor: codes can be passed on, and recovery codes would stand in for them.
+MFA_SUPPORTED_TYPES = ["webauthn"]
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
 
 # --- Sessions, cookies, headers -------------------------------------------------------------
 SESSION_COOKIE_NAME = "countersign_session"

@@ -9,6 +9,7 @@ from django.urls import path
 
 from accounts.sign_in.openid import views as openid
 from accounts.sign_in.saml.urls import urlpatterns as saml_urlpatterns
+from accounts.sign_in import second_factor
 from accounts.sign_in.views import LoginView
 
 urlpatterns = [
@@ -18,4 +19,6 @@ urlpatterns = [
     path("oidc/<slug:provider_id>/login/", openid.login, name="openid_connect_login"),
     path("oidc/<slug:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
     *saml_urlpatterns,
+    path("second-factor/", second_factor.second_factor, name="mfa_authenticate"),
+    path("second-factor/challenge/", second_factor.challenge, name="second_factor_challenge"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
 from allauth.account.views import LoginView as AllauthLoginView
 from allauth.core import ratelimit
@@ -50,6 +51,7 @@ def sign_in_link(http_request: HttpRequest, token: str) -> HttpResponse:
     try:
         if http_request.method == "POST":
             person = services.redeem(token=token)
+            record_authentication(http_request, person, method="link")
             return perform_login(http_request, person, redirect_url=chosen_next or settings.LOGIN_REDIRECT_URL)
         link = queries.find_link(token=token)
     except UnusableLink as error:

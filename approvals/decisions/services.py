@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from accounts.endorsements.queries import endorsed_keys, endorsement_of
 from accounts.keys.queries import active_key
-from accounts.models import ApproverKey, Person
+from accounts.models import ApproverKey, Person, StepUp
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
 from approvals.contracts import DecisionKind, RequestState
 from approvals.decisions import checks
 from approvals.decisions.signed import SignedDecision, read
+from approvals.decisions.step_up import use_step_up
 from approvals.delivery.services import enqueue
 from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
@@ -30,8 +31,17 @@ MAXIMUM_REASON = 2_000
 _REPLAYED = "This signature was used before. Reload the page and sign again."
 
 
-def record(*, person: Person, request_id: str, approval: bytes | None = None, denial: bytes | None = None) -> Decision:
+def record(
+    *,
+    person: Person,
+    request_id: str,
+    approval: bytes | None = None,
+    denial: bytes | None = None,
+    session_key: str = "",
+) -> Decision:
     """Record what ``person`` signed about a request: exactly one of the two, as bytes.
+
+    ``session_key`` is the web session it comes from, or empty: a step-up counts only in its own session.
 
     1. The bytes are canonical and their signature verifies.
     2. The person may see the request; the key is an active key of theirs, who approves in its namespace, and a people
@@ -42,6 +52,7 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
     6. What was signed is this call, request and run, by this person.
     7. It was signed just now and lives no longer than it may.
     8. Its nonce was never seen.
+    9. Where the policy asks for it, the person has just shown that it is them, for this request: to approve.
 
     Enough approvals, or one denial, end the waiting and go to the outbox. The same bytes again return the
     same decision. Raises the ``ApprovalError`` of the first check that fails; then nothing was written.
@@ -49,13 +60,13 @@ def record(*, person: Person, request_id: str, approval: bytes | None = None, de
     signed = read(approval=approval, denial=denial)  # 1
     try:
         with transaction.atomic():
-            return _record(person, transitions.lock(request_id), signed)
+            return _record(person, transitions.lock(request_id), signed, session_key)
     except IntegrityError as error:
         # Only the nonce can collide without the request's lock: the same signature sent to two requests at once.
         raise Replayed(_REPLAYED, field="nonce") from error
 
 
-def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision) -> Decision:
+def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, session_key: str) -> Decision:
     now = timezone.now()
     _own_key(person, approval_request.namespace, signed)  # 2
     endorsements = _endorsements(person, signed)
@@ -74,7 +85,8 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     checks.require_short_lived(signed, approval_request, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
-    decision = _write(person, approval_request, signed, endorsements, now)
+    step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9
+    decision = _write(person, approval_request, signed, endorsements, step_up, now)
     _settle(approval_request, [*standing, decision], now)
     return decision
 
@@ -127,6 +139,7 @@ def _write(
     approval_request: ApprovalRequest,
     signed: SignedDecision,
     endorsements: list[bytes],
+    step_up: StepUp | None,
     now: datetime,
 ) -> Decision:
     is_approval = signed.kind is DecisionKind.APPROVE
@@ -139,6 +152,7 @@ def _write(
             "person": person.external_id,
             "key": signed.approver_key,
             "key_endorsements": endorsements,
+            **({"step_up": {"method": step_up.method, "at": int(step_up.at.timestamp())}} if step_up else {}),
         },
     )
     return Decision.objects.create(
@@ -153,6 +167,8 @@ def _write(
         endorsements=cbor.encode(endorsements),
         reason=storable(signed.reason, MAXIMUM_REASON),
         decided_at=now,
+        step_up_method=step_up.method if step_up else "",
+        stepped_up_at=step_up.at if step_up else None,
         expires_at=None if signed.expires_at is None else datetime.fromtimestamp(signed.expires_at, UTC),
     )
 

@@ -22,7 +22,13 @@ from approvals.web import renders_errors, signed_in
 def decision(http_request: HttpRequest, request_id: str) -> HttpResponse:
     """Record what the browser signed. Answers JSON {"state", "url"}, the progress fragment, or a redirect."""
     approval, denial = DecisionForm(http_request.POST).signed()
-    recorded = services.record(person=signed_in(http_request), request_id=request_id, approval=approval, denial=denial)
+    recorded = services.record(
+        person=signed_in(http_request),
+        request_id=request_id,
+        approval=approval,
+        denial=denial,
+        session_key=http_request.session.session_key or "",
+    )
     url = reverse("approvals:request", args=[request_id])
     if wants_json(http_request):
         return JsonResponse({"state": recorded.approval_request.state, "url": url})

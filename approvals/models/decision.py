@@ -33,6 +33,9 @@ class Decision(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)  # of an approval's signature
     # The signature ran out, or its key was revoked, before others had signed too: its person may sign again.
     lapsed = models.BooleanField(default=False)
+    # How and when the person showed, for this request, that it was them; empty where the policy does not ask.
+    step_up_method = models.CharField(max_length=16, blank=True)
+    stepped_up_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -54,6 +57,11 @@ class Decision(models.Model):
                 name="approval_runs_out",
                 condition=Q(kind=DecisionKind.DENY.value, expires_at__isnull=True, lapsed=False)
                 | Q(kind=DecisionKind.APPROVE.value, expires_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="step_up_has_method_and_time",
+                condition=Q(step_up_method="", stepped_up_at=None)
+                | (~Q(step_up_method="") & Q(stepped_up_at__isnull=False)),
             ),
             models.UniqueConstraint(fields=["public_key", "nonce"], name="decision_nonce_once"),
         ]

@@ -28,6 +28,8 @@ class ApprovalRequest(models.Model):
     verified_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     threshold = models.PositiveSmallIntegerField()
+    # How old an approver's second factor may be. None: the policy does not ask for one.
+    step_up_seconds = models.PositiveIntegerField(null=True, blank=True)
     earlier_denials = models.PositiveIntegerField(default=0)
     tool = models.CharField(max_length=200)
     target = models.CharField(max_length=200, blank=True)
@@ -64,6 +66,9 @@ class ApprovalRequest(models.Model):
                 | Q(state__in=FINAL, closed_at__isnull=False, urgency__isnull=True),
             ),
             models.CheckConstraint(name="request_hash_is_32_bytes", condition=Exact(Length("request_hash"), 32)),
+            models.CheckConstraint(
+                name="request_step_up_takes_time", condition=Q(step_up_seconds=None) | Q(step_up_seconds__gt=0)
+            ),
             models.CheckConstraint(name="request_needs_someone", condition=Q(threshold__gte=1)),
             models.CheckConstraint(name="request_expires_later", condition=Q(expires_at__gt=F("opened_at"))),
         ]

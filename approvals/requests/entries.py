@@ -20,6 +20,7 @@ RAN = (OutcomeStatus.EXECUTED, OutcomeStatus.FAILED)
 
 def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> None:
     """A call waits for people. Raises ``WrongNamespace`` unless the incident is of the call's namespace."""
+    step_up_seconds = approval_request.step_up_seconds
     entry = append(
         chain=approval_request.chain,
         kind=EntryKind.APPROVAL_REQUESTED,
@@ -33,6 +34,7 @@ def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> Non
             "run_id": approval_request.run_id,
             "threshold": checked.threshold,
             "expires_at": int(checked.expires_at.timestamp()),
+            **({} if step_up_seconds is None else {"step_up_seconds": step_up_seconds}),
         },
         attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
         namespace=approval_request.namespace,

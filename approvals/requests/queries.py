@@ -104,6 +104,8 @@ class DecisionLine:
     key_short: str
     at: datetime
     reason: str
+    step_up_method: str
+    stepped_up_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class RequestPage:
     may_decide: bool
     why_not: str
     chain: str
+    step_up_seconds: int | None
 
 
 _CARD_COLUMNS = (
@@ -196,6 +199,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         may_decide=not why_not,
         why_not=why_not,
         chain=row.chain,
+        step_up_seconds=row.step_up_seconds,
     )
 
 
@@ -286,6 +290,8 @@ def _decision_line(decision: Decision) -> DecisionLine:
         key_short=decision.key_short,
         at=decision.decided_at,
         reason=decision.reason,
+        step_up_method=decision.step_up_method,
+        stepped_up_at=decision.stepped_up_at,
     )
 
 

@@ -158,6 +158,8 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         arguments_cbor=checked.arguments_cbor,
         request_hash=checked.request_hash,
         threshold=checked.threshold,
+        # The terms of the policy the warrant was minted under, whatever the policy says by now.
+        step_up_seconds=minted.step_up_seconds if minted else None,
         gate_message=checked.gate_message,
         reasoning=checked.reasoning,
         history=checked.history,

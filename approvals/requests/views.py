@@ -1,7 +1,8 @@
 """The queue and the request page.
 
 Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``,
-``page``, ``pages``), a ``queries.RequestPage`` as ``page``, or a ``queries.RequestCard`` as ``card``.
+``page``, ``pages``), a ``queries.RequestPage`` as ``page`` (the whole page also gets ``step_up``, a ``StepUpTerms``
+or None), or a ``queries.RequestCard`` as ``card``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
+from approvals.decisions import step_up as step_ups
 from approvals.errors import MalformedInput
 from approvals.requests import queries
 from approvals.requests.forms import QueueForm
@@ -36,8 +38,15 @@ def queue_list(http_request: HttpRequest) -> HttpResponse:
 @require_role(Role.VIEWER)
 @renders_errors
 def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
-    page = queries.request_page(person=signed_in(http_request), request_id=request_id, within=reach_of(http_request))
-    return render(http_request, "approvals/request.html", {"page": page})
+    person = signed_in(http_request)
+    page = queries.request_page(person=person, request_id=request_id, within=reach_of(http_request))
+    step_up = step_ups.terms(
+        person=person,
+        request_id=request_id,
+        seconds=page.step_up_seconds,
+        session_key=http_request.session.session_key or "",
+    )
+    return render(http_request, "approvals/request.html", {"page": page, "step_up": step_up})
 
 
 @require_safe

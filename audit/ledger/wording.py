@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from audit.ledger.contracts import Fact, Tone
@@ -102,11 +103,20 @@ def _decided(word_: str, statement: str) -> Callable[[dict[str, Any]], Wording]:
                 Fact("Public key", _hex(key)),
                 Fact("Over", f"{statement}: request hash, one-time number, request, namespace, workflow, run, time"),
                 Fact("Made in", "the person's own client; the server holds no key that could make it"),
+                Fact("Confirmed with", _step_up(details.get("step_up"))),
                 Fact("Check again with", _CHECK),
             ),
         )
 
     return write
+
+
+def _step_up(given: Any) -> str:
+    """Return how the person showed, just before, that it was them; nothing if that was not asked for."""
+    if not isinstance(given, dict) or type(given.get("at")) is not int or not 0 <= given["at"] < 2**35:
+        return ""
+    method = {"passkey": "a passkey", "sso": "their identity provider"}.get(str(given.get("method")), "")
+    return f"{method} at {datetime.fromtimestamp(given['at'], UTC):%H:%M:%S} UTC, for this request only"
 
 
 def _service(title: str, field: str, *, denied: bool = False) -> Callable[[dict[str, Any]], Wording]:

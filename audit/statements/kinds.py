@@ -28,3 +28,5 @@ class EntryKind(StrEnum):
     ROLE_REVOKED = "role.revoked"
     PERSON_DISABLED = "person.disabled"
     PERSON_ENABLED = "person.enabled"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"

@@ -15,6 +15,9 @@ from audit.verify.warrants import WarrantChain
 
 # Clocks of browsers, workers and the service may differ by this much, as Tenuo allows. Seconds.
 CLOCK_TOLERANCE = 30
+# No policy may ask for an older second factor. Seconds.
+LONGEST_STEP_UP = 3600
+_METHODS = {"passkey": "a passkey", "sso": "their provider"}
 
 
 def check_request(entry: Entry, case: Case) -> str:
@@ -33,6 +36,7 @@ def check_request(entry: Entry, case: Case) -> str:
         tool=details.text("tool"),
         chain=chain,
         expires_at=details.integer("expires_at"),
+        step_up_seconds=details.integer("step_up_seconds") if "step_up_seconds" in details.values else None,
     )
     return "the request is for the call that was stopped"
 
@@ -77,7 +81,24 @@ def check_decision(entry: Entry, case: Case) -> str:
         request.grants[signed.data] = signed.person
     else:
         request.standing = Standing.DENIED
-    return f"signed by {signed.person}, one of the warrant's approvers"
+    confirmed = _check_step_up(details, request, entry, is_approval=is_approval)
+    return f"signed by {signed.person}, one of the warrant's approvers{confirmed}"
+
+
+def _check_step_up(details: Fields, request: Request, entry: Entry, *, is_approval: bool) -> str:
+    """The service's word that the person confirmed who they are; no signature of theirs covers it."""
+    if "step_up" not in details.values:
+        missing = is_approval and request.step_up_seconds is not None
+        require(not missing, Step.DECISION, "The request asked for a fresh second factor; the decision names none.")
+        return ""
+    given = Fields(details.mapping("step_up"), Step.DECISION)
+    method, at = given.text("method"), given.integer("at")
+    require(method in _METHODS, Step.DECISION, f"The second factor {method!r} is not known.")
+    age = entry.at_ms // 1000 - at
+    maximum = LONGEST_STEP_UP if request.step_up_seconds is None else request.step_up_seconds
+    fresh = -CLOCK_TOLERANCE <= age <= maximum + CLOCK_TOLERANCE
+    require(fresh, Step.DECISION, f"The second factor was {age} seconds old; at most {maximum} were asked for.")
+    return f"; confirmed with {_METHODS[method]} {max(age, 0)} s before, as the service recorded"
 
 
 def _check_signer(signed: Signed, details: Fields, request: Request, case: Case) -> None:

@@ -70,6 +70,7 @@ def _sign(
         policy_name=policy.name,
         policy_version=policy.version,
         policy_digest=policy.digest,
+        step_up_seconds=policy.step_up_seconds,
         incident_id=incident.id,
         severity=incident.severity,
         service=incident.service,

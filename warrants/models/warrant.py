@@ -23,6 +23,8 @@ class Warrant(models.Model):
     policy_name = models.CharField(max_length=64)
     policy_version = models.PositiveIntegerField()
     policy_digest = models.BinaryField(max_length=32)
+    # From the policy as it was at the minting: how old an approver's second factor may be. None: not asked for.
+    step_up_seconds = models.PositiveIntegerField(null=True, blank=True)
     incident_id = models.CharField(max_length=200, db_index=True)
     severity = models.CharField(max_length=32)
     service = models.CharField(max_length=200)

@@ -6,6 +6,7 @@ lifetimes: {critical: 1 h}      of a warrant, by the incident's severity: "N s",
 min_approvals: 1                people who must approve a call that stops
 approver_key_strength: strong   keys that are asked for: "ordinary" (any key, the default) or "strong"
 endorsers: 1                    people who must have endorsed an approver's key; may be left out
+step_up_seconds: 300            optional: approving needs a passkey or provider sign-in at most this old
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -30,6 +31,7 @@ __all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
 MAXIMUM_ENDORSERS = 5
+SHORTEST_STEP_UP, LONGEST_STEP_UP = 30, 3600
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -49,7 +51,10 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity."""
+    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity.
+
+    ``step_up_seconds`` is how old a person's second factor may be when they approve; None: none is asked for.
+    """
 
     name: str
     version: int
@@ -59,12 +64,15 @@ class Policy:
     approver_key_strength: KeyStrength
     endorsers: int
     tools: Mapping[str, Tool]
+    step_up_seconds: int | None = None
 
 
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only("name", "version", "lifetimes", "min_approvals", "approver_key_strength", "endorsers", "tools")
+    section.only(
+        "name", "version", "lifetimes", "min_approvals", "approver_key_strength", "endorsers", "step_up_seconds", "tools"
+    )
     return Policy(
         name=_policy_name(section),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
@@ -78,7 +86,14 @@ def parse_policy(text: str) -> Policy:
             else 1
         ),
         tools=_tools(section.section("tools")),
+        step_up_seconds=_step_up_seconds(section),
     )
+
+
+def _step_up_seconds(section: Section) -> int | None:
+    if "step_up_seconds" not in section.values:
+        return None
+    return section.whole_number("step_up_seconds", minimum=SHORTEST_STEP_UP, maximum=LONGEST_STEP_UP)
 
 
 def _policy_name(section: Section) -> str:

@@ -17,6 +17,7 @@ import { fingerprint } from "../lib/warrant-view.js";
 import { RefusedAnswer, fetchFragment, swapById } from "./fragment.js";
 import { argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
+import { Leaving, StepUp } from "./step-up.js";
 
 /** @typedef {import("../lib/keystore.js").StoredKey} StoredKey */
 /** @typedef {import("../lib/review.js").Subject} Subject */
@@ -148,7 +149,8 @@ class SignDecision extends StatefulElement {
     } catch (error) {
       this.enter("ready");
       this.allowButtons(true);
-      this.stop(error, error instanceof RefusedAnswer ? error.fragment : undefined);
+      if (error instanceof Leaving) this.say("");
+      else this.stop(error, error instanceof RefusedAnswer ? error.fragment : undefined);
     } finally {
       this.isSending = false;
     }
@@ -162,18 +164,28 @@ class SignDecision extends StatefulElement {
       this.refuse(result);
       return;
     }
+    const { subject } = result;
+    const { key } = this;
     this.enter("sending");
-    this.say(this.key.strength === "strong" ? "Your passkey is asked for…" : "Signing and sending…");
-    const signed = await this.sign(kind, result.subject, this.key);
-    const body = new FormData();
-    body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
-    const token = this.form.elements.namedItem("csrfmiddlewaretoken");
-    const headers = { "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" };
-    const answer = await fetchFragment(this.form.action, { method: "POST", headers, body });
+    // A signature is only good for moments: whatever a person must do first comes before it.
+    const stepUp = kind === "approve" ? this.querySelector("step-up") : null;
+    const send = () => this.send(kind, subject, key);
+    const answer = await (stepUp instanceof StepUp ? stepUp.guard(send) : send());
     swapById(answer);
     this.enter("sent");
     this.say(kind === "approve" ? "Your approval was signed and recorded." : "Your denial was signed and recorded.");
     this.emit("decided", { kind });
+  }
+
+  /** @param {Kind} kind @param {Subject} subject @param {StoredKey} key @returns {Promise<DocumentFragment>} */
+  async send(kind, subject, key) {
+    this.say(key.strength === "strong" ? "Your passkey is asked for…" : "Signing and sending…");
+    const signed = await this.sign(kind, subject, key);
+    const body = new FormData();
+    body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
+    const token = this.form.elements.namedItem("csrfmiddlewaretoken");
+    const headers = { "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" };
+    return fetchFragment(this.form.action, { method: "POST", headers, body });
   }
 
   /**
