@@ -355,16 +355,6 @@ class NotFresh(AccountError):
 # --- Endorsements ---------------------------------------------------------------------------
 
 
-class NotAnAdministrator(AccountError):
-    """The person may not endorse; from outside it looks as if there were no such page."""
-
-    code = "not_an_administrator"
-    http_status = 404
-
-    def __init__(self) -> None:
-        super().__init__("Only security administrators do this. Ask one of them.", field="person")
-
-
 class EndorsementRefused(AccountError):
     """A statement that would not count; the field says why."""
 
@@ -405,3 +395,126 @@ class AmbiguousKey(AccountError):
         super().__init__(
             f"There are several keys: {', '.join(shorts)}. Say with --key which one to endorse.", field="key"
         )
+
+
+# --- Tokens and devices ---------------------------------------------------------------------
+
+
+class NoRole(AccountError):
+    """Whoever has no role sees nothing, and neither would their program."""
+
+    code = "no_role"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("You have no role here yet. Ask an administrator for one.", field="person")
+
+
+class InvalidTokenName(AccountError):
+    code = "invalid_token_name"
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(f"Give it a name of 1 to {maximum} visible characters, such as “Ada’s laptop”.", field="name")
+
+
+class InvalidTokenLifetime(AccountError):
+    code = "invalid_token_lifetime"
+
+    def __init__(self, *, days: int) -> None:
+        super().__init__(f"A token is valid for at least an hour and at most {days} days.", field="hours")
+
+
+class UnknownToken(AccountError):
+    """No such token, or not this person's: the two look the same from outside."""
+
+    code = "unknown_token"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("You have no such token. Reload the page to see the tokens you have.", field="token_id")
+
+
+class DeadToken(AccountError):
+    """Unknown, expired, revoked, or of a person who is disabled: one answer, so that guessing teaches nothing."""
+
+    code = "dead_token"
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("This token does not work, or no longer. Sign in again.", field="token")
+
+
+class TokenNotTaken(AccountError):
+    """A token is for the command line: this needs a person in a browser."""
+
+    code = "token_not_taken"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__("A token cannot do this. Sign in with a browser to do it.", field="token")
+
+
+class UnknownUserCode(AccountError):
+    """Never given, expired, decided, or of somebody else: one answer, so that guessing teaches nothing."""
+
+    code = "unknown_user_code"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no program waiting with this code. Codes work once, for ten minutes: "
+            "compare it with what the program shows, or let the program begin again.",
+            field="user_code",
+        )
+
+
+class TooManyCodes(AccountError):
+    code = "too_many_codes"
+    http_status = 429
+
+    def __init__(self) -> None:
+        super().__init__("That were too many wrong codes. Wait ten minutes, then try again.", field="user_code")
+
+
+class TooManyDevices(AccountError):
+    code = "too_many_devices"
+    http_status = 429
+
+    def __init__(self) -> None:
+        super().__init__("Too many sign-ins were begun from your address. Wait a minute, then try again.")
+
+
+class AuthorizationPending(AccountError):
+    """Codes of the next four are RFC 8628's (section 3.5), as programs expect them."""
+
+    code = "authorization_pending"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__("Nobody has confirmed this sign-in yet. Ask again.", field="device_code")
+
+
+class SlowDown(AccountError):
+    code = "slow_down"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__("This program asks too often. It must wait five seconds more each time.", field="device_code")
+
+
+class ExpiredDevice(AccountError):
+    """Too late, used before, or never begun."""
+
+    code = "expired_token"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in is over: it took too long, or was used. Begin again.", field="device_code")
+
+
+class DeviceDenied(AccountError):
+    code = "access_denied"
+    http_status = 400
+
+    def __init__(self) -> None:
+        super().__init__("The sign-in was refused in the browser. Nothing was given.", field="device_code")

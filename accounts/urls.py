@@ -1,13 +1,13 @@
 """Addresses of the room's own pages."""
 
-from django.urls import path
+from django.urls import include, path
 
 from accounts.endorsements import views as endorsements
 from accounts.keys import views as keys
 from accounts.notices import views as notices
+from accounts.passkeys import views as passkeys
 from accounts.people import views as people
 from accounts.sessions import views as sessions
-from accounts.passkeys import views as passkeys
 from accounts.sign_in import views as sign_in
 from accounts.step_up import views as step_up
 
@@ -40,5 +40,7 @@ urlpatterns = [
     path("step-up/", step_up.step_up, name="step-up"),
     path("step-up/challenge/", step_up.challenge, name="step-up-challenge"),
     path("step-up/provider/", step_up.provider, name="step-up-provider"),
+    path("devices/", include("accounts.devices.urls")),
+    path("tokens/", include("accounts.tokens.urls")),
     path("sign-in/<str:token>/", sign_in.sign_in_link, name="sign-in-link"),
 ]

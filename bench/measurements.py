@@ -13,8 +13,9 @@ from asgiref.sync import sync_to_async
 from temporalio.client import Client
 
 from approvals.cli.review import review
+from approvals.cli.roots import shown_roots
 from approvals.cli.signer import Signer
-from approvals.cli.visit import Page, Visit, to_base64
+from approvals.cli.visit import Visit, to_base64
 from bench import agents
 from bench.samples import compare, summary
 from bench.site import Site, create_approver, mint, start_bare, start_guarded
@@ -31,19 +32,18 @@ class Approver:
     async def enter(self) -> None:
         self.visit = Visit(await sync_to_async(create_approver)())
         await self.visit.sign_in()
-        page = Page(await self.visit.get("/keys/"))
-        self.roots = [bytes.fromhex(root) for root in page.data["data-roots"].split(",")]
-        challenge = await self.visit.submit("/keys/challenge/", {}, page=page)
+        self.roots = await shown_roots(self.visit)
+        challenge = await self.visit.submit("/keys/challenge/", {})
         envelope = to_base64(self.signer.enrolment(challenge))
-        await self.visit.submit("/keys/", {"envelope": envelope, "name": "bench"}, page=page)
+        await self.visit.submit("/keys/", {"envelope": envelope, "name": "bench"})
 
-    async def sign(self, request_id: str) -> tuple[str, dict[str, str], Page]:
-        """Return where to send the decision, the signed form and its page: all that precedes the click."""
-        page = Page(await self.visit.get(f"/approvals/{request_id}/"))
-        reviewed = review(page.json_script("signing"), pinned_roots=self.roots, own_key=self.signer.public_key)
-        return reviewed.decision_url, {"approval": to_base64(self.signer.approve(reviewed, reason=""))}, page
+    async def sign(self, request_id: str) -> tuple[str, dict[str, str]]:
+        """Return where to send the decision, and the signed form: all that precedes the click."""
+        signing = await self.visit.signing(request_id)
+        reviewed = review(signing, pinned_roots=self.roots, own_key=self.signer.public_key)
+        return reviewed.decision_url, {"approval": to_base64(self.signer.approve(reviewed, reason=""))}
 
-    def prepared_post(self, url: str, form: dict[str, str], page: Page) -> bytes:
+    def prepared_post(self, url: str, form: dict[str, str]) -> bytes:
         """Return the HTTP request by which the browser sends the signed form."""
         body = urlencode(form)
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.visit.cookies)
@@ -52,7 +52,7 @@ class Approver:
             "Origin": self.visit.origin,
             "Accept": "application/json",
             "Cookie": cookies,
-            "X-CSRFToken": page.csrf_token,
+            "X-CSRFToken": self.visit.csrf_token,
             "Content-Type": "application/x-www-form-urlencoded",
             "Content-Length": str(len(body)),
         }
@@ -94,14 +94,14 @@ async def decide_to_executed(client: Client, approver: Approver, count: int) -> 
     for _ in range(count):
         bare = await start_bare(client, agents.Waits)
         handle = await gated(client)
-        url, form, page = await approver.sign(await request_of(handle))
+        url, form = await approver.sign(await request_of(handle))
 
         await _same_start(client)
         began = time.time_ns()
         await bare.signal("go")
         floor.append((await bare.result() - began) / 1e6)
 
-        request = approver.prepared_post(url, form, page)
+        request = approver.prepared_post(url, form)
         await _same_start(client)
         began = time.time_ns()
         wire.write(request)
@@ -123,8 +123,8 @@ async def gate_to_visible(client: Client, approver: Approver, page: Any, count: 
         seen = await page.evaluate("id => window.countersignSeen(id)", request_id)
         denied_at = await sync_to_async(_denied_at_ms)(handle.id)
         ours.append(seen - denied_at)
-        url, form, signing = await approver.sign(request_id)
-        await approver.visit.submit(url, form, page=signing)
+        url, form = await approver.sign(request_id)
+        await approver.visit.submit(url, form)
         await handle.result()
     return compare(ours, floor, TARGET_VISIBLE)
 

@@ -9,7 +9,8 @@
                     {"key" hex, "person", "role", "strength", "fingerprint", "name", "proof" base64}
     ``error``       None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx
 Forms, POST with a CSRF token: ``accounts:endorsements`` (``envelope`` base64) and
-``accounts:endorsed-key-revocation`` (``reason``) with the key's id. ``Accept: application/json`` gets JSON back.
+``accounts:endorsed-key-revocation`` (``reason``) with the key's id. ``Accept: application/json`` gets
+JSON back, and ``endorsing`` in place of the page.
 """
 
 from __future__ import annotations
@@ -87,17 +88,20 @@ def _refused(http_request: HttpRequest, error: AccountError) -> HttpResponse:
 def _page(http_request: HttpRequest, *, error: AccountError | None = None) -> HttpResponse:
     person = _person(http_request)
     root, waiting = people_root(), waiting_keys(but_of=person)
+    endorsing = {
+        "external_id": person.external_id,
+        "people_root": bytes(root.public_key).hex() if root else "",
+        "chain": [base64.b64encode(data).decode() for data in statements_above_keys_of(person)],
+        "waiting": [_as_json(item) for item in waiting],
+        "url": reverse("accounts:endorsements"),
+    }
+    if wants_json(http_request):
+        return JsonResponse(endorsing)
     context = {
         "waiting": waiting,
         "endorsed": live_endorsed_keys(),
         "people_root": root,
-        "endorsing": {
-            "external_id": person.external_id,
-            "people_root": bytes(root.public_key).hex() if root else "",
-            "chain": [base64.b64encode(data).decode() for data in statements_above_keys_of(person)],
-            "waiting": [_as_json(item) for item in waiting],
-            "url": reverse("accounts:endorsements"),
-        },
+        "endorsing": endorsing,
         "error": error,
     }
     return render(http_request, "accounts/endorsements.html", context, status=error.http_status if error else 200)

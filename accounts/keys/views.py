@@ -24,6 +24,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.endorsements.queries import endorsers_of
 from accounts.errors import AccountError
 from accounts.keys import services
 from accounts.keys.enrolment import decode_base64
@@ -31,16 +32,18 @@ from accounts.keys.queries import keys_of
 from accounts.models import ApproverKey, Person
 from accounts.roles.access import require_role
 from accounts.roles.contracts import KEY_HOLDERS
+from accounts.tokens.access import accepts_tokens
 from accounts.web import error_as_json, own_path_or_nothing, wants_fragment, wants_json
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@accepts_tokens
 @require_role(*KEY_HOLDERS)
 def keys(http_request: HttpRequest) -> HttpResponse:
     """Show the person's keys, or enrol one. JSON: 201 ``{"fingerprint", "name", "id"}``, or the error."""
     if http_request.method != "POST":
-        return _page(http_request)
+        return _as_json(http_request) if wants_json(http_request) else _page(http_request)
     try:
         key = services.enrol(
             person=_person(http_request),
@@ -60,6 +63,7 @@ def keys(http_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_POST
+@accepts_tokens
 @require_role(*KEY_HOLDERS)
 def challenge(http_request: HttpRequest) -> JsonResponse:
     """Begin an enrolment: what the new key has to sign, as JSON, with the challenge in base64."""
@@ -88,6 +92,7 @@ def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
 
 @never_cache
 @require_POST
+@accepts_tokens
 @require_role(*KEY_HOLDERS)
 def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     try:
@@ -110,6 +115,24 @@ def _done(http_request: HttpRequest, key: ApproverKey, message: str, *, status: 
         return _page(http_request)
     messages.success(http_request, message)
     return redirect(_next(http_request) or reverse("accounts:keys"))
+
+
+def _as_json(http_request: HttpRequest) -> JsonResponse:
+    """Return who is signed in, and their keys, newest first; times in UTC, or null."""
+    person = _person(http_request)
+    keys = [
+        {
+            "id": key.pk,
+            "name": key.name,
+            "fingerprint": key.fingerprint,
+            "strength": key.strength,
+            "enrolled_at": key.enrolled_at,
+            "endorsed_by": endorsers_of(key),
+            "revoked_at": key.revoked_at,
+        }
+        for key in keys_of(person)
+    ]
+    return JsonResponse({"external_id": person.external_id, "display_name": person.display_name, "keys": keys})
 
 
 def _refused(http_request: HttpRequest, error: AccountError, *, key_id: int | None = None) -> HttpResponse:

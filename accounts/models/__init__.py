@@ -1,4 +1,6 @@
+from accounts.models.api_token import ApiToken
 from accounts.models.approver_key import ApproverKey
+from accounts.models.device_grant import DeviceGrant
 from accounts.models.enrolment_challenge import EnrolmentChallenge
 from accounts.models.key_endorsement import KeyEndorsement
 from accounts.models.notice import Notice
@@ -12,7 +14,9 @@ from accounts.models.sign_in_link import SignInLink
 from accounts.models.step_up import StepUp
 
 __all__ = [
+    "ApiToken",
     "ApproverKey",
+    "DeviceGrant",
     "EnrolmentChallenge",
     "KeyEndorsement",
     "Notice",

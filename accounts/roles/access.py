@@ -37,8 +37,8 @@ def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
     """Let only people with one of ``roles`` reach the view.
 
     Anonymous: a page is answered by a redirect to sign-in that comes back here, a script (htmx, or
-    ``Accept: application/json``) by 401 and a sentence. Signed in without a role of these anywhere: 404, as if there were
-    nothing. What they may see of it is for the view to ask: ``reach_of`` says where they hold it.
+    ``Accept: application/json``) by 401 and a sentence. Signed in without any of them anywhere: 404, as if there
+    were nothing. What they may see of it is for the view to ask: ``reach_of`` says where they hold it.
     """
 
     def decorator(view: View[P]) -> View[P]:

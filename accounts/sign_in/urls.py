@@ -7,9 +7,9 @@ created by an operator or come from single sign-on.
 from allauth.account import views as allauth
 from django.urls import path
 
+from accounts.sign_in import second_factor
 from accounts.sign_in.openid import views as openid
 from accounts.sign_in.saml.urls import urlpatterns as saml_urlpatterns
-from accounts.sign_in import second_factor
 from accounts.sign_in.views import LoginView
 
 urlpatterns = [

@@ -24,7 +24,9 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from approvals.cli.visit import Page, SiteRefused, Visit, to_base64
+from approvals.cli.failures import SiteRefused
+from approvals.cli.signer import enrolment_facts
+from approvals.cli.visit import Visit, to_base64
 from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, facts_of, verify_chain
 from audit.statements.statements import Context, MalformedStatement, parse, sign
 
@@ -78,29 +80,20 @@ async def _endorse_for_ever(link: str, key: KeyFile, person: str) -> int:
         await visit.sign_in()
         await _enrol(visit, key)
         async for _ in visit.changes():
-            page = Page(await visit.get(PAGE))
-            endorsing = page.json_script("endorsing")
+            endorsing = await visit.read(PAGE)
             if not _is_endorsed(key, endorsing):
                 continue  # the ceremony comes after the enrolment
             for waiting in endorsing["waiting"]:
                 if waiting["person"] == person and waiting["role"] == EndorsedRole.APPROVER:
-                    await _endorse(visit, page, key, waiting)
+                    await _endorse(visit, key, waiting)
     return 0
 
 
 async def _enrol(visit: Visit, key: KeyFile) -> None:
-    page = Page(await visit.get("/keys/"))
-    challenge = await visit.submit("/keys/challenge/", {}, page=page)
-    facts = {
-        "challenge": base64.b64decode(challenge["challenge"], validate=True),
-        "issuer": challenge["issuer"],
-        "subject": challenge["subject"],
-        "origin": challenge["origin"],
-        "public_key": key.public_key,
-    }
+    facts = enrolment_facts(await visit.submit("/keys/challenge/", {}), key.public_key)
     envelope = sign(Context.ENROLMENT, facts, key.private_key).to_bytes()
     try:
-        await visit.submit("/keys/", {"envelope": to_base64(envelope), "name": KEY_NAME}, page=page)
+        await visit.submit("/keys/", {"envelope": to_base64(envelope), "name": KEY_NAME})
         _say("enrolled")
     except SiteRefused:
         _say("was enrolled before")
@@ -121,7 +114,7 @@ def _is_endorsed(key: KeyFile, endorsing: Mapping[str, Any]) -> bool:
     return True
 
 
-async def _endorse(visit: Visit, page: Page, key: KeyFile, waiting: Mapping[str, str]) -> None:
+async def _endorse(visit: Visit, key: KeyFile, waiting: Mapping[str, str]) -> None:
     public_key = bytes.fromhex(waiting["key"])
     if not _is_proven(public_key, waiting):
         raise SiteRefused("A key on the page has not signed that it belongs to the person named beside it.")
@@ -133,7 +126,7 @@ async def _endorse(visit: Visit, page: Page, key: KeyFile, waiting: Mapping[str,
         at=time.time_ns() // 1_000_000,
     )
     envelope = sign(Context.KEY_ENDORSEMENT, facts, key.private_key).to_bytes()
-    await visit.submit(PAGE, {"envelope": to_base64(envelope)}, page=page)
+    await visit.submit(PAGE, {"envelope": to_base64(envelope)})
     _say(f"endorsed key {waiting['fingerprint'][:8]}")
 
 

@@ -1,36 +1,45 @@
 """Checking a request before signing: everything is recomputed from the bytes that would be signed.
 
-The browser's twin is ``static/js/lib/review.js``. Nothing the server says is believed: the chain must
-lead to a root that was pinned at enrolment, and hash, gate and approvers are read from the warrant.
+The browser's twin is ``static/js/lib/review.js``; both pass ``tests/vectors/reviews.py``, and name the same
+fields. Nothing the server says is believed: the chain must lead to a root that was pinned at enrolment, and
+hash, gate and approvers are read from the warrant. One problem, and there is nothing that can be signed.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
-import tenuo_core
-
+from approvals.agent_text import visible
+from approvals.cli.chain import Problem, WarrantChain, read_chain
+from approvals.cli.claim import Claim, read_claim
+from approvals.cli.failures import CannotGoOn
 from approvals.signing.binding import Binding
 from audit.statements import cbor
-from audit.statements.delegation import weakening
 
 # As in the browser: no policy lets a signature live longer.
 LONGEST_LIFETIME_SECONDS = 24 * 60 * 60
 
 
-class Refused(Exception):
-    """This request must not be signed; ``field`` names what differs, the message says how."""
+class Refused(CannotGoOn):
+    """This request must not be signed; ``field`` names what differs first, the message says how."""
 
-    def __init__(self, field: str, sentence: str) -> None:
+    def __init__(self, field: str, sentence: str, *, fields: frozenset[str] = frozenset()) -> None:
         super().__init__(sentence)
         self.field = field
+        self.fields = fields or frozenset({field})
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was computed here: ``name`` as in the browser, whether it holds, and what that means."""
+
+    name: str
+    ok: bool
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,126 +53,176 @@ class Review:
     external_id: str
     expires_at: int
     signature_lifetime_seconds: int
-    decision_url: str
+
+    @property
+    def decision_url(self) -> str:
+        """Where the decision goes: made here, not taken from the page, which could name any address."""
+        return f"/approvals/{self.binding.request_id}/decision/"
 
 
-def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: bytes) -> Review:
-    """Return what would be signed. ``signing`` is the page's JSON of that name, keys are 32 raw bytes.
+@dataclass(slots=True)
+class Examination:
+    """Everything that was found. ``claim``, ``chain`` and ``arguments`` are None where they could not be read."""
 
-    Raises ``Refused`` at the first difference.
+    claim: Claim | None = None
+    chain: WarrantChain | None = None
+    arguments: dict[str, Any] | None = None
+    checks: list[Check] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, name: str, field: str, ok: bool, good: str, bad: str) -> None:
+        self.checks.append(Check(name, ok, good if ok else bad))
+        if not ok:
+            self.problems.append(Problem(field, bad))
+
+    def require_sound(self) -> Review:
+        """Return what may be signed. Raises ``Refused`` for the first problem."""
+        if self.problems or self.claim is None or self.chain is None or self.arguments is None:
+            first = self.problems[0] if self.problems else Problem("signing", "The request could not be read.")
+            fields = frozenset(problem.field for problem in self.problems)
+            raise Refused(first.field, f"{first.field}: {first.sentence}", fields=fields)
+        return Review(
+            binding=self.claim.binding,
+            tool=self.claim.tool,
+            arguments=self.arguments,
+            request_hash=bytes.fromhex(self.claim.request_hash),
+            external_id=self.claim.external_id,
+            expires_at=min(self.claim.expires_at, self.chain.expires_at),
+            signature_lifetime_seconds=self.claim.lifetime,
+        )
+
+
+def review(signing: Mapping[str, Any], *, pinned_roots: list[bytes], own_key: bytes, now: int | None = None) -> Review:
+    """Return what would be signed, or raise ``Refused``. See ``examine``."""
+    return examine(signing, pinned_roots=pinned_roots, own_key=own_key, now=now).require_sound()
+
+
+def examine(signing: Any, *, pinned_roots: list[bytes], own_key: bytes | None, now: int | None = None) -> Examination:
+    """Return all that can be computed of a request. Never raises for anything that a server can send.
+
+    ``signing`` is the JSON of that name, keys are 32 raw bytes (``own_key`` None: there is none yet), ``now``
+    is in UTC seconds since 1970.
     """
-    chain = _chain(signing)
-    leaf = chain[-1]
-    _require_own_key(leaf, own_key)
-    expires_at = _expires_at(signing, leaf)
-    _require_pinned_root(chain, pinned_roots)
-    arguments_cbor = _base64("arguments_cbor", _text(signing, "arguments_cbor"))
-    tool = _text(signing, "tool")
-    arguments = _arguments(arguments_cbor)
-    request_hash = _request_hash(leaf, tool, arguments_cbor)
-    if request_hash.hex() != _text(signing, "request_hash"):
-        raise Refused("request_hash", "The hash on the page is not that of this call under this warrant.")
-    _require_gate(leaf, tool, arguments)
-    return Review(
-        binding=Binding(
-            **{name: _text(signing, name) for name in ("request_id", "namespace", "workflow_id", "run_id")}
-        ),
-        tool=tool,
-        arguments=arguments,
-        request_hash=request_hash,
-        external_id=_text(signing, "external_id"),
-        expires_at=expires_at,
-        signature_lifetime_seconds=_lifetime(signing),
-        decision_url=_text(signing, "decision_url"),
+    found, now = Examination(), int(time.time()) if now is None else now
+    claim = read_claim(signing)
+    if isinstance(claim, Problem):
+        found.add("request", claim.field, False, "", f"The server's data cannot be read. {claim.sentence}")
+        return found
+    found.claim = claim
+    _check_chain(found, claim, pinned_roots, now)  # 1
+    _check_arguments(found, claim)  # 2
+    if found.chain is not None:
+        _check_call(found, claim, found.chain, own_key)  # 3 to 6
+    _check_times(found, claim, now)  # 7
+    return found
+
+
+def _check_chain(found: Examination, claim: Claim, pinned_roots: list[bytes], now: int) -> None:
+    """1. The chain verifies up to a root that was pinned here."""
+    found.chain, problems = read_chain(claim.warrant_chain, pinned_roots=pinned_roots, now=now)
+    found.problems += problems
+    good = "The warrant is signed, unexpired, and comes from the root that is pinned here."
+    bad = f"The warrant does not verify here. {problems[0].sentence}" if problems else ""
+    found.checks.append(Check("chain", not problems, bad or good))
+
+
+def _check_arguments(found: Examination, claim: Claim) -> None:
+    """2. The arguments are canonical: their bytes can be read in one way only."""
+    good, fault = "The arguments shown are the bytes that are signed.", ""
+    try:
+        value = cbor.decode(claim.arguments_cbor)
+        if isinstance(value, dict):
+            found.arguments = value
+        else:
+            fault = "They are not a map."
+    except cbor.MalformedBytes as error:
+        fault = str(error)
+    found.add("arguments", "arguments_cbor", not fault, good, f"The arguments cannot be read. {fault}")
+
+
+def _check_call(found: Examination, claim: Claim, chain: WarrantChain, own_key: bytes | None) -> None:
+    tool = visible(claim.tool)
+    # 3. The warrant allows this tool with these arguments.
+    allowed = claim.tool in chain.capabilities
+    found.add("tool", "tool", allowed, f"The warrant allows {tool}.", f"The warrant does not allow {tool} at all.")
+    if found.arguments is not None:
+        if allowed:
+            _check_constraints(found, claim, chain, found.arguments)
+        _check_gate(found, claim, chain, found.arguments)
+    # 5. The request hash is the hash of exactly this warrant, tool, arguments and holder.
+    computed = request_hash(chain, claim.tool, claim.arguments_cbor).hex()
+    found.add(
+        "hash",
+        "request_hash",
+        computed == claim.request_hash,
+        "The request hash, computed here, is the one the server named.",
+        "The request hash computed here is not the one the server named: tool, arguments or warrant were changed.",
+    )
+    # 6. The warrant names this key as an approver, and the key is nobody else's in it.
+    is_party = own_key in chain.parties
+    found.add(
+        "approver",
+        "required_approvers",
+        own_key in chain.approvers and not is_party,
+        "The warrant names this key as an approver.",
+        "This key is an agent's or an issuer's: it cannot approve."
+        if is_party
+        else "The warrant does not name this key as an approver.",
     )
 
 
-def _chain(signing: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
-    encoded = signing.get("warrant_chain")
-    if not isinstance(encoded, list) or not encoded or not all(isinstance(item, str) for item in encoded):
-        raise Refused("warrant_chain", "The page shows no warrant.")
-    data = [_base64("warrant_chain", item) for item in encoded]
+def _check_constraints(found: Examination, claim: Claim, chain: WarrantChain, arguments: dict[str, Any]) -> None:
     try:
-        chain = [tenuo_core.Warrant.from_bytes(item) for item in data]
-    except Exception as error:  # Tenuo raises many types; each of them means that this is no warrant.
-        raise Refused("warrant_chain", f"A warrant cannot be read. {error}") from error
-    if [bytes(warrant.to_bytes()) for warrant in chain] != data:
-        raise Refused("warrant_chain", "A warrant is not in canonical form.")
-    return chain
+        fault = chain.leaf.check_constraints_detailed(claim.tool, arguments)
+    except Exception as error:  # Tenuo raises many types; each of them means that it cannot be allowed.
+        fault = ("", str(error))
+    name, reason = fault or ("", "")
+    found.add(
+        "constraints",
+        f"arguments.{name}",
+        fault is None,
+        "The arguments are within the warrant.",
+        f"The warrant does not allow the argument {visible(name)} as it is ({reason}): the worker would refuse "
+        "the call.",
+    )
 
 
-def _require_pinned_root(chain: list[tenuo_core.Warrant], pinned_roots: list[bytes]) -> None:
-    roots = [tenuo_core.PublicKey.from_bytes(root) for root in pinned_roots]
+def _check_gate(found: Examination, claim: Claim, chain: WarrantChain, arguments: dict[str, Any]) -> None:
+    """4. The warrant's gate stops this call: a signature is really needed."""
     try:
-        tenuo_core.Authorizer(trusted_roots=roots).verify_chain(chain)
-    except Exception as error:  # As above: each of them means that the chain does not hold.
-        raise Refused("warrant_chain", f"The warrant does not lead to a pinned root. {error}") from error
-    weakened = weakening(chain)
-    if weakened:
-        raise Refused("warrant_chain", weakened)
+        status = chain.leaf.approval_requirement(claim.tool, arguments).status
+    except Exception as error:  # As above: a gate that cannot be evaluated stops nobody.
+        status = str(error)
+    # "denied" is for step 3 to say: the call is refused before its gate is looked at.
+    found.add(
+        "gate",
+        "gate",
+        status in ("required", "denied"),
+        "The warrant's gate stops this call until people sign.",
+        f"The warrant has no gate that stops this call ({status}): it needs no signature, so somebody wants one "
+        "for nothing.",
+    )
 
 
-def _arguments(data: bytes) -> dict[str, Any]:
-    try:
-        value = cbor.decode(data)
-    except cbor.MalformedBytes as error:
-        raise Refused("arguments_cbor", f"The arguments cannot be read. {error}") from error
-    if not isinstance(value, dict):
-        raise Refused("arguments_cbor", "The arguments are not a map.")
-    return value
+def _check_times(found: Examination, claim: Claim, now: int) -> None:
+    """7. There is still time, and the signature will not outlive what anybody could need."""
+    found.add(
+        "time",
+        "expires_at",
+        now < claim.expires_at,
+        "The request is still open by this computer's clock.",
+        "The request has expired by this computer's clock.",
+    )
+    found.add(
+        "lifetime",
+        "signature_lifetime_seconds",
+        1 <= claim.lifetime <= LONGEST_LIFETIME_SECONDS,
+        "The signature will be short lived.",
+        "The server asks for a signature that lives longer than a day, or not at all.",
+    )
 
 
-def _request_hash(leaf: tenuo_core.Warrant, tool: str, arguments_cbor: bytes) -> bytes:
+def request_hash(chain: WarrantChain, tool: str, arguments_cbor: bytes) -> bytes:
     """Return SHA-256 of the canonical CBOR of [warrant id, tool, arguments, holder]."""
-    holder = bytes(leaf.authorized_holder.to_bytes())
-    return hashlib.sha256(cbor.encode([leaf.id, tool, arguments_cbor, holder])).digest()
-
-
-def _require_gate(leaf: tenuo_core.Warrant, tool: str, arguments: dict[str, Any]) -> None:
-    requirement = leaf.approval_requirement(tool, arguments)
-    if not requirement.requires_approval():
-        raise Refused("tool", f"The warrant does not ask a person about this call of {tool} ({requirement.status}).")
-
-
-def _require_own_key(leaf: tenuo_core.Warrant, own_key: bytes) -> None:
-    if own_key not in {bytes(key.to_bytes()) for key in leaf.required_approvers() or ()}:
-        raise Refused("approvers", "This key is not among the warrant's approvers.")
-
-
-def _expires_at(signing: Mapping[str, Any], leaf: tenuo_core.Warrant) -> int:
-    warrant_ends = int(datetime.fromisoformat(leaf.expires_at()).timestamp())
-    expires_at = min(_uint(signing, "expires_at"), warrant_ends)
-    if expires_at <= time.time():
-        raise Refused("expires_at", "The request has expired.")
-    return expires_at
-
-
-def _lifetime(signing: Mapping[str, Any]) -> int:
-    lifetime = _uint(signing, "signature_lifetime_seconds")
-    if not 1 <= lifetime <= LONGEST_LIFETIME_SECONDS:
-        raise Refused(
-            "signature_lifetime_seconds",
-            f"A signature lives from a second to a day, not {lifetime} seconds.",
-        )
-    return lifetime
-
-
-def _text(signing: Mapping[str, Any], field: str) -> str:
-    value = signing.get(field)
-    if not isinstance(value, str) or not value:
-        raise Refused(field, f"The page does not say {field}.")
-    return value
-
-
-def _uint(signing: Mapping[str, Any], field: str) -> int:
-    value = signing.get(field)
-    if type(value) is not int or value < 0:
-        raise Refused(field, f"{field} on the page is not a whole number.")
-    return value
-
-
-def _base64(field: str, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refused(field, f"{field} on the page is not base64.") from error
+    holder = bytes(chain.leaf.authorized_holder.to_bytes())
+    return hashlib.sha256(cbor.encode([chain.leaf.id, tool, arguments_cbor, holder])).digest()

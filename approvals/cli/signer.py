@@ -1,4 +1,4 @@
-"""An approver's key in this program's memory, and what it signs."""
+"""What an approver's key signs, whoever keeps it. Each signature is read back before it is returned."""
 
 from __future__ import annotations
 
@@ -6,35 +6,33 @@ import base64
 import secrets
 import time
 from collections.abc import Mapping
+from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from approvals.cli.failures import KeyRefused
+from approvals.cli.keepers.contracts import Keeper
+from approvals.cli.keepers.memory import MemoryKeeper
 from approvals.cli.review import Review
 from approvals.signing import approval, denial
-from audit.statements.statements import Context, sign
+from audit.statements import cbor
+from audit.statements.statements import Context, Envelope, MalformedStatement, message
 
 
 class Signer:
-    """Makes its own key, which never leaves this process and ends with it."""
+    """Signs with the key of ``keeper``; without one, with a key of its own that ends with this process."""
 
-    def __init__(self) -> None:
-        self._private_key = Ed25519PrivateKey.generate()
-        self.public_key = self._private_key.public_key().public_bytes_raw()
+    def __init__(self, keeper: Keeper | None = None) -> None:
+        self._keeper = keeper or MemoryKeeper()
+
+    @property
+    def public_key(self) -> bytes:
+        return self._keeper.public_key
 
     def enrolment(self, challenge: Mapping[str, str]) -> bytes:
         """Return the envelope that proves possession, for what ``POST /keys/challenge/`` answered."""
-        facts = {
-            "challenge": base64.b64decode(challenge["challenge"], validate=True),
-            "issuer": challenge["issuer"],
-            "subject": challenge["subject"],
-            "origin": challenge["origin"],
-            "public_key": self.public_key,
-            "strength": "ordinary",  # kept by this program alone, with no passkey
-        }
-        return sign(Context.ENROLMENT, facts, self._private_key).to_bytes()
+        return self._statement(Context.ENROLMENT, enrolment_facts(challenge, self.public_key))
 
     def approve(self, review: Review, *, reason: str) -> bytes:
-        """Return Tenuo's SignedApproval bytes."""
+        """Return Tenuo's SignedApproval bytes. Raises ``KeyRefused``."""
         now = int(time.time())
         payload = approval.encode_payload(
             approval.ApprovalTerms(
@@ -47,11 +45,18 @@ class Signer:
                 reason=reason,
             )
         )
-        signature = self._private_key.sign(approval.signed_message(payload))
-        return approval.assemble(payload, self.public_key, signature)
+        signature = self._keeper.sign(approval.signed_message(payload))
+        signed = approval.assemble(payload, self.public_key, signature)
+        try:
+            parsed = approval.parse(signed)
+            parsed.verify()
+        except MalformedStatement as error:
+            raise KeyRefused(f"What was signed does not hold. {error} Nothing was sent.") from error
+        _require_same(review, parsed.terms.request_hash, parsed.terms.binding.request_id)
+        return signed
 
     def deny(self, review: Review, *, reason: str) -> bytes:
-        """Return the envelope of a denial."""
+        """Return the envelope of a denial. Raises ``KeyRefused``."""
         facts = denial.facts(
             request_hash=review.request_hash,
             nonce=secrets.token_bytes(16),
@@ -60,4 +65,42 @@ class Signer:
             reason=reason,
             binding=review.binding,
         )
-        return sign(Context.DENIAL, facts, self._private_key).to_bytes()
+        signed = self._statement(Context.DENIAL, facts)
+        try:
+            parsed = denial.parse(signed)
+        except MalformedStatement as error:
+            raise KeyRefused(f"What was signed does not hold. {error} Nothing was sent.") from error
+        _require_same(review, parsed.request_hash, parsed.binding.request_id)
+        return signed
+
+    def _statement(self, context: Context, facts: dict[str, Any]) -> bytes:
+        facts = {"version": 1, **facts}
+        statement = cbor.encode(facts)
+        signature = self._keeper.sign(message(context, statement))
+        envelope = Envelope(statement, self.public_key, signature, facts)
+        try:
+            envelope.verify(context)
+        except MalformedStatement as error:
+            raise KeyRefused(
+                "The signature does not belong to the key: the token or file is not the one that was "
+                "enrolled. Nothing was sent."
+            ) from error
+        return envelope.to_bytes()
+
+
+def enrolment_facts(challenge: Mapping[str, str], public_key: bytes) -> dict[str, Any]:
+    """Return what a new key signs to be enrolled; the twin of ``static/js/lib/enrolment.js``."""
+    return {
+        "challenge": base64.b64decode(challenge["challenge"], validate=True),
+        "issuer": challenge["issuer"],
+        "subject": challenge["subject"],
+        "origin": challenge["origin"],
+        "public_key": public_key,
+        # A passphrase or a token guards it, but no passkey has to be there for every signature.
+        "strength": "ordinary",
+    }
+
+
+def _require_same(review: Review, request_hash: bytes, request_id: str) -> None:
+    if request_hash != review.request_hash or request_id != review.binding.request_id:
+        raise KeyRefused("What was signed is not this request. Nothing was sent.")

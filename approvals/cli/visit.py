@@ -1,13 +1,11 @@
-"""The site as a browser uses it: pages, forms with their CSRF token, and the live socket."""
+"""The site as a program uses it: JSON, forms, and the live socket. docs/api.md says what is asked for."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import re
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
 from http.cookiejar import Cookie
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,23 +13,32 @@ from urllib.parse import urlsplit
 import httpx
 import websockets
 
+from approvals.agent_text import visible
+from approvals.cli.failures import SiteRefused
+
 RECONNECT_SECONDS = 1.0
 CATCH_UP_SECONDS = 5.0
-_REQUEST_LINK = re.compile(r'href="(/approvals/[A-Za-z0-9][A-Za-z0-9_-]{7,63}/)"')
-
-
-class SiteRefused(Exception):
-    """The site did not do what was asked; the message is its sentence, or its status."""
+CSRF_COOKIE = "countersign_csrf"
+_REQUEST_ID = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
 
 
 class Visit:
-    """One visitor's session at the site of ``link``, which signs them in."""
+    """One visitor at one site: with a session that a one-time link opens, or with a token.
 
-    def __init__(self, link: str) -> None:
-        parts = urlsplit(link)
+    ``address`` is the link, or any address of the site; ``token`` is sent instead of cookies.
+    """
+
+    def __init__(self, address: str, *, token: str = "") -> None:
+        parts = urlsplit(address)
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self._link = link
-        self._http = httpx.AsyncClient(base_url=self.origin, follow_redirects=True, timeout=30)
+        self._link = address
+        self._http = httpx.AsyncClient(
+            base_url=self.origin,
+            # Whoever has a token gets answers, never a way to somewhere else.
+            follow_redirects=not token,
+            timeout=30,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,9 +48,9 @@ class Visit:
 
     async def sign_in(self) -> None:
         """Open the one-time link and press its button."""
-        page = Page(await self.get(self._link))
+        await self.get(self._link)
         response = await self._http.post(
-            self._link, data={"csrfmiddlewaretoken": page.csrf_token}, headers={"Referer": self._link}
+            self._link, data={"csrfmiddlewaretoken": self.csrf_token}, headers={"Referer": self._link}
         )
         _require_success(response)
 
@@ -52,14 +59,24 @@ class Visit:
         """The cookies of this visit, its session's among them."""
         return list(self._http.cookies.jar)
 
+    @property
+    def csrf_token(self) -> str:
+        """What a form of this session carries; empty without a session."""
+        return next((cookie.value or "" for cookie in self.cookies if cookie.name == CSRF_COOKIE), "")
+
     async def get(self, address: str) -> str:
         """Return a page's HTML. Raises ``SiteRefused``."""
         response = await self._http.get(address, headers={"Accept": "text/html"})
         _require_success(response)
         return response.text
 
-    async def submit(self, address: str, fields: dict[str, str], *, page: Page) -> dict[str, Any]:
-        """Submit a form of ``page``; return the JSON answer. Raises ``SiteRefused`` with the site's sentence."""
+    async def read(self, address: str, **parameters: str | int) -> dict[str, Any]:
+        """Return what an address answers as JSON. Raises ``SiteRefused`` with the site's sentence."""
+        response = await self._http.get(address, params=parameters, headers={"Accept": "application/json"})
+        return _answer(response)
+
+    async def submit(self, address: str, fields: dict[str, str]) -> dict[str, Any]:
+        """Submit a form; return the JSON answer. Raises ``SiteRefused`` with the site's sentence."""
         response = await self._http.post(
             address,
             data=fields,
@@ -67,18 +84,22 @@ class Visit:
                 "Accept": "application/json",
                 "Origin": self.origin,
                 "Referer": f"{self.origin}/",
-                "X-CSRFToken": page.csrf_token,
+                "X-CSRFToken": self.csrf_token,
             },
         )
-        _require_success(response)
-        answer = response.json()
-        if not isinstance(answer, dict):
-            raise SiteRefused(f"{address} did not answer as expected.")
-        return answer
+        return _answer(response)
+
+    async def signing(self, request_id: str) -> dict[str, Any]:
+        """Return what the site says is to be verified and signed for a request. Raises ``SiteRefused``."""
+        signing = (await self.read(request_path(request_id))).get("signing")
+        if not isinstance(signing, dict):
+            raise SiteRefused("The site's signing data is not an object.")
+        return signing
 
     async def waiting_requests(self) -> list[str]:
-        """Return the paths of the requests that wait, most urgent first."""
-        return list(dict.fromkeys(_REQUEST_LINK.findall(await self.get("/approvals/list/"))))
+        """Return the ids of the requests that wait, most urgent first."""
+        cards = (await self.read("/approvals/")).get("cards", [])
+        return [str(card["id"]) for card in cards]
 
     async def changes(self) -> AsyncIterator[None]:
         """Yield at once, whenever something changed, after every reconnect, and every few seconds."""
@@ -108,51 +129,39 @@ async def _until_closed(live: websockets.ClientConnection) -> AsyncIterator[None
         yield
 
 
-class Page(HTMLParser):
-    """What this program reads of a page: the CSRF token, JSON scripts, data attributes, and states by element id."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.csrf_token = ""
-        self.data: dict[str, str] = {}
-        self.states: dict[str, str] = {}
-        self._scripts: dict[str, list[str]] = {}
-        self._open_script: str | None = None
-        self.feed(html)
-
-    def json_script(self, name: str) -> Any:
-        """Return the value of ``json_script`` ``name``. Raises ``SiteRefused`` if the page has none."""
-        if name not in self._scripts:
-            raise SiteRefused(f"The page has no {name!r} data.")
-        return json.loads("".join(self._scripts[name]))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = dict(attrs)
-        if attributes.get("name") == "csrfmiddlewaretoken":
-            self.csrf_token = attributes.get("value") or ""
-        if tag == "script" and attributes.get("type") == "application/json":
-            self._open_script = attributes.get("id") or ""
-            self._scripts[self._open_script] = []
-        if attributes.get("id") and attributes.get("data-state"):
-            self.states[attributes["id"] or ""] = attributes["data-state"] or ""
-        self.data.update({name: value or "" for name, value in attrs if name.startswith("data-")})
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "script":
-            self._open_script = None
-
-    def handle_data(self, data: str) -> None:
-        if self._open_script is not None:
-            self._scripts[self._open_script].append(data)
+def request_path(request_id: str) -> str:
+    """Return a request's path. Raises ``SiteRefused`` for what can be no request id."""
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise SiteRefused("A request id has 8 to 64 letters, digits, hyphens and underscores.")
+    return f"/approvals/{request_id}/"
 
 
 def to_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    _require_success(response)
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise SiteRefused(f"{response.request.url.path} did not answer as expected. Is this a Countersign site?")
+    return answer
+
+
 def _require_success(response: httpx.Response) -> None:
     if response.is_success:
         return
     if response.headers.get("content-type", "").startswith("application/json"):
-        raise SiteRefused(str(response.json().get("message") or response.status_code))
-    raise SiteRefused(f"{response.request.method} {response.request.url.path} answered {response.status_code}.")
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = {}
+        if isinstance(answer, dict) and answer.get("message"):
+            raise SiteRefused(visible(str(answer["message"])), code=str(answer.get("code", "")))
+    path = response.request.url.path
+    if response.status_code == 404:
+        raise SiteRefused(f"There is nothing at {path}, or not for you.", code="not_found")
+    raise SiteRefused(f"{response.request.method} {path} answered {response.status_code}.")

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.endorsements.queries import endorsed_keys, endorsement_of
-from accounts.keys.queries import active_key
+from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey, Person, StepUp
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role

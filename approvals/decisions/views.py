@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
+from accounts.tokens.access import accepts_tokens
 from accounts.web import wants_fragment, wants_json
 from approvals.decisions import services
 from approvals.decisions.forms import DecisionForm
@@ -17,6 +18,7 @@ from approvals.web import renders_errors, signed_in
 
 
 @require_POST
+@accepts_tokens
 @require_role(Role.APPROVER)
 @renders_errors
 def decision(http_request: HttpRequest, request_id: str) -> HttpResponse:

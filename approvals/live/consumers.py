@@ -113,9 +113,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not is_request_id(asked):
             return
         self._looks_at = asked
-        await database_sync_to_async(look)(
-            socket=self._id, person=self.scope["user"], request_id=asked, within=within
-        )
+        await database_sync_to_async(look)(socket=self._id, person=self.scope["user"], request_id=asked, within=within)
 
     async def _reach_or_close(self) -> Reach:
         """Return what the person may see now; close the socket if that is nothing."""

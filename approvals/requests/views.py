@@ -3,43 +3,62 @@
 Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``,
 ``page``, ``pages``), a ``queries.RequestPage`` as ``page`` (the whole page also gets ``step_up``, a ``StepUpTerms``
 or None), or a ``queries.RequestCard`` as ``card``.
+With ``Accept: application/json`` the queue and a request answer as ``representation`` says.
 """
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
+from accounts.tokens.access import accepts_tokens
+from accounts.web import wants_json
 from approvals.decisions import step_up as step_ups
 from approvals.errors import MalformedInput
-from approvals.requests import queries
+from approvals.requests import queries, representation
 from approvals.requests.forms import QueueForm
 from approvals.web import renders_errors, signed_in
+from warrants.issuers.queries import trusted_roots
 
 
 @require_safe
+@accepts_tokens
 @require_role(Role.VIEWER)
 @renders_errors
 def queue_page(http_request: HttpRequest) -> HttpResponse:
-    return render(http_request, "approvals/queue.html", _queue(http_request))
+    queue = _queue(http_request)
+    if wants_json(http_request):
+        return JsonResponse(representation.queue(queue, person=signed_in(http_request)))
+    return render(http_request, "approvals/queue.html", _context(queue))
+
+
+@require_safe
+@accepts_tokens
+@require_role(Role.VIEWER)
+def roots(http_request: HttpRequest) -> JsonResponse:
+    """Return the public keys that warrants must lead back to: ``{"roots"}``, in hexadecimal."""
+    return JsonResponse({"roots": [root.hex() for root in trusted_roots()]})
 
 
 @require_safe
 @require_role(Role.VIEWER)
 @renders_errors
 def queue_list(http_request: HttpRequest) -> HttpResponse:
-    return render(http_request, "approvals/_list.html", _queue(http_request))
+    return render(http_request, "approvals/_list.html", _context(_queue(http_request)))
 
 
 @require_safe
+@accepts_tokens
 @require_role(Role.VIEWER)
 @renders_errors
 def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
     person = signed_in(http_request)
     page = queries.request_page(person=person, request_id=request_id, within=reach_of(http_request))
+    if wants_json(http_request):
+        return JsonResponse(representation.request(page))
     step_up = step_ups.terms(
         person=person,
         request_id=request_id,
@@ -65,18 +84,21 @@ def request_progress(http_request: HttpRequest, request_id: str) -> HttpResponse
     return render(http_request, "approvals/_progress.html", {"page": page})
 
 
-def _queue(http_request: HttpRequest) -> dict[str, object]:
+def _queue(http_request: HttpRequest) -> queries.Queue:
     form = QueueForm(http_request.GET)
     if not form.is_valid():
         field, messages = next(iter(form.errors.items()))
         raise MalformedInput(f"The queue cannot be shown like this. {messages[0]}", field=str(field))
-    queue = queries.queue(
+    return queries.queue(
         person=signed_in(http_request),
         show=queries.QueueFilter(form.cleaned_data["show"] or queries.QueueFilter.WAITING),
         query=form.cleaned_data["q"],
         page=form.cleaned_data["page"] or 1,
         within=reach_of(http_request),
     )
+
+
+def _context(queue: queries.Queue) -> dict[str, object]:
     return {
         "cards": queue.cards,
         "total": queue.total,

@@ -249,7 +249,12 @@ def test_only_one_page_of_many_is_shown(ada: Approver, waiting: ApprovalRequest)
     _copies(waiting, CARDS_SHOWN + 9)
     first = queries.queue(person=ada.person, show=QueueFilter.WAITING)
     second = queries.queue(person=ada.person, show=QueueFilter.WAITING, page=2)
-    assert (len(first.cards), first.total, first.waiting, first.pages) == (CARDS_SHOWN, CARDS_SHOWN + 10, CARDS_SHOWN + 10, 2)
+    assert (len(first.cards), first.total, first.waiting, first.pages) == (
+        CARDS_SHOWN,
+        CARDS_SHOWN + 10,
+        CARDS_SHOWN + 10,
+        2,
+    )
     assert len(second.cards) == 10
     assert not {card.id for card in first.cards} & {card.id for card in second.cards}
     assert queries.queue(person=ada.person, show=QueueFilter.WAITING, page=99).cards == []

@@ -20,6 +20,8 @@ from tenuo.exceptions import ApprovalGateTriggered, TenuoError
 from accounts.errors import AccountError
 from accounts.keys import enrolment
 from approvals.agent_text import visible
+from approvals.cli.chain import read_chain
+from approvals.cli.review import Examination, Refused, examine
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
 from audit.statements import cbor
@@ -273,6 +275,49 @@ def test_a_denial_made_in_the_browser_verifies_and_is_no_approval(browser: Brows
     assert parsed.request_hash.hex() == vector["signing"]["request_hash"]
     with pytest.raises(MalformedStatement):
         approval.parse(bytes.fromhex(answer["denial"]))
+
+
+def examined_here(vector: dict[str, Any]) -> Examination:
+    return examine(
+        vector["signing"],
+        pinned_roots=[bytes.fromhex(root) for root in vector["roots"]],
+        own_key=bytes.fromhex(vector["public_key"]),
+        now=vector["now"],
+    )
+
+
+@pytest.mark.parametrize("vector", named("reviews"))
+def test_the_command_line_finds_a_sound_request_sound(browser: Browser, vector: dict[str, Any]) -> None:
+    found = examined_here(vector)
+    assert found.problems == []
+    assert found.require_sound().arguments == vector["arguments"]
+    shown = browser.ask("review", **{k: v for k, v in vector.items() if k != "name"})["answer"]
+    assert [check.name for check in found.checks] == shown["checks"]
+
+
+@pytest.mark.parametrize("vector", bad("review"))
+def test_the_command_line_signs_nothing_if_anything_differs(browser: Browser, vector: dict[str, Any]) -> None:
+    found = examined_here(vector)
+    assert vector["field"] in {problem.field for problem in found.problems}
+    with pytest.raises(Refused):
+        found.require_sound()
+
+
+@pytest.mark.parametrize("vector", bad("chain"))
+def test_the_command_line_refuses_every_bad_chain(vector: dict[str, Any]) -> None:
+    chain = [bytes.fromhex(item) for item in vector["chain"]]
+    roots = [bytes.fromhex(root) for root in vector["roots"]]
+    _, problems = read_chain(chain, pinned_roots=roots, now=vector["now"])
+    assert problems
+
+
+@pytest.mark.parametrize("vector", named("chains"))
+def test_the_command_line_takes_every_good_chain(vector: dict[str, Any]) -> None:
+    chain = [bytes.fromhex(item) for item in vector["chain"]]
+    roots = [bytes.fromhex(root) for root in vector["roots"]]
+    found, problems = read_chain(chain, pinned_roots=roots, now=vector["now"])
+    assert found is not None
+    assert problems == []
 
 
 @pytest.mark.parametrize("vector", bad("review"))

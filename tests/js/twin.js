@@ -26,12 +26,20 @@ function valueOf([type, value]) {
   }
 }
 
-async function signed({ signing, seed, public_key, roots, now, reason }) {
-  const trust = { publicKey: fromHex(public_key), pinnedRoots: roots.map((root) => fromHex(root)), now };
-  const { subject, problems } = await review(signing, trust);
+function reviewed({ signing, public_key, roots, now }) {
+  return review(signing, { publicKey: fromHex(public_key), pinnedRoots: roots.map((root) => fromHex(root)), now });
+}
+
+async function checked(question) {
+  const { checks, problems } = await reviewed(question);
+  return { checks: checks.map(({ name }) => name), fields: problems.map(({ field }) => field) };
+}
+
+async function signed({ seed, reason, ...question }) {
+  const { subject, problems } = await reviewed(question);
   if (!subject) return { problems };
   const signer = await signerFromSeed(seed);
-  const choice = { reason, now, nonce: newNonce() };
+  const choice = { reason, now: question.now, nonce: newNonce() };
   return {
     approval: toHex(await signApproval(approvalTerms(subject, choice), signer)),
     denial: toHex(await signDenial(denialTerms(subject, choice), signer)),
@@ -42,6 +50,7 @@ const answers = {
   encode: ({ value }) => toHex(encode(valueOf(value))),
   recode: ({ bytes }) => toHex(encode(decode(fromHex(bytes)))),
   visible: ({ text }) => visible(text),
+  review: checked,
   sign: signed,
 };
 

@@ -35,17 +35,17 @@ async def test_an_approved_call_runs_once_whenever_the_process_is_killed(install
         async with Visit(link) as visit:
             await visit.sign_in()
             key = await enrol(visit, signer)
-            path, reviewed, page = await asyncio.wait_for(first_of_mine(visit, signer, key.roots), 60)
+            request_id, reviewed = await asyncio.wait_for(first_of_mine(visit, signer, key.roots), 60)
             if killed == "while the request waits":
                 process = await _kill_and_start_again(installation, process)
             fields = {"approval": to_base64(signer.approve(reviewed, reason="Restart."))}
-            await visit.submit(reviewed.decision_url, fields, page=page)
+            await visit.submit(reviewed.decision_url, fields)
             if killed == "right after the decision":
                 process = await _kill_and_start_again(installation, process)
-            assert await outcome(visit, path) == "executed"
+            assert await outcome(visit, request_id) == "executed"
             if killed == "after it ran":
                 process = await _kill_and_start_again(installation, process)
-                assert await outcome(visit, path) == "executed"
+                assert await outcome(visit, request_id) == "executed"
         evidence = await asyncio.to_thread(_evidence, installation)
     finally:
         process.kill()

@@ -12,7 +12,7 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("warrants", "0001_initial"),
-        ("audit", "0002_people_and_namespaces"),
+        ("audit", "0002_namespaces_of_chains"),
     ]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

@@ -40,8 +40,8 @@ def require_usable(incident: Incident, policy: Policy) -> None:
 def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str) -> list[ApproverKey]:
     """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
-    Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out. Raises ``NoApprovers``,
-    ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
+    Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out.
+    Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
         raise NoApprovers
@@ -53,7 +53,9 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: s
         if pk not in active:
             raise InactiveApprover(short=key.short)
     usable = [key for key in active.values() if _is_enough(key, policy.approver_key_strength)]
-    endorsed = set(endorsed_keys(endorsers=policy.endorsers, namespace=namespace).filter(pk__in=named).values_list("pk", flat=True))
+    endorsed = set(
+        endorsed_keys(endorsers=policy.endorsers, namespace=namespace).filter(pk__in=named).values_list("pk", flat=True)
+    )
     for key in usable:
         if key.pk not in endorsed:
             raise UnendorsedApprover(short=key.short, endorsers=policy.endorsers)

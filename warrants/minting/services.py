@@ -26,7 +26,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     """Mint ``agent``'s warrant for ``incident`` under the policy named ``policy``, and record it.
 
     1. The policy is safe, and knows the incident's severity.
-    2. The approvers' keys are active in its namespace and endorsed now, and belong to as many people as the policy asks for.
+    2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
 
     Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.

@@ -71,7 +71,14 @@ def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
     section.only(
-        "name", "version", "lifetimes", "min_approvals", "approver_key_strength", "endorsers", "step_up_seconds", "tools"
+        "name",
+        "version",
+        "lifetimes",
+        "min_approvals",
+        "approver_key_strength",
+        "endorsers",
+        "step_up_seconds",
+        "tools",
     )
     return Policy(
         name=_policy_name(section),

@@ -15,7 +15,7 @@ class Approver:
     """``python -m approvals.cli`` as a child. It gets the sign-in link and none of the server's settings."""
 
     def __init__(self, *, link: str, decide: str, reason: str, say: Callable[[str], None]) -> None:
-        self._arguments = ["--link", link, "--decide", decide, "--reason", reason]
+        self._arguments = ["decide-first", "--link", link, "--decide", decide, "--reason", reason]
         self._say = say
         self._process: asyncio.subprocess.Process | None = None
 

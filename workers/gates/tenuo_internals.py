@@ -12,7 +12,7 @@ from typing import Any
 
 import tenuo_core
 from tenuo.control_plane import _DECISION_CODE_BY_ERROR_TYPE, _POP_ESTABLISHED_ERROR_TYPES
-from tenuo.temporal._constants import TENUO_APPROVALS_HEADER, TENUO_CHAIN_HEADER
+from tenuo.temporal._constants import TENUO_APPROVALS_HEADER, TENUO_ARG_KEYS_HEADER, TENUO_CHAIN_HEADER
 from tenuo.temporal._decorators import _warrant_tool_name_for_activity_type
 from tenuo.temporal._headers import _extract_warrant_from_headers, _unwrap_payload_headers
 from tenuo.temporal._pop import _add_workflow_scope
@@ -37,6 +37,12 @@ def warrant_chain(headers: Mapping[str, bytes]) -> list[tenuo_core.Warrant]:
         return []
     stack = headers.get(TENUO_CHAIN_HEADER)
     return list(tenuo_core.decode_warrant_stack_base64(stack.decode())) if stack else [leaf]
+
+
+def argument_names(headers: Mapping[str, bytes]) -> list[str]:
+    """Return the names of a dispatched activity's arguments, in order."""
+    names = headers.get(TENUO_ARG_KEYS_HEADER, b"").decode(errors="replace")
+    return names.split(",") if names else []
 
 
 def delegated_chain(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:

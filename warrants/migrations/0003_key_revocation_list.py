@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("warrants", "0001_initial"),
+        ("warrants", "0002_namespaces_of_incidents"),
     ]
 
     operations = [

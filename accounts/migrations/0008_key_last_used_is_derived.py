@@ -3,7 +3,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0006_key_strength"),
+        ("accounts", "0007_endorsed_keys"),
     ]
 
     operations = [

@@ -1,0 +1,18 @@
+"""``deny REQUEST``."""
+
+from __future__ import annotations
+
+import argparse
+
+from approvals.cli.commands import decide
+from approvals.cli.home import Home
+
+HELP = "sign a denial of a request"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    decide.add_arguments(parser, needs_reason=True)
+
+
+async def run(options: argparse.Namespace, home: Home) -> int:
+    return await decide.run(options, home, is_approval=False)

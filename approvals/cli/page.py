@@ -1,0 +1,135 @@
+"""A request as the terminal shows it, in the order of the browser's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from approvals.agent_text import visible
+from approvals.cli import terminal, words
+from approvals.cli.chain import WarrantChain
+from approvals.cli.review import Examination
+from approvals.cli.roots import fingerprint
+from approvals.cli.words import moment, one_line
+
+
+def request_lines(page: Mapping[str, Any], found: Examination, own_key: bytes | None) -> Iterator[str]:
+    """Return the lines. ``page`` is what the site answered: only ``found`` was computed here."""
+    yield from _what(page, found)
+    yield from _why(page, found)
+    yield from _says(page)
+    yield from _before(page)
+    yield from _may(found, own_key)
+    yield from check_lines(found)
+    yield from _decided(page)
+
+
+def check_lines(found: Examination) -> Iterator[str]:
+    """Return every check by name, and what makes signing impossible."""
+    yield _heading("Checked here")
+    for check in found.checks:
+        mark = terminal.coloured("holds", terminal.GREEN) if check.ok else terminal.coloured("FAILS", terminal.RED)
+        yield f"  {mark}  {check.name}: {check.sentence}"
+    for problem in found.problems:
+        yield terminal.coloured(f"  It cannot be signed: {problem.field}: {problem.sentence}", terminal.RED)
+
+
+def _what(page: Mapping[str, Any], found: Examination) -> Iterator[str]:
+    card = _map(page.get("card"))
+    yield _heading("What will happen")
+    if found.claim is None or found.arguments is None:
+        yield "  What will happen cannot be read from the bytes that would be signed."
+        return
+    yield f"  {visible(found.claim.tool)}"
+    if not found.arguments:
+        yield "    The call has no arguments."
+    for name, value in found.arguments.items():
+        yield from (f"    {line}" for line in words.value_lines(name, value))
+    severity, agent = (one_line(card.get(name) or "not said") for name in ("severity", "agent"))
+    yield f"  severity {severity}, agent {agent}, as the site says"
+    yield f"  run {visible(found.claim.binding.workflow_id)} in {visible(found.claim.binding.namespace)}"
+    yield f"  to be decided until {moment(found.claim.expires_at)}"
+
+
+def _why(page: Mapping[str, Any], found: Examination) -> Iterator[str]:
+    card = _map(page.get("card"))
+    yield _heading("Why it stopped")
+    if found.claim is not None and found.chain is not None:
+        gate = found.chain.gates.get(found.claim.tool)
+        for sentence in words.gate_sentences(gate) if gate is not None else []:
+            yield f"  {sentence}"
+    if page.get("gate_message"):
+        yield f"  {one_line(page['gate_message'])}"
+    yield f"  {card.get('approvals_given', 0)} of {card.get('approvals_needed', '?')} approvals given"
+
+
+def _says(page: Mapping[str, Any]) -> Iterator[str]:
+    yield _heading("What the agent says (written by the agent, not verified)")
+    reasoning = page.get("reasoning")
+    if not isinstance(reasoning, str) or not reasoning.strip():
+        yield "  The agent gave no reason."
+        return
+    yield from (f"  | {line}" for line in visible(reasoning).split("\n"))
+
+
+def _before(page: Mapping[str, Any]) -> Iterator[str]:
+    yield _heading("What happened before, in this run")
+    history = page.get("history")
+    if not isinstance(history, list) or not history:
+        yield "  Nothing."
+        return
+    for line in map(_map, history):
+        pairs = [pair for pair in line.get("arguments") or [] if isinstance(pair, list) and len(pair) == 2]
+        arguments = ", ".join(f"{one_line(name, 60)}={one_line(value, 120)}" for name, value in pairs)
+        said = f"  {one_line(line.get('verdict', '?')):8} {one_line(line.get('tool', '?'))}({arguments})"
+        if line.get("code"):
+            said += f"  {one_line(line['code'])}"
+        yield terminal.coloured(said, terminal.RED) if line.get("verdict") == "denied" else said
+
+
+def _may(found: Examination, own_key: bytes | None) -> Iterator[str]:
+    yield _heading("What it may do: the warrant, read here")
+    if found.chain is None:
+        yield "  The warrant cannot be read."
+        return
+    holds = any(check.name == "chain" and check.ok for check in found.checks)
+    yield from (f"  {line}" for line in _warrant(found.chain, own_key, verified=holds))
+
+
+def _warrant(chain: WarrantChain, own_key: bytes | None, *, verified: bool) -> Iterator[str]:
+    yield f"{chain.leaf.id}, {'verified here' if verified else 'NOT verified here'}"
+    yield f"root {_key(chain.root, own_key)}, held by {_key(bytes(chain.leaf.authorized_holder.to_bytes()), own_key)}"
+    yield f"from {moment(chain.issued_at)} until {moment(chain.expires_at)}, handed on {len(chain.warrants) - 1} times"
+    for tool, capability in chain.capabilities.items():
+        constraints = _map(_map(capability).get("constraints"))
+        rules = [f"{visible(str(name))}: {words.describe(rule)}" for name, rule in constraints.items()]
+        if not constraints or _map(capability).get("allow_unknown") is True:
+            rules.append("any other argument: anything")
+        yield f"may {visible(str(tool))}: {'; '.join(rules)}"
+    for tool, gate in chain.gates.items():
+        yield f"asks people for {visible(str(tool))}: {'; '.join(words.gate_sentences(gate))}"
+    keys = sorted(chain.approvers, key=fingerprint)
+    yield f"{chain.leaf.approval_threshold()} of these keys: {', '.join(_key(key, own_key) for key in keys)}"
+
+
+def _decided(page: Mapping[str, Any]) -> Iterator[str]:
+    card = _map(page.get("card"))
+    yield _heading("How it stands, as the site says")
+    yield f"  {one_line(card.get('state', 'unknown'))}"
+    for line in map(_map, page.get("decisions") or []):
+        reason = f": {one_line(line['reason'])}" if line.get("reason") else ""
+        yield f"  {one_line(line.get('kind', '?'))} by {one_line(line.get('person', '?'))}{reason}"
+    if page.get("why_not"):
+        yield f"  {one_line(page['why_not'])}"
+
+
+def _key(key: bytes, own_key: bytes | None) -> str:
+    return fingerprint(key)[:16] + (" (your key here)" if key == own_key else "")
+
+
+def _heading(text: str) -> str:
+    return "\n" + terminal.coloured(text, terminal.BOLD)
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
