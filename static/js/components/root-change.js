@@ -90,7 +90,7 @@ function removal() {
   const id = "roots-removed";
   return element("div", { class: "field field--check" },
     element("input", { id, type: "checkbox" }),
-    element("label", { for: id }, "I was told, and not by this page, that this browser shall no longer believe the roots listed as gone."));
+    element("label", { for: id }, "I was told, and not by this page, that this browser shall no longer believe the old roots above."));
 }
 
 customElements.define("root-change", RootChangeElement);
