@@ -4,6 +4,7 @@
     ``active_keys``, ``revoked_keys``   lists of ``ApproverKey``, newest first: ``pk``, ``name``, ``short``,
                                         ``fingerprint``, ``enrolled_at``, ``last_used_at`` (may be None), ``revoked_at``
     ``active_fingerprints``, ``revoked_fingerprints``   the same keys' fingerprints, comma separated, for <enrol-key>
+    ``waiting_fingerprints``   those of active keys that nobody has endorsed
     ``next``    a path on this site to go to after enrolment, or empty: for <enrol-key data-next>
     ``error``   None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx
     ``typed``   what the person had typed: ``name``, ``reason``, ``key_id`` (None for a new key)
@@ -24,6 +25,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.endorsements.queries import endorsers_of
 from accounts.errors import AccountError
 from accounts.keys import services
 from accounts.keys.enrolment import decode_base64
@@ -127,6 +129,7 @@ def _page(http_request: HttpRequest, *, error: AccountError | None = None, key_i
         "revoked_keys": revoked,
         "active_fingerprints": ",".join(key.fingerprint for key in active),
         "revoked_fingerprints": ",".join(key.fingerprint for key in revoked),
+        "waiting_fingerprints": ",".join(key.fingerprint for key in active if not endorsers_of(key)),
         "next": _next(http_request),
         "error": error,
         "typed": {

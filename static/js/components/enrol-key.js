@@ -10,7 +10,8 @@ import { readChallenge, signEnrolment } from "../lib/enrolment.js";
 import { findKey, makeKey, pinRoots, requireSupport, signer } from "../lib/keystore.js";
 import { fingerprint } from "../lib/warrant-view.js";
 import { hasKey } from "../lib/warrant.js";
-import { ask } from "./fragment.js";
+import { ask, fetchFragment } from "./fragment.js";
+import { LiveSocket } from "./live-socket.js";
 import { element } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
 
@@ -21,6 +22,8 @@ class EnrolKey extends StatefulElement {
   key = null;
   /** @type {Bytes[]} */
   roots = [];
+  /** @type {LiveSocket | null} */
+  socket = null;
 
   connectedCallback() {
     this.enter("checking");
@@ -57,6 +60,7 @@ class EnrolKey extends StatefulElement {
     }
     this.enter(this.stateOf(print));
     this.allowButtons(true);
+    if (this.dataset.state === "waiting" && print) this.awaitEndorsement(print);
   }
 
   /** @param {string | null} print the stored key's fingerprint @returns {string} */
@@ -67,7 +71,33 @@ class EnrolKey extends StatefulElement {
     const isSame = pinnedRoots.length === this.roots.length && this.roots.every((root) => hasKey(pinnedRoots, root));
     if (!isSame) return "root-changed";
     if (list(this.dataset.revoked).includes(print)) return "revoked";
+    if (list(this.dataset.waiting).includes(print)) return "waiting";
     return list(this.dataset.keys).includes(print) ? "enrolled" : "unknown";
+  }
+
+  /** Show the page anew as soon as somebody endorsed this key. @param {string} print */
+  awaitEndorsement(print) {
+    if (this.socket) return;
+    const look = () => this.reloadOnceEndorsed(print).catch(() => this.say("Reload the page to see whether the key is endorsed."));
+    this.socket = new LiveSocket({
+      event: (event) => {
+        if (event.kind === "key.endorsed") look();
+      },
+      connected: look,
+      lost: () => {},
+      ended: () => {},
+    });
+    this.socket.open();
+  }
+
+  /** @param {string} print */
+  async reloadOnceEndorsed(print) {
+    const fragment = await fetchFragment(location.pathname);
+    if (fragment.querySelector(`[data-fingerprint="${print}"][data-endorsed]`)) this.leave();
+  }
+
+  disconnectedCallback() {
+    this.socket?.close();
   }
 
   /** @param {() => Promise<void>} work */
@@ -91,7 +121,7 @@ class EnrolKey extends StatefulElement {
     this.say("Making this browser's key…");
     const externalId = this.dataset.externalId ?? "";
     const isRevoked = this.key && list(this.dataset.revoked).includes(await fingerprint(this.key.publicKey));
-    this.key = this.key && !isRevoked ? this.key : await makeKey(externalId, this.roots);
+    this.key = this.key && !isRevoked ? this.key : await makeKey(externalId, this.roots, peopleRoots(this.dataset.peopleRoot));
     const challenge = readChallenge(await this.post(this.dataset.challengeUrl ?? "", {}), location.origin);
     const envelope = await signEnrolment(challenge, signer(this.key));
     const name = this.form.elements.namedItem("name");
@@ -101,7 +131,8 @@ class EnrolKey extends StatefulElement {
     });
     this.say("This browser's key is enrolled.");
     this.emit("enrolled", { publicKey: toHex(this.key.publicKey) });
-    this.leave();
+    // It signs nothing before it is endorsed, so a person who came to decide is sent on only then.
+    location.reload();
   }
 
   async pin() {
@@ -133,6 +164,11 @@ class EnrolKey extends StatefulElement {
 /** @param {string | undefined} text comma separated @returns {string[]} */
 function list(text) {
   return (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+}
+
+/** @param {string | undefined} root in hexadecimal, or nothing before the ceremony @returns {Bytes[]} */
+function peopleRoots(root) {
+  return root ? [fromHex(root, "people_root")] : [];
 }
 
 /** @param {Bytes[]} roots @returns {Promise<HTMLElement[]>} their fingerprints, in groups that can be read aloud */

@@ -13,6 +13,7 @@ import { Refusal } from "./refusal.js";
  * @property {CryptoKeyPair} pair
  * @property {Bytes} publicKey 32 bytes
  * @property {Bytes[]} pinnedRoots the only issuers this account's browser believes
+ * @property {Bytes[]} [pinnedPeopleRoots] the only people roots it believes; older keys have none yet
  * @property {number} createdAt UTC milliseconds since 1970
  */
 
@@ -37,12 +38,13 @@ export async function findKey(externalId) {
 
 /**
  * Make a key for the account and keep it, in place of an older one.
- * @param {string} externalId @param {Bytes[]} pinnedRoots @returns {Promise<StoredKey>}
+ * @param {string} externalId @param {Bytes[]} pinnedRoots @param {Bytes[]} [pinnedPeopleRoots]
+ * @returns {Promise<StoredKey>}
  */
-export async function makeKey(externalId, pinnedRoots) {
+export async function makeKey(externalId, pinnedRoots, pinnedPeopleRoots = []) {
   const pair = await generate();
   const { publicKey } = await signerOf(pair);
-  const stored = { externalId, pair, publicKey, pinnedRoots, createdAt: Date.now() };
+  const stored = { externalId, pair, publicKey, pinnedRoots, pinnedPeopleRoots, createdAt: Date.now() };
   await inStore("readwrite", (store) => store.put(stored));
   return stored;
 }
@@ -50,6 +52,13 @@ export async function makeKey(externalId, pinnedRoots) {
 /** Believe other roots from now on. @param {StoredKey} stored @param {Bytes[]} pinnedRoots @returns {Promise<StoredKey>} */
 export async function pinRoots(stored, pinnedRoots) {
   const changed = { ...stored, pinnedRoots };
+  await inStore("readwrite", (store) => store.put(changed));
+  return changed;
+}
+
+/** Believe other people roots from now on. @param {StoredKey} stored @param {Bytes[]} pinnedPeopleRoots @returns {Promise<StoredKey>} */
+export async function pinPeopleRoots(stored, pinnedPeopleRoots) {
+  const changed = { ...stored, pinnedPeopleRoots };
   await inStore("readwrite", (store) => store.put(changed));
   return changed;
 }
