@@ -43,7 +43,7 @@ def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) 
     page.goto(f"{demo.address}/keys/")
     page.get_by_label("Name of this browser").fill("Laptop")
     page.get_by_role("button", name="Make this browser").click()
-    page.locator("enrol-key[data-state=waiting]").wait_for()
+    page.locator("enrol-key[data-state=waiting] [data-part=own-fingerprint] code").wait_for()
     return page
 
 

@@ -52,6 +52,10 @@ class EnrolKey extends StatefulElement {
 
   async show() {
     this.fill("root", ...(await prints(this.roots)));
+    const shown = this.key?.pinnedPeopleRoots?.length ? this.key.pinnedPeopleRoots : peopleRoots(this.dataset.peopleRoot);
+    this.fill("people-root", ...(await prints(shown)));
+    // Computed here: whoever endorses the key must hear of this one, not of one that the server shows.
+    this.fill("own-fingerprint", ...(await prints(this.key ? [this.key.publicKey] : [])));
     this.fill("pinned", ...(await prints(this.key?.pinnedRoots ?? [])));
     const print = this.key && (await fingerprint(this.key.publicKey));
     if (this.key && print) {
