@@ -18,7 +18,7 @@ from approvals.cli.signer import Signer
 from approvals.cli.visit import Visit, to_base64
 from bench import agents
 from bench.samples import compare, summary
-from bench.site import Site, create_approver, mint, start_bare, start_guarded
+from bench.site import Site, create_approver, hold_ceremony, mint, start_bare, start_guarded
 
 TARGET_DECIDE, TARGET_VISIBLE, TARGET_PLUGIN_MS, TARGET_QUEUE, TARGET_MEMORY_KIB = 1.4, 2.0, 0.6, 1.2, 150.0
 
@@ -36,6 +36,7 @@ class Approver:
         challenge = await self.visit.submit("/keys/challenge/", {})
         envelope = to_base64(self.signer.enrolment(challenge))
         await self.visit.submit("/keys/", {"envelope": envelope, "name": "bench"})
+        await sync_to_async(hold_ceremony)()
 
     async def sign(self, request_id: str) -> tuple[str, dict[str, str]]:
         """Return where to send the decision, and the signed form: all that precedes the click."""

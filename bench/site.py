@@ -8,6 +8,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 from types import TracebackType
@@ -86,9 +87,28 @@ def create_approver() -> str:
     return issue_link(person=person, valid_for_seconds=600)
 
 
+def hold_ceremony() -> None:
+    """Endorse the approver's key by a people root, once, and wait until the worker under test has pinned the root."""
+    from django.conf import settings
+
+    from accounts.endorsements.queries import people_root
+    from accounts.endorsements.services import establish_root
+    from accounts.models import Person
+
+    if people_root() is None:
+        establish_root(person=Person.objects.get(username="bench"))
+    deadline = time.monotonic() + 30
+    while not (Path(settings.DATA_DIR) / "people-root.pinned").exists():
+        if time.monotonic() > deadline:
+            raise SystemExit("The worker under test has pinned no people root within 30 seconds.")
+        time.sleep(0.1)
+    # Every worker of the process looks once a second.
+    time.sleep(2)
+
+
 def mint() -> Any:
     """Return a fresh incident's warrant, minted as alerts have theirs minted."""
-    from accounts.keys.queries import active_keys
+    from accounts.endorsements.queries import endorsed_keys
     from warrants.agents.services import ensure_agent
     from warrants.minting.contracts import Incident
     from warrants.minting.services import mint as mint_warrant
@@ -104,7 +124,7 @@ def mint() -> Any:
         policy="incident-response",
         incident=incident,
         agent=ensure_agent(name="incident-agent"),
-        approvers=list(active_keys()),
+        approvers=list(endorsed_keys()),
     )
 
 

@@ -25,16 +25,20 @@ async def _story() -> int:
     from workers.gates.receipts import ReceiptWriter
     from workers.gates.setup import build_plugins
     from workers.nonces import DatabaseNonceStore
+    from workers.people_roots import pinned_roots
     from workers.receipts import DatabaseReceiptSink
+    from workers.revocation import refresh_keys
+    from workers.supervisor import cancel
 
     keys = await in_thread(load_keys)
-    sink = DatabaseReceiptSink()
+    sink, roots = DatabaseReceiptSink(), pinned_roots()
     guarded = build_plugins(
         activities=agents.ACTIVITIES,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
         nonces=DatabaseNonceStore(),
+        people_roots=roots,
     )
     plain = shared().plain
     clients = {
@@ -47,9 +51,11 @@ async def _story() -> int:
             await running.enter_async_context(
                 Worker(client, task_queue=task_queue, workflows=agents.WORKFLOWS, activities=agents.ACTIVITIES)
             )
+        refreshing = asyncio.create_task(refresh_keys(guarded[1], roots))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
+        await cancel(refreshing)
     sink.close()
     return 0
 

@@ -22,7 +22,7 @@ def now_ms() -> int:
 
 
 def statement(
-    key: bytes, person: str, role: EndorsedRole = APPROVER, *, by: Ed25519PrivateKey = ROOT_KEY, **changes: Any
+    key: bytes, person: str, role: EndorsedRole = APPROVER, /, *, by: Ed25519PrivateKey = ROOT_KEY, **changes: Any
 ) -> bytes:
     """Return a signed endorsement; ``changes`` replace facts."""
     facts = facts_of(key=key, person=person, role=role, strength="ordinary", at=now_ms())

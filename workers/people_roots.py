@@ -17,16 +17,23 @@ from workers.errors import StartFailed
 from workers.gates.people_roots import PeopleRoots
 
 _FILE = "people-root.pinned"
+# What this process's workers were given, for whoever holds the ceremony in the same process.
+_given: list[PeopleRoots] = []
 
 
 def pinned_roots() -> PeopleRoots:
     """Return what is pinned; nothing before the ceremony. Raises ``StartFailed`` for a file that holds no key."""
-    if settings.PEOPLE_ROOTS:
-        return PeopleRoots(settings.PEOPLE_ROOTS)
-    roots = PeopleRoots()
-    if _path().exists():
+    roots = PeopleRoots(settings.PEOPLE_ROOTS)
+    if not roots.keys and _path().exists():
         roots.pin_first(_read())
+    _given[:] = [roots]
     return roots
+
+
+def pin_here() -> None:
+    """Let this process's workers pin the root in use now, and not a second later."""
+    for roots in _given:
+        pin_first_root(roots)
 
 
 def pin_first_root(roots: PeopleRoots) -> None:

@@ -4,6 +4,7 @@
     ``active_keys``, ``revoked_keys``   lists of ``ApproverKey``, newest first: ``pk``, ``name``, ``short``,
                                         ``fingerprint``, ``strength``, ``enrolled_at``, ``revoked_at``
     ``active_fingerprints``, ``revoked_fingerprints``   the same keys' fingerprints, comma separated, for <enrol-key>
+    ``waiting_fingerprints``   those of active keys that nobody has endorsed
     ``next``    a path on this site to go to after enrolment, or empty: for <enrol-key data-next>
     ``error``   None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx
     ``typed``   what the person had typed: ``name``, ``reason``, ``key_id`` (None for a new key)
@@ -150,6 +151,7 @@ def _page(http_request: HttpRequest, *, error: AccountError | None = None, key_i
         "revoked_keys": revoked,
         "active_fingerprints": ",".join(key.fingerprint for key in active),
         "revoked_fingerprints": ",".join(key.fingerprint for key in revoked),
+        "waiting_fingerprints": ",".join(key.fingerprint for key in active if not endorsers_of(key)),
         "next": _next(http_request),
         "error": error,
         "typed": {

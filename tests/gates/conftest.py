@@ -16,6 +16,7 @@ from approvals.contracts import APPROVALS_TASK_QUEUE
 from tests.gates import agents
 from tests.gates.closing import ClosingReportDesk
 from tests.gates.people import Desk, Keys
+from workers.gates import floors as gate_floors
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
@@ -66,8 +67,31 @@ def gate_settings() -> GateSettings:
 
 
 @pytest.fixture
-async def floor(live_temporal: WorkflowEnvironment, gate_settings: GateSettings) -> AsyncIterator[Floor]:
-    keys, desk, sink, nonces = Keys(), Desk(), InMemoryReceiptSink(), InMemoryNonceStore()
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def people_roots() -> list[bytes] | None:
+    """The people roots that the worker pins; None for a worker that was given none."""
+    return None
+
+
+@pytest.fixture
+def floors() -> dict[str, gate_floors.Floor]:
+    """What the worker asks about on its own account."""
+    return {}
+
+
+@pytest.fixture
+async def floor(
+    live_temporal: WorkflowEnvironment,
+    gate_settings: GateSettings,
+    keys: Keys,
+    people_roots: list[bytes] | None,
+    floors: dict[str, gate_floors.Floor],
+) -> AsyncIterator[Floor]:
+    desk, sink, nonces = Desk(), InMemoryReceiptSink(), InMemoryNonceStore()
     agents.effects.clear()
     tenuo_plugin, gate_plugin = build_plugins(
         activities=agents.ACTIVITIES,
@@ -76,6 +100,8 @@ async def floor(live_temporal: WorkflowEnvironment, gate_settings: GateSettings)
         receipts=ReceiptWriter(sink=sink, signing_key=b"\x07" * 32, worker=f"test-{uuid.uuid4().hex}"),
         nonces=nonces,
         settings=gate_settings,
+        people_roots=people_roots,
+        floors=floors,
     )
     plain = await Client.connect(live_temporal.client.service_client.config.target_host)
     client = await Client.connect(plain.service_client.config.target_host, plugins=[tenuo_plugin, gate_plugin])

@@ -26,21 +26,29 @@ from approvals.contracts import (
 )
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
+from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.statements import Context, sign
 
 
 @dataclass
 class Keys:
-    """One issuer, one agent, two approvers: four different keys."""
+    """One issuer, one agent, two approvers, a people root and an administrator: six different keys."""
 
     issuer: tenuo_core.SigningKey = field(default_factory=tenuo_core.SigningKey.generate)
     holder: tenuo_core.SigningKey = field(default_factory=tenuo_core.SigningKey.generate)
     approver: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     second: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    people_root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    administrator: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
 
     @property
     def root(self) -> bytes:
         return bytes(self.issuer.public_key.to_bytes())
+
+    def endorsements(self, *keys: Ed25519PrivateKey, person: str = "local:lead") -> tuple[bytes, ...]:
+        """Return what leads from the people root, by way of the administrator, to ``keys`` of ``person``."""
+        above = endorse(self.people_root, self.administrator, "local:admin", EndorsedRole.SECURITY_ADMINISTRATOR)
+        return (above, *[endorse(self.administrator, key, person) for key in keys or (self.approver,)])
 
     def warrant(self, capabilities: dict[str, Any], gates: dict[str, Any], **options: Any) -> tenuo_core.Warrant:
         approvers = [self.approver, self.second]
@@ -57,6 +65,20 @@ class Keys:
 
 def public(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
+
+
+def endorse(
+    by: Ed25519PrivateKey,
+    of: Ed25519PrivateKey,
+    person: str = "local:lead",
+    role: EndorsedRole = EndorsedRole.APPROVER,
+    *,
+    at: int | None = None,
+) -> bytes:
+    """Return ``by``'s signed word that the key ``of`` is ``person``'s; ``at`` is in milliseconds, or now."""
+    at = time.time_ns() // 1_000_000 if at is None else at
+    facts = facts_of(key=public(of), person=person, role=role, strength="ordinary", at=at)
+    return sign(Context.KEY_ENDORSEMENT, facts, by).to_bytes()
 
 
 def approve(request: GateRequest, key: Ed25519PrivateKey, **changes: Any) -> bytes:
@@ -87,11 +109,18 @@ def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.")
     return sign(Context.DENIAL, facts, key).to_bytes()
 
 
-def decision(request: GateRequest, *, approvals: tuple[bytes, ...] = (), denials: tuple[bytes, ...] = ()) -> Decision:
+def decision(
+    request: GateRequest,
+    *,
+    approvals: tuple[bytes, ...] = (),
+    denials: tuple[bytes, ...] = (),
+    endorsements: tuple[bytes, ...] = (),
+) -> Decision:
     return Decision(
         request_id=request.request_id,
         approvals=[base64.b64encode(data).decode() for data in approvals],
         denials=[base64.b64encode(data).decode() for data in denials],
+        endorsements=[base64.b64encode(data).decode() for data in endorsements],
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.api.common.v1 import Payload
     from tenuo.temporal import current_warrant, set_activity_approvals
 
+    from workers.gates.asking import ENDORSEMENTS_HEADER
     from workers.gates.tenuo_internals import APPROVALS_HEADER
 
 ARGUMENTS = {"service": "checkout", "environment": "production"}
@@ -35,32 +37,41 @@ ARGUMENTS = {"service": "checkout", "environment": "production"}
 class ClaimsRequest(Interceptor):
     """Claims that every dispatch belongs to the request named in the activity's summary.
 
-    ``disguise`` rewrites the header in which the approvals travel.
+    ``disguise`` rewrites the header in which the approvals travel; ``endorsements`` go along, put there by the agent.
     """
 
-    def __init__(self, disguise: Callable[[bytes], bytes] = bytes) -> None:
+    def __init__(self, disguise: Callable[[bytes], bytes] = bytes, *, endorsements: Sequence[bytes] = ()) -> None:
         self._disguise = disguise
+        self._endorsements = list(endorsements)
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        return type("Claims", (_Inbound,), {"disguise": staticmethod(self._disguise)})
+        return type(
+            "Claims", (_Inbound,), {"disguise": staticmethod(self._disguise), "endorsements": self._endorsements}
+        )
 
 
 class _Inbound(WorkflowInboundInterceptor):
     disguise: Callable[[bytes], bytes]
+    endorsements: list[bytes]
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        self.next.init(_Outbound(outbound, self.disguise))
+        self.next.init(_Outbound(outbound, self.disguise, self.endorsements))
 
 
 class _Outbound(WorkflowOutboundInterceptor):
-    def __init__(self, next: WorkflowOutboundInterceptor, disguise: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, next: WorkflowOutboundInterceptor, disguise: Callable[[bytes], bytes], endorsements: list[bytes]
+    ) -> None:
         super().__init__(next)
-        self._disguise = disguise
+        self._disguise, self._endorsements = disguise, endorsements
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         # Tenuo has put a prefix before it.
         claimed = Payload(data=(input.summary or "").rpartition(" ")[2].encode())
         headers = {**input.headers, "countersign-request": claimed}
+        if self._endorsements:
+            texts = [base64.b64encode(data).decode() for data in self._endorsements]
+            headers[ENDORSEMENTS_HEADER] = Payload(data=json.dumps(texts).encode())
         if APPROVALS_HEADER in headers:
             headers[APPROVALS_HEADER] = Payload(data=self._disguise(headers[APPROVALS_HEADER].data))
         return self.next.start_activity(replace(input, headers=headers))

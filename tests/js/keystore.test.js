@@ -68,7 +68,7 @@ test("keys from before there were two strengths go on working, as ordinary ones"
     assert.deepEqual([found.pinnedRoots, found.createdAt], [[root], record.createdAt]);
     assert.ok(await verify(record.publicKey, await sign(await unlock(found), message), message));
   }
-  assert.equal((await makeStrongKey("local:new", [root], fakePasskey(), async () => root)).stored.strength, "strong");
+  assert.equal((await makeStrongKey("local:new", [root], [], fakePasskey(), async () => root)).stored.strength, "strong");
 });
 
 test("an empty database from before is upgraded too", async () => {
@@ -79,7 +79,7 @@ test("an empty database from before is upgraded too", async () => {
 
 test("a strong key is kept wrapped, and every signature asks the passkey", async () => {
   const passkey = fakePasskey();
-  const { stored, signer } = await makeStrongKey("local:maria", [root], passkey, async () => Uint8Array.of(1, 2));
+  const { stored, signer } = await makeStrongKey("local:maria", [root], [], passkey, async () => Uint8Array.of(1, 2));
   assert.equal(passkey.asked, 1);
   assert.ok(await verify(stored.publicKey, await sign(signer, message), message));
   const found = await findKey("local:maria");
@@ -95,9 +95,9 @@ test("a strong key is kept wrapped, and every signature asks the passkey", async
 test("whoever stops at a prompt keeps what they had, and nothing half made", async () => {
   const { stored } = await makeKey("local:maria", [root]);
   const stop = () => Promise.reject(new Cancelled("The passkey was not used."));
-  await assert.rejects(makeStrongKey("local:maria", [other], stop, async () => root), Cancelled);
-  await assert.rejects(makeStrongKey("local:maria", [other], fakePasskey(), stop), Cancelled);
-  await assert.rejects(makeStrongKey("local:jonas", [other], stop, async () => root), Cancelled);
+  await assert.rejects(makeStrongKey("local:maria", [other], [], stop, async () => root), Cancelled);
+  await assert.rejects(makeStrongKey("local:maria", [other], [], fakePasskey(), stop), Cancelled);
+  await assert.rejects(makeStrongKey("local:jonas", [other], [], stop, async () => root), Cancelled);
   const found = await findKey("local:maria");
   assert.deepEqual([found.publicKey, found.strength, found.pinnedRoots], [stored.publicKey, "ordinary", [root]]);
   assert.equal(await findKey("local:jonas"), null);

@@ -47,6 +47,7 @@ from warrants.minting.services import mint
 from workers.activities import ACTIVITIES
 from workers.client import with_plugins
 from workers.closing_report import ClosingReportWorkflow
+from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
@@ -68,6 +69,7 @@ class House:
     ada: Approver
     settings: GateSettings
     agent_queue: str
+    gate_plugin: GatePlugin
     warrants: list[MintedWarrant] = field(default_factory=list)
 
     @property
@@ -149,8 +151,10 @@ def _set_up() -> tuple[Approver, MintedWarrant]:
 
 
 @asynccontextmanager
-async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> AsyncIterator[tuple[Client, Any]]:
-    """Run a guarded worker with the database's stores; yield its client and Tenuo's plugin."""
+async def guarded_worker(
+    plain: Client, queue: str, settings: GateSettings, **trust: Any
+) -> AsyncIterator[tuple[Client, Any, GatePlugin]]:
+    """Run a guarded worker with the database's stores; yield its client and the two plugins."""
     sink, nonces = DatabaseReceiptSink(), ThreadPoolExecutor(2, thread_name_prefix="nonces")
     holders, roots, receipts = await sync_to_async(
         lambda: (holder_keys(), trusted_roots(), service_private_key(Purpose.RECEIPTS).private_bytes_raw())
@@ -162,11 +166,12 @@ async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> A
         receipts=ReceiptWriter(sink=sink, signing_key=receipts, worker=f"test-{uuid.uuid4().hex}"),
         nonces=DatabaseNonceStore(nonces),
         settings=settings,
+        **trust,
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     try:
         async with Worker(guarded, task_queue=queue, workflows=agents.WORKFLOWS, activities=agents.ACTIVITIES):
-            yield guarded, tenuo_plugin
+            yield guarded, tenuo_plugin, gate_plugin
     finally:
         await asyncio.to_thread(sink.close)
         await asyncio.to_thread(nonces.shutdown)
@@ -175,6 +180,12 @@ async def guarded_worker(plain: Client, queue: str, settings: GateSettings) -> A
 @pytest.fixture
 def gate_settings() -> GateSettings:
     return GateSettings(approvals_task_queue=f"{APPROVALS_TASK_QUEUE}-{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def trust() -> dict[str, Any]:
+    """What the worker believes on its own account, as ``build_plugins`` takes it: people roots and floors."""
+    return {}
 
 
 @pytest.fixture
@@ -200,6 +211,7 @@ async def house(
     transactional_db: None,
     gate_settings: GateSettings,
     approvals_activities: list[Any],
+    trust: dict[str, Any],
 ) -> AsyncIterator[House]:
     agents.effects.clear()
     ada, warrant = await sync_to_async(_set_up)()
@@ -213,8 +225,8 @@ async def house(
         activities=approvals_activities,
         activity_executor=executor,
     )
-    async with approvals, guarded_worker(plain, queue, gate_settings) as (guarded, tenuo_plugin):
-        yield House(plain, guarded, tenuo_plugin, ada, gate_settings, queue, [warrant])
+    async with approvals, guarded_worker(plain, queue, gate_settings, **trust) as (guarded, tenuo_plugin, gate_plugin):
+        yield House(plain, guarded, tenuo_plugin, ada, gate_settings, queue, gate_plugin, [warrant])
     await cancel(relay)
     # The database is emptied next: no thread may be writing still.
     await asyncio.to_thread(executor.shutdown)

@@ -4,9 +4,9 @@ The attacker holds the whole database and may write to it, has ``SECRET_KEY`` an
 with them every private key that the server has, and may signal and start workflows. They want a gated
 call to run that no approver signed.
 
-A documented limit (docs/security.md): with the issuer's key they can mint a *new* warrant that names
-an approver of their own. Nobody can tell that from a genuine one but by its ``warrant.minted`` entry, so it
-is not tried here. Every warrant that exists keeps its approvers.
+With the issuer's key they can also mint a *new* warrant that names an approver of their own, or has no gate. What
+stops that at a worker that pins a people root is tried in ``test_1_and_4_keys_that_nobody_endorsed.py``; here the
+worker pins none, and every warrant that exists keeps its approvers.
 
 Tried elsewhere: keys that are not extractable and never sent in ``tests/browser/test_signing_elements.py``;
 approvals with other terms in ``tests/gates/test_attacks.py``; a server that posts its own signatures to the

@@ -53,7 +53,10 @@ def recording_keys() -> Keys:
 
 
 def plugins_for(
-    keys: Keys, activities: Sequence[Callable[..., Any]], settings: GateSettings | None = None
+    keys: Keys,
+    activities: Sequence[Callable[..., Any]],
+    settings: GateSettings | None = None,
+    people_roots: Sequence[bytes] | None = None,
 ) -> list[Any]:
     """Return the two plugins of a worker that trusts ``keys.issuer`` and holds ``keys.holder``."""
     return list(
@@ -64,6 +67,7 @@ def plugins_for(
             receipts=ReceiptWriter(sink=InMemoryReceiptSink(), signing_key=b"\x15" * 32, worker=uuid.uuid4().hex),
             nonces=InMemoryNonceStore(),
             settings=settings,
+            people_roots=people_roots,
         )
     )
 

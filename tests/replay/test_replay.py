@@ -74,6 +74,12 @@ async def test_a_history_replays_with_the_keys_it_was_made_with(name: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_history_from_before_there_were_people_roots_replays_with_one(name: str) -> None:
+    activities = TOOLS if name.startswith("in") else agents.ACTIVITIES
+    await replay(name, plugins_for(recording_keys(), activities, people_roots=[b"\x16" * 32]))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_warrants_and_signatures_of_a_history_have_expired(name: str) -> None:
     """So the replays above show that neither is asked for its age."""
     found = warrants(load(name))

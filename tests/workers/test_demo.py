@@ -28,6 +28,10 @@ def test_an_approved_restart_runs_and_its_receipts_verify(installation):
     for earlier, later in itertools.pairwise(_APPROVED):
         assert _place(told, earlier) < _place(told, later), output
     assert re.search(r"approved by the on-call lead \(key [0-9a-f]{4}…, command line\)", output)
+    assert "--people-root" in output
+    assert "from a people root, as that of local:on-call-lead" in output
+    key = installation.directory / "demo-security-administrator.key"
+    assert key.stat().st_mode & 0o777 == 0o600
     assert installation.processes() == []
 
 
@@ -72,6 +76,8 @@ def test_being_cut_off_is_no_success(installation):
 
 
 _APPROVED = [
+    r"\[key\]    enrolled by the on-call lead",
+    r"\[key\]    endorsed by the security administrator \(key [0-9a-f]{4}…, command line\)$",
     r"\[tool ✓\] read_logs             ALLOWED$",
     r"\[gate\]   restart_service       approval_gate triggered \(warrant requires a person\)$",
     r"\[hitl\]   awaiting approval     http://localhost:\d+/approvals/\S+$",

@@ -27,6 +27,7 @@ from workers.demo.administrator import Administrator
 from workers.demo.approver import Approver, verify
 from workers.demo.expectations import APPROVED, INJECTION, Expectations, Fact
 from workers.narrator import COMMAND_LINE, Narrator, Told
+from workers.people_roots import pin_here
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
 ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
@@ -70,9 +71,9 @@ class Story:
             endorsing = tasks.create_task(
                 Administrator(link=link, person=lead.external_id, complain=self._narrator.say).run()
             )
-            ceremony = tasks.create_task(self._hold_ceremony(administrator))
+            self._ceremony = tasks.create_task(self._hold_ceremony(administrator))
             code = await (self._by_itself(self._script) if self._script else self._with_a_person())
-            for task in (ceremony, endorsing, narrating):
+            for task in (self._ceremony, endorsing, narrating):
                 task.cancel()
         self.is_over = True
         return code
@@ -84,6 +85,7 @@ class Story:
             if not await in_thread(_has_live_key, administrator):
                 await self._narrator.until(is_theirs)
             await in_thread(establish_root, person=administrator)
+        await in_thread(pin_here)
 
     async def _with_a_person(self) -> int:
         say = self._narrator.say
@@ -96,6 +98,7 @@ class Story:
             say("Then make this browser's key on the page. A second program, the security administrator, endorses it,")
             say("and the alert fires.")
             await self._narrator.until(_is_endorsement)
+        await self._ceremony
         say()
         failure = await alert.send(self._body)
         if failure:
@@ -128,6 +131,7 @@ class Story:
             if not endorsed.done():
                 endorsed.cancel()
                 return self._fail("The approver program ended before it had an endorsed key.")
+            await self._ceremony
             failure = await alert.send(self._body)
             if failure:
                 return self._fail(failure)

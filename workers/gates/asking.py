@@ -133,7 +133,7 @@ class Asking:
         if not gate.is_approved:
             raise self._refused(gate)
         self._approvals = list(gate.approvals.values())
-        self._endorsements = list(gate.endorsements)
+        self._endorsements = gate.endorsements
 
     async def _open(self, request: GateRequest) -> None:
         try:

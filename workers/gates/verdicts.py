@@ -42,15 +42,19 @@ class Gate:
     is_people_root: Callable[[bytes], bool] | None = None
     endorsers: int = 1
     approvals: dict[bytes, bytes] = field(default_factory=dict)
-    people: set[str] = field(default_factory=set)
-    # What the approvals' keys are endorsed with, in order and once each.
-    endorsements: dict[bytes, None] = field(default_factory=dict)
+    people: dict[bytes, str] = field(default_factory=dict)
+    carried: dict[bytes, Sequence[bytes]] = field(default_factory=dict)
     denial: denials.Denial | None = None
 
     @property
     def is_approved(self) -> bool:
-        given = len(self.approvals) if self.is_people_root is None else len(self.people)
+        given = len(self.approvals) if self.is_people_root is None else len(set(self.people.values()))
         return self.denial is None and given >= self.threshold
+
+    @property
+    def endorsements(self) -> list[bytes]:
+        """What the approvals' keys are endorsed with, once each."""
+        return list(dict.fromkeys(envelope for key in self.approvals for envelope in self.carried[key]))
 
     @property
     def is_settled(self) -> bool:
@@ -76,8 +80,8 @@ class Gate:
         except MalformedStatement:
             return
         self.approvals[signed.approver_key] = signed.to_bytes()
-        self.people.add(signed.terms.external_id)
-        self.endorsements.update(dict.fromkeys(carried))
+        self.people[signed.approver_key] = signed.terms.external_id
+        self.carried[signed.approver_key] = carried
 
     def _endorsed(self, signed: SignedApproval, texts: Sequence[str], now: int) -> Sequence[bytes]:
         """Return the statements by which the key is the signer's. Raises ``MalformedStatement`` if it is not."""

@@ -12,7 +12,8 @@ import { findKey, makeKey, makeStrongKey, pinRoots, requireSupport, unlock } fro
 import { requirePasskeys } from "../lib/passkey-wrap.js";
 import { inGroups, isSame, rootChange } from "../lib/root-change.js";
 import { fingerprint } from "../lib/warrant-view.js";
-import { ask } from "./fragment.js";
+import { ask, fetchFragment } from "./fragment.js";
+import { LiveSocket } from "./live-socket.js";
 import { RootChangeElement } from "./root-change.js";
 import { element } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
@@ -25,6 +26,8 @@ class EnrolKey extends StatefulElement {
   /** @type {Bytes[]} */
   roots = [];
   isStartingOver = false;
+  /** @type {LiveSocket | null} */
+  socket = null;
 
   connectedCallback() {
     this.enter("checking");
@@ -55,6 +58,10 @@ class EnrolKey extends StatefulElement {
 
   async show() {
     this.fill("root", ...(await prints(this.roots)));
+    const shown = this.key?.pinnedPeopleRoots?.length ? this.key.pinnedPeopleRoots : peopleRoots(this.dataset.peopleRoot);
+    this.fill("people-root", ...(await prints(shown)));
+    // Computed here: whoever endorses the key must hear of this one, not of one that the server shows.
+    this.fill("own-fingerprint", ...(await prints(this.key ? [this.key.publicKey] : [])));
     const print = this.key && (await fingerprint(this.key.publicKey));
     if (this.key && print) {
       const made = new Date(this.key.createdAt).toISOString().slice(0, 10);
@@ -67,6 +74,7 @@ class EnrolKey extends StatefulElement {
     if (state === "root-changed") await this.rootChange?.show(this.key?.pinnedRoots ?? [], this.roots);
     this.enter(state);
     this.allowButtons(true);
+    if (this.dataset.state === "waiting" && print) this.awaitEndorsement(print);
   }
 
   /** @returns {RootChangeElement | null} */
@@ -93,7 +101,33 @@ class EnrolKey extends StatefulElement {
     // Before all else: a server that shows another root must not get it pinned by way of a new key.
     if (!isSame(rootChange(this.key.pinnedRoots, this.roots))) return "root-changed";
     if (list(this.dataset.revoked).includes(print)) return "revoked";
+    if (list(this.dataset.waiting).includes(print)) return "waiting";
     return list(this.dataset.keys).includes(print) ? "enrolled" : "unknown";
+  }
+
+  /** Show the page anew as soon as somebody endorsed this key. @param {string} print */
+  awaitEndorsement(print) {
+    if (this.socket) return;
+    const look = () => this.reloadOnceEndorsed(print).catch(() => this.say("Reload the page to see whether the key is endorsed."));
+    this.socket = new LiveSocket({
+      event: (event) => {
+        if (event.kind === "key.endorsed") look();
+      },
+      connected: look,
+      lost: () => {},
+      ended: () => {},
+    });
+    this.socket.open();
+  }
+
+  /** @param {string} print */
+  async reloadOnceEndorsed(print) {
+    const fragment = await fetchFragment(location.pathname);
+    if (fragment.querySelector(`[data-fingerprint="${print}"][data-endorsed]`)) this.leave();
+  }
+
+  disconnectedCallback() {
+    this.socket?.close();
   }
 
   /** @param {() => Promise<void>} work */
@@ -128,7 +162,8 @@ class EnrolKey extends StatefulElement {
     });
     this.say("This browser's key is enrolled.");
     this.emit("enrolled", { publicKey: toHex(key.publicKey) });
-    this.leave();
+    // It signs nothing before it is endorsed, so a person who came to decide is sent on only then.
+    location.reload();
   }
 
   /** @returns {Promise<boolean>} whether there is none that could be enrolled */
@@ -142,12 +177,14 @@ class EnrolKey extends StatefulElement {
     const externalId = this.dataset.externalId ?? "";
     // A browser that knows roots keeps them: others are only accepted in so many words.
     const roots = this.key?.pinnedRoots ?? this.roots;
+    const known = this.key?.pinnedPeopleRoots ?? [];
+    const people = known.length > 0 ? known : peopleRoots(this.dataset.peopleRoot);
     if (new FormData(this.form).get("strength") !== "strong") {
       this.say("Making this browser's key…");
-      return makeKey(externalId, roots);
+      return makeKey(externalId, roots, people);
     }
     this.say("Your browser asks twice: to make a passkey, then to lock this browser's key with it.");
-    return makeStrongKey(externalId, roots);
+    return makeStrongKey(externalId, roots, people);
   }
 
   async pin() {
@@ -179,6 +216,11 @@ class EnrolKey extends StatefulElement {
 /** @param {string | undefined} text comma separated @returns {string[]} */
 function list(text) {
   return (text ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+}
+
+/** @param {string | undefined} root in hexadecimal, or nothing before the ceremony @returns {Bytes[]} */
+function peopleRoots(root) {
+  return root ? [fromHex(root, "people_root")] : [];
 }
 
 /** @param {Bytes[]} roots @returns {Promise<HTMLElement[]>} their fingerprints, in groups that can be read aloud */

@@ -20,6 +20,7 @@ import { Refusal } from "./refusal.js";
  * @property {import("./passkey-wrap.js").Wrapped} [wrapped] of a strong key
  * @property {Bytes} publicKey 32 bytes
  * @property {Bytes[]} pinnedRoots the only issuers this account's browser believes
+ * @property {Bytes[]} [pinnedPeopleRoots] the only people roots it believes; older keys have none yet
  * @property {number} createdAt UTC milliseconds since 1970
  */
 
@@ -46,28 +47,31 @@ export async function findKey(externalId) {
 
 /**
  * Make an ordinary key for the account and keep it, in place of an older one.
- * @param {string} externalId @param {Bytes[]} pinnedRoots @returns {Promise<{ stored: StoredKey, signer: Signer }>}
+ * @param {string} externalId @param {Bytes[]} pinnedRoots @param {Bytes[]} [pinnedPeopleRoots]
+ * @returns {Promise<{ stored: StoredKey, signer: Signer }>}
  */
-export async function makeKey(externalId, pinnedRoots) {
+export async function makeKey(externalId, pinnedRoots, pinnedPeopleRoots = []) {
   const pair = await generate();
   const signer = await signerOf(pair);
   const { publicKey } = signer;
-  const stored = await keep({ externalId, strength: "ordinary", pair, publicKey, pinnedRoots, createdAt: Date.now() });
+  const roots = { pinnedRoots, pinnedPeopleRoots };
+  const stored = await keep({ externalId, strength: "ordinary", pair, publicKey, ...roots, createdAt: Date.now() });
   return { stored, signer };
 }
 
 /**
  * Make a strong key: a new passkey, then the key it wraps. The person is asked twice; if they stop, nothing is kept.
- * @param {string} externalId @param {Bytes[]} pinnedRoots
+ * @param {string} externalId @param {Bytes[]} pinnedRoots @param {Bytes[]} [pinnedPeopleRoots]
  * @param {import("./passkey-wrap.js").AskPasskey} [ask] @param {typeof makePasskey} [make]
  * @returns {Promise<{ stored: StoredKey, signer: Signer }>} the signer is for the enrolment, and nothing later
  */
-export async function makeStrongKey(externalId, pinnedRoots, ask, make = makePasskey) {
+export async function makeStrongKey(externalId, pinnedRoots, pinnedPeopleRoots = [], ask = undefined, make = makePasskey) {
   const credentialId = await make(externalId);
   try {
     const { wrapped, signer } = await wrapNewKey(externalId, credentialId, ask);
     const { publicKey } = signer;
-    const stored = await keep({ externalId, strength: "strong", wrapped, publicKey, pinnedRoots, createdAt: Date.now() });
+    const roots = { pinnedRoots, pinnedPeopleRoots };
+    const stored = await keep({ externalId, strength: "strong", wrapped, publicKey, ...roots, createdAt: Date.now() });
     return { stored, signer };
   } catch (error) {
     await forgetPasskey(credentialId);
@@ -94,6 +98,11 @@ export async function unlock({ externalId, pair, wrapped, publicKey }, ask) {
 async function keep(stored) {
   await inStore("readwrite", (store) => store.put(stored));
   return stored;
+}
+
+/** Believe other people roots from now on. @param {StoredKey} stored @param {Bytes[]} pinnedPeopleRoots @returns {Promise<StoredKey>} */
+export async function pinPeopleRoots(stored, pinnedPeopleRoots) {
+  return keep({ ...stored, pinnedPeopleRoots });
 }
 
 /** @returns {Promise<IDBDatabase>} */
