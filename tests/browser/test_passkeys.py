@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, CDPSession, Page, expect
 
 from tests.browser.conftest import look
-from tests.browser.demo import Demo
+from tests.browser.demo import ROOT, Demo
 from tests.browser.test_story import approve, make_key, newest_incident, open_card, sign_in
 from workers.demo.story import USERNAME
 
@@ -64,6 +66,17 @@ def wait_for_request(page: Page, demo: Demo) -> None:
     open_card(page)
 
 
+def verified(page: Page, demo: Demo, chain: str, file: Path) -> str:
+    """Return what the offline verifier says of the incident, with the root that the keys page shows."""
+    demo.manage("export_receipts", chain, "--output", str(file))
+    page.goto(f"{demo.address}/keys/")
+    root = page.locator("enrol-key").get_attribute("data-roots") or ""
+    command = [sys.executable, "-m", "audit.verify", str(file), "--root", root]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_a_passkey_is_asked_for_at_sign_in_and_before_an_approval(
     tmp_path: Path, open_profile: Callable[[], BrowserContext]
 ) -> None:
@@ -108,10 +121,11 @@ def test_a_passkey_is_asked_for_at_sign_in_and_before_an_approval(
         expect(page.locator("#so-far")).to_contain_text("Confirmed with a passkey")
         look(page, "request-step-up-executed")
 
-        evidence = demo.manage("export_receipts", newest_incident(page, demo))
-        assert "approval.granted" in evidence
+        chain = newest_incident(page, demo)
+        page.goto(f"{demo.address}/incidents/{chain}/")
         page.get_by_text("approval-granted").first.click()
         expect(page.get_by_text(re.compile("a passkey at .* for this request only")).first).to_be_visible()
+        assert "; confirmed with a passkey" in verified(page, demo, chain, tmp_path / "evidence.jsonl")
 
         page.goto(f"{demo.address}/passkeys/")
         page.get_by_text("Remove", exact=True).click()
