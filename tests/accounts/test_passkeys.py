@@ -312,6 +312,14 @@ def test_the_second_factor_page_without_a_first_leads_to_sign_in(client: Client,
     assert client.post("/accounts/second-factor/challenge/").status_code == 302
 
 
+def test_who_cannot_use_the_passkey_may_begin_again_as_somebody_else(ada: Person, passkey: Passkey) -> None:
+    client = by_link(ada)
+    assert client.get("/accounts/login/").url.startswith("/accounts/second-factor/")
+    assert client.post("/accounts/logout/", {"next": "/accounts/login/"}).url == "/accounts/login/"
+    assert client.get("/accounts/login/").status_code == 200
+    assert client.get("/accounts/second-factor/").url == "/accounts/login/"
+
+
 def test_only_the_pages_that_are_needed_exist(client: Client, db: None) -> None:
     for path in ("2fa/", "mfa/", "recovery-codes/", "totp/activate/", "reauthenticate/", "webauthn/login/"):
         assert client.get(f"/accounts/{path}").status_code == 404

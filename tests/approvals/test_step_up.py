@@ -5,19 +5,23 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tenuo_core
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from accounts.keys.queries import active_keys
 from accounts.models import StepUp
 from accounts.step_up import contracts
 from approvals import errors
 from approvals.contracts import RequestState
 from approvals.decisions.services import record
 from approvals.models import ApprovalRequest, Decision
+from approvals.requests import services as requests
 from audit.ledger.wording import word
 from audit.models import LedgerEntry
 from audit.statements import statements
@@ -26,6 +30,10 @@ from tests.accounts.authenticator import JSON, add_passkey, step_up
 from tests.accounts.test_passkeys import by_link, second_factor
 from tests.approvals import factories
 from tests.approvals.factories import Approver
+from warrants.agents.services import ensure_agent
+from warrants.minting.contracts import Incident
+from warrants.minting.services import mint
+from warrants.policies import queries as policies
 
 SESSION = "the-session-of-ada"
 
@@ -149,6 +157,37 @@ class TestDeciding:
             record(person=ada.person, request_id=asked.pk, approval=signed, session_key=SESSION)
         assert StepUp.objects.get().used_at is None
         approve(ada, asked)
+
+
+@pytest.mark.django_db
+class TestPolicy:
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder of policies whose only one asks for a second factor at most two minutes old."""
+        text = (policies.FOLDER / "incident-response.yaml").read_text()
+        (tmp_path / "incident-response.yaml").write_text(f"{text}\nstep_up_seconds: 120\n")
+        monkeypatch.setattr(policies, "FOLDER", tmp_path)
+        return tmp_path
+
+    def open_one(self, chain: list[bytes]) -> ApprovalRequest:
+        key = tenuo_core.SigningKey.generate()
+        return requests.open(gate_request=factories.gate_request(factories.Minted(chain, key, key)))
+
+    def test_a_request_keeps_the_terms_its_warrant_was_minted_under(self, ada: Approver, folder: Path) -> None:
+        incident = Incident("P1042", "Errors", "high", "payment-service-prod", "default")
+        facts = {"policy": "incident-response", "incident": incident, "agent": ensure_agent(name="incident-agent")}
+        chain = mint(**facts, approvers=list(active_keys())).chain
+        first = self.open_one(chain)
+        assert first.step_up_seconds == 120
+        assert details_of(EntryKind.APPROVAL_REQUESTED)["step_up_seconds"] == 120
+        path = folder / "incident-response.yaml"
+        path.write_text(path.read_text().replace("step_up_seconds: 120", ""))
+        assert self.open_one(chain).step_up_seconds == 120
+        first.refresh_from_db()
+        assert first.step_up_seconds == 120
+        with pytest.raises(errors.StepUpNeeded, match="at most 2 minutes before"):
+            approve(ada, first)
+        assert self.open_one(mint(**facts, approvers=list(active_keys())).chain).step_up_seconds is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -32,7 +32,10 @@ def free_ports(count: int) -> list[int]:
 
 
 class Demo:
-    """``manage.py`` with ``arguments``, from ``__enter__`` to ``__exit__``, its state in ``directory``."""
+    """``manage.py`` with ``arguments``, from ``__enter__`` to ``__exit__``, its state in ``directory``.
+
+    ``program`` stands in for ``manage.py``.
+    """
 
     def __init__(
         self,
@@ -40,11 +43,13 @@ class Demo:
         *arguments: str,
         ports: tuple[int, int, int] | None = None,
         environment: dict[str, str] | None = None,
+        program: tuple[str, ...] = ("manage.py",),
     ) -> None:
         self.ports = ports or tuple(free_ports(3))  # type: ignore[assignment]
         self.address = f"http://localhost:{self.ports[0]}"
         self.lines: list[str] = []
         self._arguments = arguments or ("demo",)
+        self._program = program
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._environment = {
             **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
@@ -60,7 +65,7 @@ class Demo:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", *self._arguments],
+            [sys.executable, *self._program, *self._arguments],
             cwd=ROOT,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -111,7 +116,7 @@ class Demo:
     def manage(self, *arguments: str) -> str:
         """Run another command of the same installation; return what it says."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *self._program, *arguments],
             cwd=ROOT,
             env=self._environment,
             capture_output=True,

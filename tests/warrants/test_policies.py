@@ -55,6 +55,12 @@ FAULTS = {
         "min_approvals: 1\napprover_key_strength: [strong]",
         "approver_key_strength",
     ),
+    "step-up within nothing": ("version: 3", "version: 3\nstep_up_seconds: 0", "step_up_seconds"),
+    "step-up within a moment": ("version: 3", "version: 3\nstep_up_seconds: 29", "step_up_seconds"),
+    "step-up of yesterday": ("version: 3", "version: 3\nstep_up_seconds: 3601", "step_up_seconds"),
+    "step-up as text": ("version: 3", "version: 3\nstep_up_seconds: 5 min", "step_up_seconds"),
+    "step-up as truth": ("version: 3", "version: 3\nstep_up_seconds: true", "step_up_seconds"),
+    "step-up left empty": ("version: 3", "version: 3\nstep_up_seconds:", "step_up_seconds"),
     "no lifetimes": ("{critical: 1 h, low: 90 s}", "{}", "lifetimes"),
     "endless lifetime": ("1 h", "9000 h", "lifetimes.critical"),
     "lifetime of nothing": ("90 s", "0 s", "lifetimes.low"),
@@ -186,3 +192,9 @@ def test_the_example_in_the_document_is_a_safe_policy() -> None:
     text = (queries.FOLDER.parents[1] / "docs" / "policies.md").read_text()
     example = text.split("```yaml\n")[1].split("```")[0]
     assert parse_policy(example).tools["restart_service"].gate is not None
+
+
+@pytest.mark.parametrize("seconds", [30, 300, 3600])
+def test_a_policy_asks_for_a_fresh_second_factor(seconds: int) -> None:
+    assert parse_policy(POLICY).step_up_seconds is None
+    assert parse_policy(f"{POLICY}step_up_seconds: {seconds}\n").step_up_seconds == seconds
