@@ -123,8 +123,8 @@ def test_groups_are_found_where_the_setting_says(
 def test_groups_may_come_with_userinfo(acme: FakeProvider) -> None:
     acme.userinfo = {"sub": "ada-7", "groups": ["sre-oncall"]}
     assert roles_after(acme) == {("approver", "")}
-    # What is signed wins.
-    assert roles_after(acme, groups=[]) == set()
+    # What is signed wins, also where userinfo is asked for the name.
+    assert roles_after(acme, groups=[], name=None) == set()
 
 
 def test_a_provider_gives_only_what_its_own_groups_give(acme: FakeProvider, settings: LazySettings) -> None:

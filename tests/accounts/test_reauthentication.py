@@ -15,7 +15,9 @@ from django.test import Client, RequestFactory
 
 from accounts.errors import NotFresh
 from accounts.models import Person
+from accounts.people.recognition import Identity
 from accounts.sign_in import reauthentication
+from accounts.sign_in.reauthentication import accept
 from tests.accounts.conftest import signed_in
 from tests.accounts.fake_provider import ADA, FakeProvider, arrive, configure, finish, running_provider, sign_in
 from tests.accounts.test_sign_in import who
@@ -188,3 +190,11 @@ def test_a_session_knows_how_it_began(browser: Client, acme: FakeProvider) -> No
         "ada-7",
         None,
     )
+
+
+def test_it_counts_only_while_the_same_person_is_signed_in(acme: FakeProvider, grace: Person) -> None:
+    """Even if a flow of Ada's ended in a session that is Grace's by now."""
+    identity = Identity("acme", acme.address, "ada-7", "Ada", frozenset(), auth_time=now())
+    due = {"issuer": acme.address, "subject": "ada-7", "flow": FLOW}
+    with pytest.raises(NotFresh):
+        accept(request_of(signed_in(grace)), identity=identity, state={"data": due, "started": time.time()})

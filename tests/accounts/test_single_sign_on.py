@@ -330,6 +330,7 @@ def test_a_provider_that_is_gone_is_said_to_be_gone(client: Client, settings: La
     nobody_was_signed_in(response, client)
     assert response["Retry-After"]
     assert "/accounts/login/?next=%2Fapprovals%2F7%2F" in response.content.decode()
+    assert "evil" not in client.post("/accounts/oidc/acme/login/", {"next": "//evil.example/"}).content.decode()
     settings.LOCAL_ACCOUNTS = False
     assert "local account" not in client.post("/accounts/oidc/acme/login/").content.decode()
 
