@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/approvals/")),
+    path("", RedirectView.as_view(url="/approvals/", http_method_names=["get", "head"])),
     path("accounts/", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),

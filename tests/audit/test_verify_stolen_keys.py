@@ -94,6 +94,17 @@ def test_an_incident_has_one_minting_so_keys_do_not_change_their_people(evidence
     assert step is Step.PLACE
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [EntryKind.ROLE_GRANTED, EntryKind.ROLE_REVOKED, EntryKind.PERSON_DISABLED, EntryKind.PERSON_ENABLED],
+)
+def test_what_people_may_do_is_not_changed_in_an_incident(evidence: Evidence, kind: EntryKind) -> None:
+    line = evidence.add(kind, {"person": LEAD, "by": "command line", "role": "approver", "namespace": "", "group": ""})
+    evidence.completed()
+    step, _ = failure(check(evidence), line)
+    assert step is Step.PLACE
+
+
 @pytest.mark.parametrize("kind", [EntryKind.KEY_ENROLLED, EntryKind.KEY_REVOKED])
 def test_nobodys_key_is_enrolled_in_an_incident(evidence: Evidence, kind: EntryKind) -> None:
     line = evidence.add(kind, {"person": LEAD, "key": bytes(32), "reason": "", "name": "laptop"})

@@ -13,12 +13,12 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import ApproverKey
+from accounts.models import ApproverKey, RoleGrant
 from audit import custody
 from audit.custody import CustodyError
 from audit.keys.services import ensure_service_key
 from audit.ledger.queries import details_of
-from audit.models import LedgerEntry, ServiceKey
+from audit.models import LedgerChain, LedgerEntry, ServiceKey
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, parse
 from tests.endorsing import endorsed
@@ -111,6 +111,18 @@ def test_the_key_of_a_person_who_left_or_lost_the_role_cannot_be_an_approver(
     for key in (ada_key, grace_key):
         with pytest.raises(InactiveApprover):
             minting(agent, key)
+
+
+def test_whoever_approves_in_another_namespace_is_not_named(agent: AgentIdentity, ada_key: ApproverKey) -> None:
+    RoleGrant.objects.filter(person=ada_key.person).update(namespace="billing")
+    with pytest.raises(InactiveApprover):
+        minting(agent, ada_key, namespace="payments")
+    assert minting(agent, ada_key, namespace="billing").id
+
+
+def test_the_incidents_chain_knows_its_namespace(agent: AgentIdentity, ada_key: ApproverKey) -> None:
+    warrant = minting(agent, ada_key, namespace="billing")
+    assert LedgerChain.objects.get(name=warrant.id).namespace == "billing"
 
 
 def test_a_warrant_needs_an_approver(agent: AgentIdentity) -> None:

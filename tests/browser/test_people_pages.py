@@ -1,0 +1,89 @@
+"""Who may do what, and where one is signed in, in a real browser against the real demo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+
+from tests.browser.chromium import launch_options
+from tests.browser.conftest import look
+from tests.browser.demo import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
+
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Mobile/15E148 Safari/604.1"
+
+
+@pytest.fixture
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    running = playwright.chromium.launch(**launch_options())
+    yield running
+    running.close()
+
+
+def sign_in(context: BrowserContext, demo: Demo, username: str) -> Page:
+    page = context.new_page()
+    page.goto(demo.manage("sign_in_link", username).strip().splitlines()[-1])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile("/approvals/"))
+    return page
+
+
+def people(demo: Demo) -> None:
+    for username, name, *roles in (
+        ("sam", "Sam Okafor", "security_administrator"),
+        ("ada", "Ada Lovelace", "approver"),
+        ("grace", "Grace Hopper", "approver --namespace payments", "policy_author"),
+        ("vera", "Vera Rubin", "viewer --namespace payments"),
+        ("oscar", "Oscar"),
+    ):
+        demo.manage("create_person", username, "--name", name)
+        for role in roles:
+            demo.manage("grant_role", username, *role.split())
+
+
+def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(tmp_path: Path, browser: Browser) -> None:
+    with Demo(tmp_path / "data") as demo:
+        demo.sign_in_link()
+        people(demo)
+        vera = sign_in(browser.new_context(), demo, "vera")
+        vera.locator("live-queue[data-state=live]").wait_for()
+
+        sam = sign_in(browser.new_context(), demo, "sam")
+        sam.get_by_role("link", name="People").click()
+        look(sam, "people")
+
+        row = sam.locator(".person", has_text="Oscar")
+        row.get_by_text("Give a role").click()
+        row.get_by_label("Role").select_option("approver")
+        row.get_by_label("Namespace").fill("payments")
+        look(sam, "people-giving")
+        row.get_by_role("button", name="Give this role").click()
+        expect(sam.locator(".person", has_text="Oscar").locator(".grant")).to_contain_text("payments")
+
+        row = sam.locator(".person", has_text="Vera Rubin")
+        row.get_by_text("1 open session").click()
+        row.get_by_text("Disable", exact=True).click()
+        row.get_by_role("button", name="Disable Vera Rubin").click()
+        vera.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
+        expect(sam.locator(".person", has_text="Vera Rubin")).to_contain_text("Disabled")
+
+
+def test_a_person_signs_out_on_another_device(tmp_path: Path, browser: Browser) -> None:
+    with Demo(tmp_path / "data") as demo:
+        demo.sign_in_link()
+        demo.manage("create_person", "ada", "--name", "Ada Lovelace", "--role", "approver")
+        laptop = sign_in(browser.new_context(), demo, "ada")
+        phone = sign_in(browser.new_context(user_agent=PHONE), demo, "ada")
+        phone.locator("live-queue[data-state=live]").wait_for()
+        laptop.get_by_role("link", name="Ada Lovelace").click()
+        look(laptop, "sessions")
+        laptop.get_by_role("button", name="Sign out Safari on iPhone").click()
+        phone.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
+        phone.reload()
+        expect(phone).to_have_url(re.compile("/accounts/login/"))
+        expect(laptop.locator(".session-row")).to_have_count(1)

@@ -1,0 +1,88 @@
+"""Who gets what answer from every address: one line for each method and route. Add yours here.
+
+Columns, in order. Ada, Vera and the others hold their role in the namespace "payments", where the example request,
+incident and people are; only ``admin`` and ``gone`` hold theirs everywhere.
+
+    anon    nobody is signed in
+    none    Oscar, an outsider without any role
+    view    Vera, a viewer             appr    Ada, an approver; the example key and session are hers
+    auth    a policy author            publ    a policy publisher
+    audi    an auditor                 local   a security administrator of "payments" alone
+    admin   a security administrator of every namespace
+    else    somebody with all six roles, but in the namespace "billing" only
+    gone    the old session of somebody with all six roles who was disabled
+
+Answers are HTTP statuses; ``in`` is a redirect to sign-in. A websocket is ``open`` or closed with a code.
+Routes are written as in the URL patterns ("/" is the start page). A method that is not listed answers 405 to everybody.
+What a POST row sends is ``tests.promises.visitors.World.body``.
+"""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+COLUMNS = ("anon", "none", "view", "appr", "auth", "publ", "audi", "local", "admin", "else", "gone")
+
+TABLE = """
+                                                                    anon none view appr auth publ audi local admin else gone
+GET  /                                                              302  302  302  302  302  302  302  302   302   302  302
+
+GET  accounts/login/                                                200  302  302  302  302  302  302  302   302   302  200
+POST accounts/login/                                                200  302  302  302  302  302  302  302   302   302  200
+GET  accounts/logout/                                               302  200  200  200  200  200  200  200   200   200  302
+POST accounts/logout/                                               302  302  302  302  302  302  302  302   302   302  302
+GET  accounts/inactive/                                             200  200  200  200  200  200  200  200   200   200  200
+
+GET  keys/                                                          in   404  404  200  404  404  404  404   404   200  in
+POST keys/                                                          in   404  404  400  404  404  404  404   404   400  in
+POST keys/challenge/                                                in   404  404  200  404  404  404  404   404   200  in
+POST keys/<int:key_id>/name/                                        in   404  404  302  404  404  404  404   404   404  in
+POST keys/<int:key_id>/revocation/                                  in   404  404  302  404  404  404  404   404   404  in
+
+GET  people/                                                        in   404  404  404  404  404  200  200   200   200  in
+POST people/<int:person_id>/roles/                                  in   404  404  404  404  404  404  302   302   404  in
+POST people/<int:person_id>/roles/revocation/                       in   404  404  404  404  404  404  302   302   404  in
+POST people/<int:person_id>/disabling/                              in   404  404  404  404  404  404  404   302   404  in
+POST people/<int:person_id>/enabling/                               in   404  404  404  404  404  404  404   302   404  in
+POST people/<int:person_id>/sessions/<int:session_id>/sign-out/     in   404  404  404  404  404  404  404   302   404  in
+
+GET  sessions/                                                      in   200  200  200  200  200  200  200   200   200  in
+POST sessions/others/sign-out/                                      in   302  302  302  302  302  302  302   302   302  in
+POST sessions/<int:session_id>/sign-out/                            in   404  404  302  404  404  404  404   404   404  in
+
+GET  sign-in/<str:token>/                                           200  200  200  200  200  200  200  200   200   200  200
+POST sign-in/<str:token>/                                           302  302  302  302  302  302  302  302   302   302  302
+
+GET  approvals/                                                     in   404  200  200  200  200  200  200   200   200  in
+GET  approvals/list/                                                in   404  200  200  200  200  200  200   200   200  in
+GET  approvals/<request_id:request_id>/                             in   404  200  200  200  200  200  200   200   404  in
+GET  approvals/<request_id:request_id>/card/                        in   404  200  200  200  200  200  200   200   404  in
+GET  approvals/<request_id:request_id>/progress/                    in   404  200  200  200  200  200  200   200   404  in
+POST approvals/<request_id:request_id>/decision/                    in   404  404  302  404  404  404  404   404   404  in
+
+GET  incidents/                                                     in   404  200  200  200  200  200  200   200   200  in
+GET  incidents/<slug:chain>/                                        in   404  200  200  200  200  200  200   200   404  in
+GET  incidents/<slug:chain>/tree/                                   in   404  200  200  200  200  200  200   200   404  in
+GET  incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
+
+POST hooks/alerts/                                                  415  415  415  415  415  415  415  415   415   415  415
+"""
+
+WEBSOCKETS = """
+                                                                    anon none view appr auth publ audi local admin else gone
+WS   live/                                                          4401 4404 open open open open open open  open  open 4401
+"""
+
+
+def rows(table: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the table as {(method, route): {column: answer}}."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for line in table.strip().splitlines():
+        words = line.split()
+        if not words or tuple(words) == COLUMNS:
+            continue
+        method, route, *answers = words
+        assert len(answers) == len(COLUMNS), line
+        assert (method, route) not in found, line
+        found[method, route] = dict(zip(COLUMNS, answers, strict=True))
+    return found

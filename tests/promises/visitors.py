@@ -1,0 +1,128 @@
+"""Everybody who may knock, and the world they knock at."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import Person, PersonSession
+from accounts.roles.contracts import Role
+from accounts.sign_in.services import issue_link
+from approvals.models import ApprovalRequest
+from tests.approvals import factories
+from tests.approvals.factories import Approver
+from tests.people import hold, person
+
+NAMESPACE = "payments"
+_ROLE_OF = {
+    "view": Role.VIEWER,
+    "auth": Role.POLICY_AUTHOR,
+    "publ": Role.POLICY_PUBLISHER,
+    "audi": Role.AUDITOR,
+    "local": Role.SECURITY_ADMINISTRATOR,
+}
+
+
+@dataclass
+class World:
+    """One waiting request of Ada's in "payments", with everything that has an address."""
+
+    ada: Approver
+    vera: Person
+    waiting: ApprovalRequest
+    examples: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, route: str) -> str:
+        """Return an address that ``route`` matches, about what is here."""
+        examples = self.examples
+        if route.startswith("people/"):
+            examples = {**examples, "session_id": self.examples["session_of_vera"]}
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(examples[found[1]]), route.lstrip("/"))
+
+    def body(self, route: str) -> dict[str, str]:
+        """Return a form that would do what it says, if it were let in."""
+        if route.endswith("/decision/"):
+            return {"approval": base64.b64encode(self.ada.sign_approval(self.waiting)).decode()}
+        return {"role": Role.VIEWER.value, "namespace": NAMESPACE, "name": "Phone"}
+
+    def visitor(self, who: str) -> Client:
+        """Return the browser of ``who`` of the table's columns."""
+        client = Client()
+        somebody = self._person(who)
+        if somebody is not None:
+            client.force_login(somebody)
+        if who == "gone":
+            Person.objects.filter(username="gone").update(is_active=False)
+        return client
+
+    def _person(self, who: str) -> Person | None:
+        if who == "anon":
+            return None
+        if who == "appr":
+            return self.ada.person
+        if who == "view":
+            return self.vera
+        if who in _ROLE_OF:
+            return person(who, _ROLE_OF[who], namespace=NAMESPACE)
+        if who == "admin":
+            return person(who, Role.SECURITY_ADMINISTRATOR)
+        somebody = person(who)
+        if who == "else":
+            return hold(somebody, *Role, namespace="billing")
+        return hold(somebody, *Role) if who == "gone" else somebody
+
+
+def make_world() -> World:
+    ada = factories.approver("ada", namespace=NAMESPACE)
+    vera = person("vera", Role.VIEWER, namespace=NAMESPACE)
+    waiting = factories.open_request(ada, namespace=NAMESPACE)
+    world = World(ada, vera, waiting)
+    world.examples = {
+        "request_id": waiting.pk,
+        "chain": waiting.chain,
+        "key_id": ada.person.approver_keys.get().pk,
+        "person_id": vera.pk,
+        "session_id": _session(ada.person),
+        "session_of_vera": _session(vera),
+        "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],
+    }
+    return world
+
+
+def routes(resolver: URLResolver | None = None, before: str = "") -> list[str]:
+    """Return every route of the site, as the URL patterns write them."""
+    found: list[str] = []
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            found.append(route or "/")
+        else:
+            found += routes(pattern, route)
+    return found
+
+
+def session_cookie(client: Client) -> str:
+    cookie = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    return f"{settings.SESSION_COOKIE_NAME}={cookie.value if cookie else ''}"
+
+
+def answer_of(response: Any) -> str:
+    """Return an HTTP answer in the words of the table."""
+    if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
+        return "in"
+    return str(response.status_code)
+
+
+def _session(of: Person) -> int:
+    """Return the id of a session of ``of`` in another browser."""
+    client = Client()
+    client.force_login(of)
+    assert Session.objects.filter(pk=client.session.session_key).exists()
+    return PersonSession.objects.get(session=client.session.session_key).pk
