@@ -6,13 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts import errors
 from accounts.models import ApiToken, Person, RoleGrant
 from accounts.tokens import services
+from accounts.tokens.access import BearerTokenMiddleware
 from tests.accounts.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +137,26 @@ def test_a_session_beside_a_dead_token_is_not_fallen_back_to(ada: Person) -> Non
     assert browser.get("/approvals/").status_code == 200
 
 
+def test_a_view_behind_a_token_finds_nothing_of_the_session_beside_it(ada: Person, text: str) -> None:
+    """What a session remembers (a second factor, a moment ago) is not the token's."""
+    browser = signed_in(ada)
+    session = browser.session
+    session["second_factor"] = "fresh"
+    session.save()
+    seen: list[HttpRequest] = []
+
+    def view(http_request: HttpRequest) -> HttpResponse:
+        seen.append(http_request)
+        return HttpResponse()
+
+    request = RequestFactory().get("/", headers={"authorization": f"Bearer {text}"})
+    request.COOKIES["countersign_session"] = str(session.session_key)
+    SessionMiddleware(AuthenticationMiddleware(BearerTokenMiddleware(view)))(request)
+    assert seen[0].user == ada
+    assert "second_factor" not in seen[0].session
+    assert seen[0].COOKIES == {}
+
+
 def test_a_token_leaves_no_session_behind(text: str) -> None:
     client = program()
     client.get("/approvals/", headers=bearer(text))
@@ -150,7 +174,9 @@ def reaches(text: str) -> bool:
 def test_a_token_of_a_disabled_person_is_dead_at_once(ada: Person, text: str) -> None:
     assert reaches(text)
     Person.objects.filter(pk=ada.pk).update(is_active=False)
-    assert not reaches(text)
+    # Refused as a token, not only for want of a role.
+    for path in ("/approvals/", "/tokens/current/"):
+        assert program().get(path, headers=bearer(text)).status_code == 401
 
 
 def test_a_token_of_somebody_without_a_role_any_more_sees_nothing(ada: Person, text: str) -> None:
