@@ -339,10 +339,10 @@ class UnusableIdentity(AccountError):
         )
 
 
-class NotFresh(AccountError):
+class NotConfirmed(AccountError):
     """A second sign-in at the provider that does not count: another person, or an old session there."""
 
-    code = "not_fresh"
+    code = "not_confirmed"
     http_status = 403
 
     def __init__(self) -> None:

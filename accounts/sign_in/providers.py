@@ -41,6 +41,11 @@ def openid_provider_of(http_request: HttpRequest, *, issuer: str) -> Provider | 
     return _provider(http_request, found[0]) if found else None
 
 
+def openid_name(issuer: str) -> str:
+    """Return what people call the OpenID Connect provider that is ``issuer``; empty if it is not configured."""
+    return next((app["name"] for app in _apps() if app["settings"]["server_url"] == issuer), "")
+
+
 def _apps() -> list[dict[str, Any]]:
     return settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]
 

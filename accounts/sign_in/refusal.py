@@ -8,14 +8,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from accounts.errors import AccountError, NotFresh, ProviderDown, SignInCancelled
+from accounts.errors import AccountError, NotConfirmed, ProviderDown, SignInCancelled
 from accounts.sign_in.providers import choices
 
 _LOG = logging.getLogger(__name__)
 _TITLES = {
     ProviderDown: "The sign-in provider is not answering",
     SignInCancelled: "Sign-in cancelled",
-    NotFresh: "Not confirmed",
+    NotConfirmed: "Not confirmed",
 }
 
 

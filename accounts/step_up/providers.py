@@ -29,9 +29,11 @@ class Reauthentication(Protocol):
 _registered: list[Reauthentication] = []
 
 
-def register(reauthentication: Reauthentication | None) -> None:
-    """Let ``reauthentication`` be the one; None takes it away."""
+def register(reauthentication: Reauthentication | None) -> Reauthentication | None:
+    """Let ``reauthentication`` be the one, None takes it away; return the one before."""
+    before = _registered[0] if _registered else None
     _registered[:] = [reauthentication] if reauthentication is not None else []
+    return before
 
 
 def name_for(person: Person) -> str:

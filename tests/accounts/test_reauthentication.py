@@ -13,17 +13,19 @@ from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.test import Client, RequestFactory
 
-from accounts.errors import NotFresh
-from accounts.models import Person
+from accounts.errors import NotConfirmed
+from accounts.models import Person, StepUp
 from accounts.people.recognition import Identity
 from accounts.sign_in import reauthentication
 from accounts.sign_in.reauthentication import accept
+from accounts.step_up import providers, services
+from accounts.step_up.errors import NoProvider, NoStepUp
 from tests.accounts.conftest import signed_in
 from tests.accounts.fake_provider import ADA, FakeProvider, arrive, configure, finish, running_provider, sign_in
 from tests.accounts.test_sign_in import who
 
 pytestmark = pytest.mark.django_db
-FLOW = {"request": "7"}
+PURPOSE = "approval:req_00000007"
 
 
 @pytest.fixture
@@ -50,16 +52,26 @@ def request_of(client: Client) -> Any:
     return http_request
 
 
-def ask_again(client: Client, acme: FakeProvider, flow: dict[str, str] = FLOW) -> dict[str, str]:
+def ask_again(client: Client, acme: FakeProvider, purpose: str = PURPOSE) -> dict[str, str]:
     http_request = request_of(client)
-    return arrive(reauthentication.begin(http_request, flow=flow, next_url="/approvals/7/"), acme)
-
-
-def take(client: Client, flow: dict[str, str] = FLOW) -> reauthentication.Fresh | None:
-    http_request = request_of(client)
-    fresh = reauthentication.take(http_request, flow=flow)
+    person = http_request.user
+    response = providers.start(http_request, person=person, purpose=purpose, next_path="/approvals/7/")
     http_request.session.save()
-    return fresh
+    return arrive(response, acme)
+
+
+def take(client: Client, purpose: str = PURPOSE) -> StepUp | None:
+    """Use up the step-up of whoever is signed in there, if there is one."""
+    http_request = request_of(client)
+    try:
+        return services.consume(
+            person=http_request.user,
+            purpose=purpose,
+            session_key=http_request.session.session_key,
+            max_age_seconds=300,
+        )
+    except NoStepUp:
+        return None
 
 
 def now() -> int:
@@ -80,8 +92,8 @@ def test_a_new_sign_in_of_the_same_person_counts_once(browser: Client, acme: Fak
     assert who(browser) == ada
     fresh = take(browser)
     assert fresh
-    assert (fresh.issuer, fresh.subject, fresh.auth_time) == (acme.address, "ada-7", acme.claims["auth_time"])
-    assert abs(fresh.at - time.time()) < 10
+    assert (fresh.method, fresh.person) == ("sso", Person.objects.get(pk=ada))
+    assert abs(fresh.at.timestamp() - time.time()) < 10
     assert take(browser) is None
 
 
@@ -89,7 +101,7 @@ def test_it_counts_for_nothing_else(browser: Client, acme: FakeProvider) -> None
     sent = ask_again(browser, acme)
     acme.claims = {**ADA, "auth_time": now()}
     finish(browser, acme, sent)
-    assert take(browser, {"request": "8"}) is None
+    assert take(browser, "approval:req_00000008") is None
     assert take(browser)
 
 
@@ -132,21 +144,6 @@ def test_somebody_elses_sign_in_does_not_count(browser: Client, acme: FakeProvid
     assert not Person.objects.filter(subject="mallory-8").exists()
 
 
-def test_it_does_not_count_for_whoever_uses_the_browser_next(browser: Client, acme: FakeProvider) -> None:
-    sent = ask_again(browser, acme)
-    acme.claims = {**ADA, "auth_time": now()}
-    finish(browser, acme, sent)
-    session = browser.session
-    stolen = session["single_sign_on_fresh"]
-    mallory = Client()
-    acme.claims = {"sub": "mallory-8", "auth_time": now()}
-    sign_in(mallory, acme)
-    planted = mallory.session
-    planted["single_sign_on_fresh"] = stolen
-    planted.save()
-    assert take(mallory) is None
-
-
 def test_an_ordinary_sign_in_is_not_taken_for_a_new_one(browser: Client, acme: FakeProvider) -> None:
     acme.claims = {**ADA, "auth_time": now()}
     sign_in(browser, acme)
@@ -173,15 +170,15 @@ def test_saying_no_at_the_provider_leaves_the_person_signed_in(browser: Client, 
 
 
 def test_local_people_have_nobody_to_ask(acme: FakeProvider, ada: Person, settings: LazySettings) -> None:
-    client = signed_in(ada)
-    assert not reauthentication.is_possible(request_of(client))
-    assert reauthentication.last_sign_in(request_of(client)) is None
-    with pytest.raises(NotFresh):
-        reauthentication.begin(request_of(client), flow=FLOW, next_url="/")
+    http_request = request_of(signed_in(ada))
+    assert reauthentication.last_sign_in(http_request) is None
+    with pytest.raises(NoProvider):
+        providers.start(http_request, person=ada, purpose=PURPOSE, next_path="/")
+    with pytest.raises(NotConfirmed):
+        reauthentication.begin(http_request, purpose=PURPOSE, next_url="/")
 
 
 def test_a_session_knows_how_it_began(browser: Client, acme: FakeProvider) -> None:
-    assert reauthentication.is_possible(request_of(browser))
     known = reauthentication.last_sign_in(request_of(browser))
     assert known
     assert (known["provider"], known["issuer"], known["subject"], known["auth_time"]) == (
@@ -195,6 +192,6 @@ def test_a_session_knows_how_it_began(browser: Client, acme: FakeProvider) -> No
 def test_it_counts_only_while_the_same_person_is_signed_in(acme: FakeProvider, grace: Person) -> None:
     """Even if a flow of Ada's ended in a session that is Grace's by now."""
     identity = Identity("acme", acme.address, "ada-7", "Ada", frozenset(), auth_time=now())
-    due = {"issuer": acme.address, "subject": "ada-7", "flow": FLOW}
-    with pytest.raises(NotFresh):
+    due = {"issuer": acme.address, "subject": "ada-7", "purpose": PURPOSE}
+    with pytest.raises(NotConfirmed):
         accept(request_of(signed_in(grace)), identity=identity, state={"data": due, "started": time.time()})

@@ -189,9 +189,9 @@ class FakeProvider:
 @pytest.fixture
 def provider() -> Iterator[FakeProvider]:
     fake = FakeProvider()
-    providers.register(fake)
+    before = providers.register(fake)
     yield fake
-    providers.register(None)
+    providers.register(before)
 
 
 @pytest.fixture

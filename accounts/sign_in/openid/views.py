@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.errors import AccountError, NotFresh, SignInCancelled, SignInInterrupted, SignInRefused
+from accounts.errors import AccountError, NotConfirmed, SignInCancelled, SignInInterrupted, SignInRefused
 from accounts.sign_in import reauthentication
 from accounts.sign_in.completion import sign_in
 from accounts.sign_in.openid.provider import Adapter, Provider
@@ -60,7 +60,7 @@ def _finish(http_request: HttpRequest, provider: Provider, state: dict[str, Any]
     if http_request.GET.get("iss", provider.issuer) != provider.issuer:
         raise SignInRefused("the answer came from another issuer (RFC 9207)")
     if "error" in http_request.GET or not http_request.GET.get("code"):
-        raise NotFresh if state["data"] else SignInCancelled
+        raise NotConfirmed if state["data"] else SignInCancelled
     identity = Adapter(http_request, provider).identify(http_request.GET["code"], state)
     next_url = own_path_or_nothing(state.get("next"))
     if state["data"]:
