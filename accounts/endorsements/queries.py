@@ -12,7 +12,7 @@ from accounts.errors import MalformedInput
 from accounts.keys.enrolment import parse as parse_enrolment
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey, KeyEndorsement, PeopleRoot, Person, RoleGrant
-from accounts.roles.contracts import Role
+from accounts.roles.contracts import EVERYWHERE, Role
 from audit.statements.key_endorsements import (
     MAXIMUM_ENDORSEMENTS,
     MAXIMUM_LINKS,
@@ -161,5 +161,7 @@ def administrators() -> list[Person]:
         role=EndorsedRole.SECURITY_ADMINISTRATOR.value,
         people_root__replaced_at=None,
     )
-    granted = RoleGrant.objects.filter(person=OuterRef("pk"), role=Role.SECURITY_ADMINISTRATOR.value)
+    granted = RoleGrant.objects.filter(
+        person=OuterRef("pk"), role=Role.SECURITY_ADMINISTRATOR.value, namespace=EVERYWHERE
+    )
     return list(Person.objects.filter(Exists(endorsed), Exists(granted), is_active=True).order_by("pk"))

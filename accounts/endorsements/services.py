@@ -24,7 +24,7 @@ from accounts.errors import (
 from accounts.keys.services import KEYS_CHAIN
 from accounts.models import ApproverKey, KeyEndorsement, PeopleRoot, Person
 from accounts.notices.services import tell
-from accounts.roles.contracts import Role
+from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import has_role
 from accounts.roles.services import grant
 from audit.ledger.services import append
@@ -99,7 +99,7 @@ def endorse(*, administrator: Person, envelope: bytes) -> KeyEndorsement:
     The same endorser's word again returns the first. Raises ``NotAnAdministrator``, ``EndorsementRefused``,
     ``KeyNotEndorsed`` and ``UnknownKey``; then nothing was written.
     """
-    if not has_role(administrator, Role.SECURITY_ADMINISTRATOR):  # 1
+    if not has_role(administrator, Role.SECURITY_ADMINISTRATOR, namespace=EVERYWHERE):  # 1
         raise NotAnAdministrator
     statement = _parse(envelope)
     _require_own_word(statement, administrator)  # 2

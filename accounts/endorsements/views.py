@@ -16,9 +16,10 @@ JSON back, and ``endorsing`` in place of the page.
 from __future__ import annotations
 
 import base64
+from functools import wraps
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -36,14 +37,27 @@ from accounts.errors import AccountError
 from accounts.keys.enrolment import decode_base64
 from accounts.keys.services import revoke_for
 from accounts.models import Person
-from accounts.roles.access import require_role
+from accounts.roles.access import P, View, reach_of, require_role
 from accounts.roles.contracts import Role
 from accounts.web import error_as_json, wants_json
+
+
+def _everywhere(view: View[P]) -> View[P]:
+    """A key counts in every namespace, so who vouches for it administers all of them; to others there is nothing."""
+
+    @wraps(view)
+    def guarded(http_request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not reach_of(http_request).everywhere:
+            raise Http404
+        return view(http_request, *args, **kwargs)
+
+    return guarded
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_role(Role.SECURITY_ADMINISTRATOR)
+@_everywhere
 def endorsements(http_request: HttpRequest) -> HttpResponse:
     """Show the keys that wait, or record an endorsement. JSON: 201 ``{"fingerprint", "role"}``, or the error."""
     if http_request.method != "POST":
@@ -63,6 +77,7 @@ def endorsements(http_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @require_role(Role.SECURITY_ADMINISTRATOR)
+@_everywhere
 def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     """Revoke somebody's key, with a reason."""
     try:

@@ -30,7 +30,7 @@ from accounts.keys.weakness import refuse_weak
 from accounts.models import ApproverKey, EnrolmentChallenge, Person
 from accounts.models.approver_key import MAXIMUM_NAME
 from accounts.notices.services import tell
-from accounts.roles.contracts import KEY_HOLDERS, Role
+from accounts.roles.contracts import EVERYWHERE, KEY_HOLDERS, Role
 from accounts.roles.queries import has_role
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
@@ -119,7 +119,7 @@ def revoke_for(*, administrator: Person, key_id: int, reason: str) -> ApproverKe
     Revoking twice keeps the first time and reason. Raises ``NotAnAdministrator``, ``UnknownKey`` and
     ``InvalidReason``.
     """
-    if not has_role(administrator, Role.SECURITY_ADMINISTRATOR):
+    if not has_role(administrator, Role.SECURITY_ADMINISTRATOR, namespace=EVERYWHERE):
         raise NotAnAdministrator
     reason = _clean_reason(reason)
     if not reason:

@@ -14,6 +14,7 @@ from audit.models import LedgerEntry
 from audit.statements.statements import parse
 from tests.accounts.browser import ORIGIN, Browser, ask_challenge, post_key
 from tests.accounts.conftest import signed_in
+from tests.endorsing import endorsed
 from warrants.agents.services import ensure_agent
 from warrants.minting.contracts import Incident
 from warrants.minting.services import mint
@@ -231,7 +232,7 @@ def test_a_key_that_never_signed_and_is_named_nowhere_says_so(ada_client: Client
 def test_the_page_shows_the_incidents_whose_warrants_name_a_key(ada_client: Client, key: ApproverKey) -> None:
     incident = Incident(id="<b>P1042</b>", title="Errors", severity="low", service="checkout", namespace="default")
     agent = ensure_agent(name="incident-agent")
-    minted = mint(policy="incident-response", incident=incident, agent=agent, approvers=[key])
+    minted = mint(policy="incident-response", incident=incident, agent=agent, approvers=[endorsed(key)])
     for headers in ({}, FRAGMENT):
         page = ada_client.post(f"/keys/{key.pk}/name/", {"name": "Phone"}, headers=headers, follow=True)
         assert "Named in 1 live warrant<" in page.content.decode()

@@ -32,12 +32,40 @@ POST accounts/login/                                                200  302  30
 GET  accounts/logout/                                               302  200  200  200  200  200  200  200   200   200  302
 POST accounts/logout/                                               302  302  302  302  302  302  302  302   302   302  302
 GET  accounts/inactive/                                             200  200  200  200  200  200  200  200   200   200  200
+POST accounts/oidc/<slug:provider_id>/login/                        404  404  404  404  404  404  404  404   404   404  404
+GET  accounts/oidc/<slug:provider_id>/login/callback/               404  404  404  404  404  404  404  404   404   404  404
+GET  accounts/second-factor/                                        in   302  302  302  302  302  302  302   302   302  in
+POST accounts/second-factor/                                        in   302  302  302  302  302  302  302   302   302  in
+POST accounts/second-factor/challenge/                              in   302  302  302  302  302  302  302   302   302  in
 
-GET  keys/                                                          in   404  404  200  404  404  404  404   404   200  in
-POST keys/                                                          in   404  404  400  404  404  404  404   404   400  in
-POST keys/challenge/                                                in   404  404  200  404  404  404  404   404   200  in
+GET  keys/                                                          in   404  404  200  404  404  404  200   200   200  in
+POST keys/                                                          in   404  404  400  404  404  404  400   400   400  in
+POST keys/challenge/                                                in   404  404  200  404  404  404  200   200   200  in
 POST keys/<int:key_id>/name/                                        in   404  404  302  404  404  404  404   404   404  in
 POST keys/<int:key_id>/revocation/                                  in   404  404  302  404  404  404  404   404   404  in
+GET  keys/endorsements/                                             in   404  404  404  404  404  404  404   200   404  in
+POST keys/endorsements/                                             in   404  404  404  404  404  404  404   400   404  in
+POST keys/endorsements/<int:key_id>/revocation/                     in   404  404  404  404  404  404  404   422   404  in
+POST notices/<int:notice_id>/dismissal/                             in   302  302  302  302  302  302  302   302   302  in
+
+GET  passkeys/                                                      in   404  200  200  200  200  200  200   200   200  in
+POST passkeys/                                                      in   404  422  422  422  422  422  422   422   422  in
+POST passkeys/challenge/                                            in   404  409  409  409  409  409  409   409   409  in
+POST passkeys/<int:passkey_id>/name/                                in   404  404  302  404  404  404  404   404   404  in
+POST passkeys/<int:passkey_id>/removal/                             in   404  404  409  404  404  404  404   404   404  in
+POST step-up/                                                       in   404  400  400  400  400  400  400   400   400  in
+POST step-up/challenge/                                             in   404  400  400  400  400  400  400   400   400  in
+POST step-up/provider/                                              in   404  302  302  302  302  302  302   302   302  in
+
+GET  devices/                                                       in   404  200  200  200  200  200  200   200   200  in
+POST devices/                                                       422  422  422  422  422  422  422  422   422   422  422
+POST devices/token/                                                 400  400  400  400  400  400  400  400   400   400  400
+POST devices/decision/                                              in   404  404  404  404  404  404  404   404   404  in
+GET  tokens/                                                        in   404  200  200  200  200  200  200   200   200  in
+POST tokens/                                                        in   404  422  422  422  422  422  422   422   422  in
+GET  tokens/current/                                                401  401  401  401  401  401  401  401   401   401  401
+POST tokens/current/revocation/                                     401  401  401  401  401  401  401  401   401   401  401
+POST tokens/<int:token_id>/revocation/                              in   404  404  302  404  404  404  404   404   404  in
 
 GET  people/                                                        in   404  404  404  404  404  200  200   200   200  in
 POST people/<int:person_id>/roles/                                  in   404  404  404  404  404  404  302   302   404  in
@@ -55,6 +83,7 @@ POST sign-in/<str:token>/                                           302  302  30
 
 GET  approvals/                                                     in   404  200  200  200  200  200  200   200   200  in
 GET  approvals/list/                                                in   404  200  200  200  200  200  200   200   200  in
+GET  approvals/roots/                                               in   404  200  200  200  200  200  200   200   200  in
 GET  approvals/<request_id:request_id>/                             in   404  200  200  200  200  200  200   200   404  in
 GET  approvals/<request_id:request_id>/card/                        in   404  200  200  200  200  200  200   200   404  in
 GET  approvals/<request_id:request_id>/progress/                    in   404  200  200  200  200  200  200   200   404  in

@@ -7,14 +7,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.models import Person, PersonSession
+from accounts.models import Notice, Person, PersonSession
 from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
+from accounts.tokens.services import make as issue_token
 from approvals.models import ApprovalRequest
 from tests.approvals import factories
 from tests.approvals.factories import Approver
@@ -48,7 +50,7 @@ class World:
 
     def body(self, route: str) -> dict[str, str]:
         """Return a form that would do what it says, if it were let in."""
-        if route.endswith("/decision/"):
+        if route.endswith("/decision/") and "devices/" not in route:
             return {"approval": base64.b64encode(self.ada.sign_approval(self.waiting)).decode()}
         return {"role": Role.VIEWER.value, "namespace": NAMESPACE, "name": "Phone"}
 
@@ -91,6 +93,12 @@ def make_world() -> World:
         "person_id": vera.pk,
         "session_id": _session(ada.person),
         "session_of_vera": _session(vera),
+        "notice_id": Notice.objects.create(person=ada.person, title="A key", text="It was made.").pk,
+        "passkey_id": Authenticator.objects.create(
+            user=ada.person, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone"}
+        ).pk,
+        "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
+        "provider_id": "acme",
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],
     }
     return world
@@ -126,3 +134,8 @@ def _session(of: Person) -> int:
     client.force_login(of)
     assert Session.objects.filter(pk=client.session.session_key).exists()
     return PersonSession.objects.get(session=client.session.session_key).pk
+
+
+def _passkey(of: Person) -> int:
+    """Return the id of a passkey that nobody can use."""
+    return Authenticator.objects.create(user=of, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone"}).pk
