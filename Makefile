@@ -11,6 +11,8 @@ BIN := .venv/bin
 NODE := .venv/nodejs/bin/node
 NPM := $(NODE) .venv/nodejs/lib/node_modules/npm/bin/npm-cli.js
 MANAGE := $(BIN)/python manage.py
+# The tests of one file share what they start, so they stay in one process.
+TWO_AT_ONCE := -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench record lock screenshots clean
@@ -70,10 +72,10 @@ test-javascript: develop ## the browser's signing code, in Node
 	@$(NODE) --test tests/js/*.test.js
 
 test-postgresql: develop ## what touches the database, on a real PostgreSQL
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -m "not browser and not temporal"
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO_AT_ONCE) -m "not browser and not temporal"
 
 test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(TWO_AT_ONCE)
 
 check: develop ## formats, types, layers, templates, migrations, documents, locks
 	@$(BIN)/ruff check .
