@@ -13,6 +13,8 @@ from accounts.sign_in.addresses import origin
 from config import env
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+# Of a group, and of a namespace, in characters: what a grant has room for.
+_MAXIMUM_STORED = 255
 # What a group gives: role and namespace; an empty namespace is all of them.
 RoleGroups = dict[str, list[tuple[Role, str]]]
 
@@ -89,7 +91,7 @@ def role_groups(name: str, own: list[str]) -> RoleGroups:
     for item in own or env.names("ROLE_GROUPS"):
         group, _, place = item.rpartition("=")
         role, _, namespace = place.strip().partition("@")
-        if not group.strip() or role not in set(Role):
+        if not group.strip() or role not in set(Role) or max(len(group), len(namespace)) > _MAXIMUM_STORED:
             raise ImproperlyConfigured(
                 f"{name if own else 'ROLE_GROUPS'}: {item!r} is not group=role or group=role@namespace. "
                 f"Roles are {', '.join(Role)}."

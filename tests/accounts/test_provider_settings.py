@@ -94,6 +94,8 @@ def test_without_settings_there_is_no_provider(monkeypatch: pytest.MonkeyPatch) 
         ("ROLE_GROUPS", "sre"),
         ("ROLE_GROUPS", "sre=administrator"),
         ("ROLE_GROUPS", "=approver"),
+        ("ROLE_GROUPS", "g" * 256 + "=approver"),
+        ("ROLE_GROUPS", "sre=approver@" + "n" * 256),
         ("ROLE_GROUPS", "sre=approver=viewer2"),
     ],
 )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterator
 
 import pytest
+from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts.models import Person
 from accounts.people.recognition import username_of
 from accounts.people.services import create
+from accounts.sign_in.openid.http import MAXIMUM_BYTES
 from tests.accounts.conftest import signed_in
 from tests.accounts.fake_provider import (
     ADA,
@@ -192,6 +195,7 @@ def test_a_provider_in_the_database_is_none(client: Client, acme: FakeProvider) 
     )
     assert client.post("/accounts/oidc/planted/login/").status_code == 404
     assert "Planted" not in client.get("/accounts/login/").content.decode()
+    assert [app.name for app in get_adapter().list_apps(RequestFactory().get("/"))] == ["Acme"]
 
 
 def test_an_answer_works_once(client: Client, acme: FakeProvider) -> None:
@@ -285,6 +289,26 @@ def test_nonsense_is_said_to_be_that(client: Client, acme: FakeProvider, path: s
     sent = begin(client, acme)
     acme.answers[path] = answer
     nobody_was_signed_in(finish(client, acme, sent), client, (503, 403) if path == "/token" else (503,))
+
+
+def test_the_provider_cannot_send_us_elsewhere(client: Client, acme: FakeProvider) -> None:
+    """Another address could be one inside our network, and would get what we send with it."""
+    sent = begin(client, acme)
+    for path in ("/.well-known/openid-configuration", "/jwks", "/token"):
+        acme.answers = {
+            path: (307, f"{acme.address}/elsewhere".encode()),
+            "/elsewhere": (200, json.dumps(acme.answer(path, {})[1]).encode()),
+        }
+        assert finish(client, acme, sent).status_code in (503, 403)
+        acme.answers = {}
+        sent = begin(client, acme)
+    assert "/elsewhere" not in [path for path, _, _ in acme.asked]
+
+
+def test_an_answer_that_is_right_but_endless_is_not_read(client: Client, acme: FakeProvider) -> None:
+    sent = begin(client, acme)
+    acme.answers["/jwks"] = (200, json.dumps({"keys": acme.keys}).encode() + b" " * MAXIMUM_BYTES)
+    nobody_was_signed_in(finish(client, acme, sent), client)
 
 
 @pytest.mark.parametrize("answer", [b'{"access_token": 7}', b'{"id_token": 7, "access_token": "x"}', b"7", b"null"])
