@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ def story(asked: dict[str, Any], given: dict[str, Any]) -> tuple[Evidence, Repor
     evidence.gated()
     evidence.requested(**asked)
     approval = evidence.approve()
+    if "age" in given:
+        at = int(time.time()) - given["age"]
+        given = {"step_up": {"method": given["method"], "at": at}}
     evidence.granted(approval, **given)
     evidence.restarted(approval)
     evidence.result()
@@ -27,8 +31,9 @@ def story(asked: dict[str, Any], given: dict[str, Any]) -> tuple[Evidence, Repor
     return evidence, verify(b"".join(evidence.lines()), roots=[evidence.root_hex])
 
 
-def factor(evidence_age: int, method: Any = "passkey") -> dict[str, Any]:
-    return {"step_up": {"method": method, "at": Evidence().now - evidence_age}}
+def factor(age: int, method: Any = "passkey") -> dict[str, Any]:
+    """A second factor that will be ``age`` seconds old when the decision is recorded."""
+    return {"age": age, "method": method}
 
 
 @pytest.mark.parametrize(("method", "words"), [("passkey", "a passkey"), ("sso", "their provider")])
