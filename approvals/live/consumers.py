@@ -25,6 +25,7 @@ from approvals.live.events import Event, LiveKind
 from approvals.looking.services import look, look_away
 from approvals.requests.identifiers import is_request_id
 from audit.ledger.queries import SERVICE_CHAINS
+from audit.statements.kinds import EntryKind
 
 ANONYMOUS = 4401
 NO_ROLE = 4404
@@ -33,7 +34,8 @@ TROUBLE = 1011
 RECHECK_SECONDS = 60.0
 _INTERNAL = frozenset({LiveKind.DELIVERY_DUE, LiveKind.ACCESS_CHANGED})
 _RECHECK = frozenset({LiveKind.ACCESS_CHANGED, LiveKind.MISSED})
-_FOR_ALL = frozenset({LiveKind.MISSED})
+# That some key was endorsed says nothing about whose: its owner's page asks.
+_FOR_ALL = frozenset({LiveKind.MISSED, EntryKind.KEY_ENDORSED})
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -132,6 +134,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 def _is_for(within: Reach, event: Event) -> bool:
+    if event.kind in _FOR_ALL:
+        return True
     if event.kind in _INTERNAL or event.chain in SERVICE_CHAINS:
         return False
-    return event.kind in _FOR_ALL or event.namespace in within
+    return event.namespace in within

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
+from accounts.roles.queries import Reach
 from approvals.decisions.services import record
 from approvals.live import bus, consumers
 from approvals.live.events import Event, LiveKind
@@ -276,7 +277,7 @@ async def test_others_see_who_has_a_request_open_for_as_long_as_it_is_open() -> 
     ada, grace, request_id = await database_sync_to_async(_asked)()
     async with bus.subscribe() as events:
         socket = await _open_socket(grace, f"looking={request_id}")
-        assert (await _next(events)) == Event(LiveKind.LOOKING, request_id, (await _chain(request_id)))
+        assert await _next(events) == Event(LiveKind.LOOKING, request_id, await _chain(request_id), namespace="default")
         card, page = await database_sync_to_async(_seen_by)(ada, request_id)
         assert "Grace Hopper is looking" in card
         assert "Looking at this now: <strong>Grace Hopper</strong>" in page
@@ -310,7 +311,9 @@ async def test_who_was_left_behind_by_a_killed_process_is_forgotten() -> None:
     card, page = await database_sync_to_async(_seen_by)(ada, request_id)
     assert "looking" not in card
     assert "Looking" not in page
-    await database_sync_to_async(look)(socket="live", person=ada, request_id=request_id)
+    await database_sync_to_async(look)(
+        socket="live", person=ada, request_id=request_id, within=Reach(True, frozenset())
+    )
     assert [row.socket async for row in Looking.objects.all()] == ["live"]
 
 

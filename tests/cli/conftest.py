@@ -16,6 +16,7 @@ from approvals.models import ApprovalRequest
 from approvals.requests import services
 from tests.approvals import factories
 from tests.cli.terminal import CommandLine
+from tests.endorsing import endorsed
 
 
 @dataclass
@@ -32,9 +33,10 @@ class Desk:
         assert ended, ended.errors
 
     def enrol(self, *options: str) -> ApproverKey:
+        """Return a new key of Ada's, endorsed."""
         ended = self.terminal.enrol(*options)
         assert ended, ended.errors
-        return ApproverKey.objects.latest("id")
+        return endorsed(ApproverKey.objects.latest("id"))
 
     def open_request(self, key: ApproverKey | bytes, **changes: Any) -> ApprovalRequest:
         """Return a request of the site's root that asks for ``key``."""

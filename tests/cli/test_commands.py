@@ -211,7 +211,7 @@ def test_a_root_that_was_compared_beforehand_is_the_only_one_pinned(desk: Desk) 
 
 def test_keys_are_listed_revoked_and_made_again(enrolled: Enrolled) -> None:
     desk, key = enrolled
-    assert "ordinary, enrolled  (the key here)" in desk.terminal.run("keys").output
+    assert "ordinary, enrolled, endorsed by people root  (the key here)" in desk.terminal.run("keys").output
     ended = desk.terminal.enrol()
     assert ended.code == 1
     assert "There is a key here already" in ended.errors
