@@ -9,17 +9,10 @@ from typing import Concatenate, ParamSpec
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 
-from accounts.models import Person
 from accounts.web import wants_fragment, wants_json
 from approvals.errors import ApprovalError
 
 P = ParamSpec("P")
-
-
-def signed_in(http_request: HttpRequest) -> Person:
-    """Return the person behind a view that ``require_role`` guards."""
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user
 
 
 def error_response(http_request: HttpRequest, error: ApprovalError) -> HttpResponse:

@@ -36,10 +36,9 @@ from accounts.endorsements.queries import (
 from accounts.errors import AccountError
 from accounts.keys.enrolment import decode_base64
 from accounts.keys.services import revoke_for
-from accounts.models import Person
 from accounts.roles.access import P, View, reach_of, require_role
 from accounts.roles.contracts import Role
-from accounts.web import error_as_json, wants_json
+from accounts.web import error_as_json, signed_in, wants_json
 
 
 def _everywhere(view: View[P]) -> View[P]:
@@ -64,7 +63,7 @@ def endorsements(http_request: HttpRequest) -> HttpResponse:
         return _page(http_request)
     try:
         row = services.endorse(
-            administrator=_person(http_request), envelope=decode_base64(http_request.POST.get("envelope", ""))
+            administrator=signed_in(http_request), envelope=decode_base64(http_request.POST.get("envelope", ""))
         )
     except AccountError as error:
         return _refused(http_request, error)
@@ -81,7 +80,9 @@ def endorsements(http_request: HttpRequest) -> HttpResponse:
 def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     """Revoke somebody's key, with a reason."""
     try:
-        key = revoke_for(administrator=_person(http_request), key_id=key_id, reason=http_request.POST.get("reason", ""))
+        key = revoke_for(
+            administrator=signed_in(http_request), key_id=key_id, reason=http_request.POST.get("reason", "")
+        )
     except AccountError as error:
         return _refused(http_request, error)
     if wants_json(http_request):
@@ -90,18 +91,12 @@ def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     return redirect("accounts:endorsements")
 
 
-def _person(http_request: HttpRequest) -> Person:
-    # ``require_role`` lets nobody else in.
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user
-
-
 def _refused(http_request: HttpRequest, error: AccountError) -> HttpResponse:
     return error_as_json(error) if wants_json(http_request) else _page(http_request, error=error)
 
 
 def _page(http_request: HttpRequest, *, error: AccountError | None = None) -> HttpResponse:
-    person = _person(http_request)
+    person = signed_in(http_request)
     root, waiting = people_root(), waiting_keys(but_of=person)
     endorsing = {
         "external_id": person.external_id,

@@ -30,11 +30,11 @@ from accounts.errors import AccountError
 from accounts.keys import services
 from accounts.keys.enrolment import decode_base64
 from accounts.keys.queries import keys_of
-from accounts.models import ApproverKey, Person
+from accounts.models import ApproverKey
 from accounts.roles.access import require_role
 from accounts.roles.contracts import KEY_HOLDERS
 from accounts.tokens.access import accepts_tokens
-from accounts.web import error_as_json, own_path_or_nothing, wants_fragment, wants_json
+from accounts.web import error_as_json, own_path_or_nothing, signed_in, wants_fragment, wants_json
 
 
 @never_cache
@@ -47,7 +47,7 @@ def keys(http_request: HttpRequest) -> HttpResponse:
         return _as_json(http_request) if wants_json(http_request) else _page(http_request)
     try:
         key = services.enrol(
-            person=_person(http_request),
+            person=signed_in(http_request),
             envelope=decode_base64(http_request.POST.get("envelope", "")),
             name=http_request.POST.get("name", ""),
             origin=settings.SITE_ROOT,
@@ -68,7 +68,7 @@ def keys(http_request: HttpRequest) -> HttpResponse:
 @require_role(*KEY_HOLDERS)
 def challenge(http_request: HttpRequest) -> JsonResponse:
     """Begin an enrolment: what the new key has to sign, as JSON, with the challenge in base64."""
-    person = _person(http_request)
+    person = signed_in(http_request)
     fresh = services.begin_enrolment(person=person)
     return JsonResponse(
         {
@@ -85,7 +85,7 @@ def challenge(http_request: HttpRequest) -> JsonResponse:
 @require_role(*KEY_HOLDERS)
 def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
     try:
-        key = services.rename(person=_person(http_request), key_id=key_id, name=http_request.POST.get("name", ""))
+        key = services.rename(person=signed_in(http_request), key_id=key_id, name=http_request.POST.get("name", ""))
     except AccountError as error:
         return _refused(http_request, error, key_id=key_id)
     return _done(http_request, key, f"Its name is “{key.name}” now.")
@@ -97,16 +97,10 @@ def rename(http_request: HttpRequest, key_id: int) -> HttpResponse:
 @require_role(*KEY_HOLDERS)
 def revoke(http_request: HttpRequest, key_id: int) -> HttpResponse:
     try:
-        key = services.revoke(person=_person(http_request), key_id=key_id, reason=http_request.POST.get("reason", ""))
+        key = services.revoke(person=signed_in(http_request), key_id=key_id, reason=http_request.POST.get("reason", ""))
     except AccountError as error:
         return _refused(http_request, error, key_id=key_id)
     return _done(http_request, key, f"“{key.name}” is revoked and will never sign again.")
-
-
-def _person(http_request: HttpRequest) -> Person:
-    # ``require_role`` lets nobody else in.
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user
 
 
 def _done(http_request: HttpRequest, key: ApproverKey, message: str, *, status: int = 200) -> HttpResponse:
@@ -120,7 +114,7 @@ def _done(http_request: HttpRequest, key: ApproverKey, message: str, *, status: 
 
 def _as_json(http_request: HttpRequest) -> JsonResponse:
     """Return who is signed in, and their keys, newest first; times in UTC, or null."""
-    person = _person(http_request)
+    person = signed_in(http_request)
     keys = [
         {
             "id": key.pk,
@@ -143,7 +137,7 @@ def _refused(http_request: HttpRequest, error: AccountError, *, key_id: int | No
 
 
 def _page(http_request: HttpRequest, *, error: AccountError | None = None, key_id: int | None = None) -> HttpResponse:
-    own = keys_of(_person(http_request))
+    own = keys_of(signed_in(http_request))
     active = [key for key in own if not key.is_revoked]
     revoked = [key for key in own if key.is_revoked]
     context = {

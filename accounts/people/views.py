@@ -26,8 +26,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.errors import AccountError, UnknownRole
 from accounts.models import Person
 from accounts.people import administration, queries
-from accounts.roles.access import require_role, signed_in
+from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
+from accounts.web import signed_in
 
 
 @never_cache

@@ -9,7 +9,6 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach, reach
 from accounts.web import wants_fragment, wants_json
@@ -61,12 +60,6 @@ def reach_of(http_request: HttpRequest) -> Reach:
     """Return where the person of a view that ``require_role`` guards holds its role."""
     found: Reach = getattr(http_request, _REACH)
     return found
-
-
-def signed_in(http_request: HttpRequest) -> Person:
-    """Return the person of a guarded view."""
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user
 
 
 def _sign_in_first(http_request: HttpRequest) -> HttpResponse:

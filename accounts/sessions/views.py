@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.errors import UnknownSession
-from accounts.roles.access import require_sign_in, signed_in
+from accounts.roles.access import require_sign_in
 from accounts.sessions import queries, services
+from accounts.web import signed_in
 
 
 @never_cache

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_POST
 from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
 from accounts.tokens.access import accepts_tokens
-from accounts.web import wants_fragment, wants_json
+from accounts.web import signed_in, wants_fragment, wants_json
 from approvals.decisions import services
 from approvals.decisions.forms import DecisionForm
 from approvals.requests import queries
-from approvals.web import renders_errors, signed_in
+from approvals.web import renders_errors
 
 
 @require_POST

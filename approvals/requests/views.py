@@ -15,12 +15,12 @@ from django.views.decorators.http import require_safe
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
 from accounts.tokens.access import accepts_tokens
-from accounts.web import wants_json
+from accounts.web import signed_in, wants_json
 from approvals.decisions import step_up as step_ups
 from approvals.errors import MalformedInput
 from approvals.requests import queries, representation
 from approvals.requests.forms import QueueForm
-from approvals.web import renders_errors, signed_in
+from approvals.web import renders_errors
 from warrants.issuers.queries import trusted_roots
 
 
