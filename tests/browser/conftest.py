@@ -56,7 +56,9 @@ def look(page: Page, name: str) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         for device, (width, height) in WIDTHS.items():
             page.set_viewport_size({"width": width, "height": height})
-            overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            # A page that is just being replaced has no document to measure.
+            page.wait_for_load_state()
+            overflow = page.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
             assert overflow <= 0, f"{name} is {overflow} px wider than a {device} screen"
             check_accessibility(page)
             if directory:
