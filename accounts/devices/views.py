@@ -28,11 +28,11 @@ from accounts.devices import limits, queries, services
 from accounts.devices.contracts import DEVICE_LIFETIME
 from accounts.devices.forms import DeviceDecisionForm
 from accounts.errors import AccountError, UnknownUserCode
-from accounts.models import DeviceGrant, Person
+from accounts.models import DeviceGrant
 from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
 from accounts.tokens.services import DEFAULT_LIFETIME
-from accounts.web import error_as_json
+from accounts.web import error_as_json, signed_in
 
 
 # A program has no cookie, so there is nothing that another site could ride on: it can only begin.
@@ -103,7 +103,7 @@ def decision(http_request: HttpRequest) -> HttpResponse:
             raise UnknownUserCode
         _find(http_request, typed)
         decided = services.decide(
-            person=_person(http_request), user_code=typed, is_allowed=form.cleaned_data["decision"] == "allow"
+            person=signed_in(http_request), user_code=typed, is_allowed=form.cleaned_data["decision"] == "allow"
         )
     except AccountError as error:
         return _render(http_request, typed=typed, error=error)
@@ -136,9 +136,3 @@ def _render(
         "hours": int(DEFAULT_LIFETIME.total_seconds() // 3600),
     }
     return render(http_request, "accounts/devices.html", context, status=error.http_status if error else 200)
-
-
-def _person(http_request: HttpRequest) -> Person:
-    # ``require_role`` lets nobody else in.
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user

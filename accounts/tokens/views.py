@@ -19,14 +19,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.errors import AccountError, DeadToken
-from accounts.models import Person
 from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
 from accounts.tokens import services
 from accounts.tokens.access import accepts_tokens, token_of
 from accounts.tokens.forms import TokenForm
 from accounts.tokens.queries import tokens_of
-from accounts.web import error_as_json
+from accounts.web import error_as_json, signed_in
 
 
 @never_cache
@@ -41,7 +40,7 @@ def tokens(http_request: HttpRequest) -> HttpResponse:
         return _page(http_request, form, status=422)
     try:
         _, text = services.make(
-            person=_person(http_request),
+            person=signed_in(http_request),
             name=form.cleaned_data["name"],
             lifetime=timedelta(hours=form.cleaned_data["hours"]),
         )
@@ -55,7 +54,7 @@ def tokens(http_request: HttpRequest) -> HttpResponse:
 @require_role(Role.VIEWER)
 def revoke(http_request: HttpRequest, token_id: int) -> HttpResponse:
     try:
-        token = services.revoke(person=_person(http_request), token_id=token_id)
+        token = services.revoke(person=signed_in(http_request), token_id=token_id)
     except AccountError as error:
         return _page(http_request, TokenForm(), error=error)
     messages.success(http_request, f"“{token.name}” is revoked: whoever has it is signed out.")
@@ -100,7 +99,7 @@ def _page(
     error: AccountError | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    own = tokens_of(_person(http_request))
+    own = tokens_of(signed_in(http_request))
     context = {
         "live_tokens": [token for token in own if token.is_live],
         "past_tokens": [token for token in own if not token.is_live],
@@ -109,9 +108,3 @@ def _page(
         "error": error,
     }
     return render(http_request, "accounts/tokens.html", context, status=error.http_status if error else status)
-
-
-def _person(http_request: HttpRequest) -> Person:
-    # ``require_role`` lets nobody else in.
-    assert isinstance(http_request.user, Person)  # noqa: S101
-    return http_request.user
