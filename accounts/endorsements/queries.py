@@ -44,11 +44,6 @@ def endorsed_keys(*, endorsers: int = 1, namespace: str | None = None) -> QueryS
     return active.annotate(endorsers=Coalesce(Subquery(counted), 0)).filter(endorsers__gte=endorsers)
 
 
-def endorsed_key(public_key: bytes) -> ApproverKey | None:
-    """Return the key with these 32 bytes if it may approve now, with its person."""
-    return endorsed_keys().filter(public_key=public_key).first()
-
-
 def endorsement_of(public_key: bytes, role: EndorsedRole = EndorsedRole.APPROVER) -> Endorsed:
     """Return who stands behind a key, verified from the people root in use. Raises ``NotEndorsed``."""
     root = people_root()
