@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident as its alert tells it. ``namespace`` is the Temporal namespace its workflow runs in."""
+    """An incident as its alert tells it. ``namespace`` is the Temporal namespace its workflow runs in.
+
+    ``barred_people`` are the external ids of those who must not approve: they raised the alert, or the agent acts for
+    them.
+    """
 
     id: str
     title: str
     severity: str
     service: str
     namespace: str
+    barred_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from django.db import transaction
 from accounts.models import ApproverKey
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms
 from warrants.issuers.services import endorsements, ensure_issuer
-from warrants.issuers.signing import tenuo_key
+from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.checks import require_approvers, require_different_keys, require_usable
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
+from warrants.minting.extending import with_terms
 from warrants.minting.queries import as_minted
 from warrants.models import AgentIdentity, IssuerKey, Warrant
 from warrants.policies.queries import load
@@ -52,7 +54,7 @@ def _sign(
     policy: Policy, incident: Incident, issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]
 ) -> Warrant:
     lifetime = policy.lifetimes[incident.severity]
-    warrant = tenuo_core.Warrant.issue(
+    plain = tenuo_core.Warrant.issue(
         tenuo_key(issuer),
         capabilities=capabilities(policy, incident),
         ttl_seconds=lifetime,
@@ -61,6 +63,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
+    warrant = with_terms(plain, _terms(policy, incident), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -77,6 +80,17 @@ def _sign(
         namespace=incident.namespace,
         issued_at=expires_at - timedelta(seconds=lifetime),
         expires_at=expires_at,
+    )
+
+
+def _terms(policy: Policy, incident: Incident) -> Terms:
+    return Terms(
+        policy=policy.name,
+        policy_version=policy.version,
+        policy_digest=policy.digest,
+        approval_seconds=policy.approval_seconds or 0,
+        one_denial_ends=policy.one_denial_ends,
+        barred_people=tuple(sorted(set(incident.barred_people))),
     )
 
 

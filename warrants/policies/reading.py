@@ -84,6 +84,12 @@ class Section:
             raise PolicyError(self.at(name), f"{name} must be a whole number from {minimum} to {maximum}.")
         return value
 
+    def flag(self, name: str) -> bool:
+        value = self.item(name)
+        if not isinstance(value, bool):
+            raise PolicyError(self.at(name), f"{name} must be true or false.")
+        return value
+
     def number(self, name: str) -> int | float | None:
         """Return a finite number, or None if there is no ``name``."""
         if name not in self.values:

@@ -7,6 +7,8 @@ min_approvals: 1                people who must approve a call that stops
 approver_key_strength: strong   keys that are asked for: "ordinary" (any key, the default) or "strong"
 endorsers: 1                    people who must have endorsed an approver's key; may be left out
 step_up_seconds: 300            optional: approving needs a passkey or provider sign-in at most this old
+approval_seconds: 300           optional: the longest life of an approval's signature
+one_denial_ends: true           optional: one denial ends a request, even if others could still approve it
 tools:
   NAME:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -32,6 +34,7 @@ SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
 MAXIMUM_ENDORSERS = 5
 SHORTEST_STEP_UP, LONGEST_STEP_UP = 30, 3600
+SHORTEST_APPROVAL, LONGEST_APPROVAL = 30, 24 * 3600
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -54,6 +57,8 @@ class Policy:
     """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity.
 
     ``step_up_seconds`` is how old a person's second factor may be when they approve; None: none is asked for.
+    ``approval_seconds`` is how long an approval's signature may live; None: as long as this installation allows.
+    ``one_denial_ends``: one denial ends a request; otherwise those that make enough approvals impossible.
     """
 
     name: str
@@ -65,6 +70,8 @@ class Policy:
     endorsers: int
     tools: Mapping[str, Tool]
     step_up_seconds: int | None = None
+    approval_seconds: int | None = None
+    one_denial_ends: bool = False
 
 
 def parse_policy(text: str) -> Policy:
@@ -78,6 +85,8 @@ def parse_policy(text: str) -> Policy:
         "approver_key_strength",
         "endorsers",
         "step_up_seconds",
+        "approval_seconds",
+        "one_denial_ends",
         "tools",
     )
     return Policy(
@@ -93,14 +102,14 @@ def parse_policy(text: str) -> Policy:
             else 1
         ),
         tools=_tools(section.section("tools")),
-        step_up_seconds=_step_up_seconds(section),
+        step_up_seconds=_seconds(section, "step_up_seconds", SHORTEST_STEP_UP, LONGEST_STEP_UP),
+        approval_seconds=_seconds(section, "approval_seconds", SHORTEST_APPROVAL, LONGEST_APPROVAL),
+        one_denial_ends=section.flag("one_denial_ends") if "one_denial_ends" in section.values else False,
     )
 
 
-def _step_up_seconds(section: Section) -> int | None:
-    if "step_up_seconds" not in section.values:
-        return None
-    return section.whole_number("step_up_seconds", minimum=SHORTEST_STEP_UP, maximum=LONGEST_STEP_UP)
+def _seconds(section: Section, name: str, minimum: int, maximum: int) -> int | None:
+    return section.whole_number(name, minimum=minimum, maximum=maximum) if name in section.values else None
 
 
 def _policy_name(section: Section) -> str:
