@@ -78,6 +78,8 @@ class GateRequest:
     """A call stopped at its gate; the argument of ``OPEN_REQUEST_ACTIVITY``.
 
     ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first.
+    ``gate_receipt`` is the worker's receipt for stopping it: it came with the failure, and is on file before the
+    request is.
     """
 
     request_id: str
@@ -94,6 +96,7 @@ class GateRequest:
     opened_at_ms: int
     expires_at: int
     history: list[CallRecord] = field(default_factory=list)
+    gate_receipt: ReceiptRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,12 @@ from approvals.contracts import (
     CallVerdict,
     GateRequest,
     OutcomeStatus,
+    ReceiptRecord,
 )
 from approvals.signing.binding import Binding
 from audit.statements.delegation import approvers, parties
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from workers.gates.receipts import read_receipt
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
@@ -102,7 +104,8 @@ class Asking:
             ) from error
         message = error.cause.message if isinstance(error.cause, ApplicationError) else ""
         self._state.record(self._call, CallVerdict.GATED, code or "", message)
-        await self._ask(message)
+        details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
+        await self._ask(message, read_receipt(details))
         self._stale_proofs = 0
         return self._dispatch_again()
 
@@ -117,9 +120,9 @@ class Asking:
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
         return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))
 
-    async def _ask(self, message: str) -> None:
+    async def _ask(self, message: str, receipt: ReceiptRecord | None) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
-        request = self._request = self._new_request(message)
+        request = self._request = self._new_request(message, receipt)
         gate = self._state.gates[request.request_id] = self._new_gate(request)
         try:
             await self._open(request)
@@ -164,7 +167,7 @@ class Asking:
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
 
-    def _new_request(self, message: str) -> GateRequest:
+    def _new_request(self, message: str, receipt: ReceiptRecord | None) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
         return GateRequest(
             request_id=f"apr_{workflow.uuid4().hex}",
@@ -181,6 +184,7 @@ class Asking:
             opened_at_ms=opened_at_ms,
             expires_at=min(opened_at_ms // 1000 + self._settings.request_lifetime_seconds, call.expires_at),
             history=list(self._state.history),
+            gate_receipt=receipt,
         )
 
     def _new_gate(self, request: GateRequest) -> Gate:
