@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cbor2
@@ -24,12 +24,12 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from approvals.contracts import CallVerdict, Decision, GateRequest
 from approvals.signing import approval
-from approvals.signing.binding import Binding
 from audit.statements import cbor
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import approve, decision, deny, public, send
-from tests.gates.replaying import ClaimsRequest, ReplayingAgent
+from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
+from workers.gates.asking import binding_of
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 
@@ -81,9 +81,11 @@ async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -
     "changes",
     [
         pytest.param({"request_hash": b"\x01" * 32}, id="another call"),
-        pytest.param({"binding": "request"}, id="another request"),
-        pytest.param({"binding": "run"}, id="another run"),
-        pytest.param({"binding": "namespace"}, id="another namespace"),
+        pytest.param({"request_id": "elsewhere"}, id="another request"),
+        pytest.param({"run_id": "elsewhere"}, id="another run"),
+        pytest.param({"namespace": "elsewhere"}, id="another namespace"),
+        pytest.param({"display_digest": bytes(32)}, id="other words shown"),
+        pytest.param({"policy_version": "incident-response@1"}, id="another policy version"),
         pytest.param({"expires_at": int(time.time()) + 10 * 365 * 86400}, id="ten years"),
         pytest.param({"approved_at": int(time.time()) + 3600, "expires_at": int(time.time()) + 3900}, id="the future"),
         pytest.param({"approved_at": int(time.time()) - 900, "expires_at": int(time.time()) - 600}, id="the past"),
@@ -91,10 +93,9 @@ async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -
 )
 async def test_an_approval_with_other_terms_is_ignored(floor: Floor, changes: dict[str, Any]) -> None:
     handle, request = await waiting(floor)
-    if isinstance(changes.get("binding"), str):
-        own = Binding(request.request_id, request.namespace, request.workflow_id, request.run_id).to_facts()
-        field = {"request": "request_id", "run": "run_id", "namespace": "namespace"}[changes["binding"]]
-        changes = {"binding": Binding(**{**own, field: "elsewhere"})}
+    own = binding_of(request)
+    bound = {field: changes[field] for field in own.to_facts() if field in changes}
+    changes = {"binding": replace(own, **bound)} if bound else changes
     await refuses(floor, request, decision(request, approvals=(approve(request, floor.keys.approver, **changes),)))
     assert (await handle.result()).startswith("APPROVAL_DENIED")
     assert agents.effects == []
@@ -222,6 +223,7 @@ class Thief:
             request_id=REQUEST, namespace="default", workflow_id=handle.id, run_id=description.run_id, workflow_type="",
             tool="restart_service", arguments_cbor="", request_hash=await handle.query("request_hash"),
             warrant_chain=[], gate_message="", reasoning="", opened_at_ms=0, expires_at=0,
+            display_digest=DISPLAY_DIGEST, policy_version="",
         )  # fmt: skip
 
 
