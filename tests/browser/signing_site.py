@@ -51,6 +51,9 @@ REQUEST_PAGE = """
   <signed-arguments data-part="arguments"></signed-arguments>
   <div data-part="problems" role="alert"></div><div data-part="warrant"></div>
   <div data-part="checks"></div><div data-part="gate"></div>
+  <div data-part="gate-message">{gate_message}</div>
+  <div data-part="reasoning">{reasoning}</div>
+  <div data-part="history">{history}</div>
   <form data-part="form" method="post" action="/decision/" data-when="ready sending" hidden>
     <input type="hidden" name="csrfmiddlewaretoken" value="token">
     <p data-part="words"></p><textarea name="reason" aria-label="Reason"></textarea>

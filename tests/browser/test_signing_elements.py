@@ -60,6 +60,7 @@ def request_for(approver: bytes, arguments: dict[str, Any] | None = None) -> dic
         1,
         {parts.TOOL: None},
     )
+    warrant = with_terms(warrant, parts.TERMS, parts.key("root"))
     attested = tenuo.py_build_approval_context_attestation(holder, warrant.id, parts.TOOL, values, holder.public_key)
     return reviews.signing(
         arguments_cbor=attested[0],
