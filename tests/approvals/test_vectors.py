@@ -368,6 +368,7 @@ def test_both_read_a_display_alike_and_fitting_it_again_changes_nothing(browser:
     calls = [[line.tool, line.verdict, line.at_ms, line.code, line.detail] for line in shown.history]
     assert answer["calls"] == calls
 
+
 INTS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
