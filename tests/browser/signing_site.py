@@ -65,7 +65,7 @@ REQUEST_PAGE = """
 </sign-decision>"""
 # What an honest server's page says of ``parts.DISPLAY``, in the words of the application's templates.
 GATE_MESSAGE = "<p data-said>Restarting production needs a person.</p>"
-REASONING = "<figure><blockquote data-said>The error rate rose after the deploy.\nThe runbook says: restart.</blockquote></figure>"
+REASONING = "<blockquote data-said>The error rate rose after the deploy.\nThe runbook says: restart.</blockquote>"
 HISTORY = """<ol>
   <li><span data-said> Allowed </span> <code data-said>read_logs</code></li>
   <li><span data-said>Denied</span> <code data-said>delete_database</code>
