@@ -265,7 +265,7 @@ def test_any_change_of_what_is_shown_makes_the_person_refuse(desk: Desk, columns
 def test_any_changed_byte_of_what_is_shown_is_refused(desk: Desk) -> None:
     page = desk.page()
     for changed in flips(base64.b64decode(page["display"])):
-        assert desk.refused_fields({**page, "display": text(changed)}) <= {"display", "display_digest"}
+        assert desk.refused_fields({**page, "display": text(changed)})
 
 
 @pytest.mark.parametrize("version", ["", "incident-response@1", "incident-response@3"])
