@@ -77,7 +77,8 @@ class CallRecord:
 class GateRequest:
     """A call stopped at its gate; the argument of ``OPEN_REQUEST_ACTIVITY``.
 
-    ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first.
+    ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first. Texts and
+    history are as ``display_digest`` covers them, ``policy_version`` is that of the root warrant's terms.
     ``gate_receipt`` is the worker's receipt for stopping it: it came with the failure, and is on file before the
     request is.
     """
@@ -95,6 +96,8 @@ class GateRequest:
     reasoning: str
     opened_at_ms: int
     expires_at: int
+    display_digest: str  # hexadecimal, see ``approvals.signing.display``
+    policy_version: str
     history: list[CallRecord] = field(default_factory=list)
     gate_receipt: ReceiptRecord | None = None
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 
 _CUT_MARK = "… (cut here: {} more characters)"
+_ROOM_FOR_MARK = 60
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def storable(text: str, maximum: int) -> str:
-    """Return ``text`` in at most about ``maximum`` characters; where it is cut, a mark says so."""
+    """Return ``text`` in at most ``maximum`` characters; where it is cut, a mark says so.
+
+    What was made storable stays as it is when it is made storable again. ``maximum`` is at least 100.
+    """
     if len(text) > maximum:
-        text = text[:maximum] + _CUT_MARK.format(len(text) - maximum)
+        kept = maximum - _ROOM_FOR_MARK
+        text = text[:kept] + _CUT_MARK.format(len(text) - kept)
     return _LONE_SURROGATES.sub("\ufffd", text).replace("\x00", "\u2400")
 
 

@@ -24,16 +24,11 @@ from temporalio.converter import default as default_converter
 from temporalio.service import RPCError
 from tenuo.exceptions import TenuoError
 
-from approvals.arguments import as_lines
-from approvals.contracts import OPEN_REQUEST_ACTIVITY, CallRecord, GateRequest
-from approvals.texts import storable
+from approvals.contracts import OPEN_REQUEST_ACTIVITY, GateRequest
 from audit.statements import cbor
 from workers.gates import tenuo_internals
 
 CONNECT_SECONDS = 10
-# As the application stores these texts (approvals.requests.intake): what is longer is cut there, and so here.
-_LONGEST = {"reasoning": 20_000, "gate_message": 2_000, "tool": 200, "code": 200}
-_LONGEST_ARGUMENTS = 8 * 1024
 
 
 class HistoryUnreadable(Exception):
@@ -69,9 +64,11 @@ def rebuild(
         "run_id": run_id,
         **call,
         "expires_at": asked.expires_at,
-        "gate_message": storable(asked.gate_message, _LONGEST["gate_message"]),
-        "reasoning": storable(asked.reasoning, _LONGEST["reasoning"]),
-        "history": [_earlier(line) for line in asked.history],
+        "display_digest": asked.display_digest,
+        "policy_version": asked.policy_version,
+        "gate_message": asked.gate_message,
+        "reasoning": asked.reasoning,
+        "history": [dataclasses.asdict(line) for line in asked.history],
     }
 
 
@@ -153,19 +150,6 @@ def _values(payloads: Iterable[Payload], types: list[type] | None = None) -> lis
         raise HistoryUnreadable(
             "The history's payloads cannot be read here: they are encrypted, or not JSON."
         ) from error
-
-
-def _earlier(line: CallRecord) -> list[Any]:
-    """Return an earlier call as the site shows it."""
-    record = dataclasses.asdict(line)
-    encoded = record["arguments_cbor"]
-    shown = as_lines(base64.b64decode(encoded)) if len(encoded) <= _LONGEST_ARGUMENTS else []
-    return [
-        storable(record["tool"], _LONGEST["tool"]),
-        record["verdict"],
-        storable(record["code"], _LONGEST["code"]),
-        [list(pair) for pair in shown],
-    ]
 
 
 def _base64(data: bytes) -> str:

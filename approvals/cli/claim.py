@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.cli.chain import Problem
-from approvals.signing.binding import Binding
+from approvals.signing.binding import MAXIMUM_POLICY_VERSION, Binding
 
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})*")
 _PLACE = ("request_id", "namespace", "workflow_id", "run_id")
@@ -26,6 +26,7 @@ class Claim:
     tool: str
     request_hash: str
     arguments_cbor: bytes
+    display: bytes
     warrant_chain: list[bytes]
     external_id: str
     expires_at: int
@@ -44,10 +45,15 @@ def read_claim(signing: Any) -> Claim | Problem:
         return Problem("signing", "signing is not an object.")
     try:
         return Claim(
-            binding=Binding(**{name: _text(signing, name) for name in _PLACE}),
+            binding=Binding(
+                **{name: _text(signing, name) for name in _PLACE},
+                display_digest=bytes.fromhex(_hexadecimal(signing, "display_digest")),
+                policy_version=_text(signing, "policy_version", MAXIMUM_POLICY_VERSION, may_be_empty=True),
+            ),
             tool=_text(signing, "tool"),
             request_hash=_hexadecimal(signing, "request_hash"),
             arguments_cbor=_base64("arguments_cbor", signing.get("arguments_cbor")),
+            display=_base64("display", signing.get("display")),
             warrant_chain=[_base64("warrant_chain", item) for item in _list(signing, "warrant_chain")],
             external_id=_text(signing, "external_id", 320),
             expires_at=_seconds(signing, "expires_at"),
@@ -57,11 +63,11 @@ def read_claim(signing: Any) -> Claim | Problem:
         return malformed.problem
 
 
-def _text(signing: Mapping[str, Any], field: str, maximum: int = 1000) -> str:
+def _text(signing: Mapping[str, Any], field: str, maximum: int = 1000, *, may_be_empty: bool = False) -> str:
     value = signing.get(field)
     if not isinstance(value, str) or len(value) > maximum or not _is_unicode(value):
         raise _Malformed(field, f"{field} is not valid text of at most {maximum} characters.")
-    if not value:
+    if not value and not may_be_empty:
         raise _Malformed(field, f"{field} is empty.")
     return value
 

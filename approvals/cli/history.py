@@ -7,6 +7,7 @@ only when a person asks for it; it talks to the Temporal server and to nothing o
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from typing import Any
 from approvals.agent_text import visible
 from approvals.cli.claim import Claim
 from approvals.cli.failures import CannotGoOn
+from approvals.signing.display import Display
 
 READER = "workers.history_view"
 # What both say, and in which words a difference is told.
 _COMPARED = ("request_id", "namespace", "workflow_id", "run_id", "tool", "request_hash", "arguments_cbor",
-             "warrant_chain", "expires_at", "gate_message", "reasoning", "history")  # fmt: skip
+             "warrant_chain", "policy_version", "expires_at", "gate_message", "reasoning", "history",
+             "display_digest")  # fmt: skip
 _LONGEST_SHOWN = 80
 
 
@@ -70,10 +73,9 @@ async def read_history(access: Access, claim: Claim) -> dict[str, Any]:
     return dict(found)
 
 
-def differences(page: Mapping[str, Any], history: Mapping[str, Any]) -> list[Difference]:
-    """Return every field on which ``page`` (the site's answer) and ``history`` disagree."""
-    signing = page.get("signing")
-    said = {**(signing if isinstance(signing, Mapping) else {}), **_told(page)}
+def differences(signing: Any, display: Display | None, history: Mapping[str, Any]) -> list[Difference]:
+    """Return every field on which the site's ``signing`` data, with the ``display`` in it, and ``history`` disagree."""
+    said = {**(signing if isinstance(signing, Mapping) else {}), **_told(display)}
     return [
         Difference(name, _short(said.get(name)), _short(history.get(name)))
         for name in _COMPARED
@@ -88,17 +90,14 @@ def _differ(name: str, said: Any, recorded: Any) -> bool:
     return bool(said != recorded)
 
 
-def _told(page: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the site says beside the signing data, in the form of the history."""
-    lines = page.get("history")
+def _told(display: Display | None) -> dict[str, Any]:
+    """Return what would be shown beside the call, in the form of the history."""
+    if display is None:
+        return {}
     return {
-        "gate_message": page.get("gate_message"),
-        "reasoning": page.get("reasoning"),
-        "history": [
-            [line.get("tool"), line.get("verdict"), line.get("code"), line.get("arguments")]
-            for line in (lines if isinstance(lines, list) else [])
-            if isinstance(line, Mapping)
-        ],
+        "gate_message": display.gate_message,
+        "reasoning": display.reasoning,
+        "history": [dataclasses.asdict(line) for line in display.history],
     }
 
 

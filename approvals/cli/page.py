@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from approvals.agent_text import visible
+from approvals.arguments import as_lines
 from approvals.cli import terminal, words
 from approvals.cli.chain import WarrantChain
 from approvals.cli.review import Examination
 from approvals.cli.roots import fingerprint
 from approvals.cli.words import moment, one_line
+from approvals.contracts import CallVerdict
+from audit.statements.terms import Terms
 
 
 def request_lines(page: Mapping[str, Any], found: Examination, own_key: bytes | None) -> Iterator[str]:
     """Return the lines. ``page`` is what the site answered: only ``found`` was computed here."""
     yield from _what(page, found)
     yield from _why(page, found)
-    yield from _says(page)
-    yield from _before(page)
+    yield from _says(found)
+    yield from _before(found)
     yield from _may(found, own_key)
     yield from check_lines(found)
     yield from _decided(page)
@@ -58,33 +62,35 @@ def _why(page: Mapping[str, Any], found: Examination) -> Iterator[str]:
         gate = found.chain.gates.get(found.claim.tool)
         for sentence in words.gate_sentences(gate) if gate is not None else []:
             yield f"  {sentence}"
-    if page.get("gate_message"):
-        yield f"  {one_line(page['gate_message'])}"
+    if found.display is not None and found.display.gate_message:
+        yield f"  {one_line(found.display.gate_message)}"
     yield f"  {card.get('approvals_given', 0)} of {card.get('approvals_needed', '?')} approvals given"
 
 
-def _says(page: Mapping[str, Any]) -> Iterator[str]:
+def _says(found: Examination) -> Iterator[str]:
     yield _heading("What the agent says (written by the agent, not verified)")
-    reasoning = page.get("reasoning")
-    if not isinstance(reasoning, str) or not reasoning.strip():
+    if found.display is None:
+        yield "  What the agent says cannot be read from the bytes that would be signed."
+        return
+    if not found.display.reasoning.strip():
         yield "  The agent gave no reason."
         return
-    yield from (f"  | {line}" for line in visible(reasoning).split("\n"))
+    yield from (f"  | {line}" for line in visible(found.display.reasoning).split("\n"))
 
 
-def _before(page: Mapping[str, Any]) -> Iterator[str]:
+def _before(found: Examination) -> Iterator[str]:
     yield _heading("What happened before, in this run")
-    history = page.get("history")
-    if not isinstance(history, list) or not history:
-        yield "  Nothing."
+    if found.display is None:
+        yield "  What happened before cannot be read from the bytes that would be signed."
         return
-    for line in map(_map, history):
-        pairs = [pair for pair in line.get("arguments") or [] if isinstance(pair, list) and len(pair) == 2]
+    if not found.display.history:
+        yield "  Nothing."
+    for line in found.display.history:
+        pairs = as_lines(base64.b64decode(line.arguments_cbor))
         arguments = ", ".join(f"{one_line(name, 60)}={one_line(value, 120)}" for name, value in pairs)
-        said = f"  {one_line(line.get('verdict', '?')):8} {one_line(line.get('tool', '?'))}({arguments})"
-        if line.get("code"):
-            said += f"  {one_line(line['code'])}"
-        yield terminal.coloured(said, terminal.RED) if line.get("verdict") == "denied" else said
+        said = f"  {moment(line.at_ms / 1000)}  {line.verdict:8} {one_line(line.tool)}({arguments})"
+        said += "".join(f"  {one_line(text)}" for text in (line.code, line.detail) if text)
+        yield terminal.coloured(said, terminal.RED) if line.verdict == CallVerdict.DENIED else said
 
 
 def _may(found: Examination, own_key: bytes | None) -> Iterator[str]:
@@ -108,8 +114,19 @@ def _warrant(chain: WarrantChain, own_key: bytes | None, *, verified: bool) -> I
         yield f"may {visible(str(tool))}: {'; '.join(rules)}"
     for tool, gate in chain.gates.items():
         yield f"asks people for {visible(str(tool))}: {'; '.join(words.gate_sentences(gate))}"
+    yield from _terms(chain.terms)
     keys = sorted(chain.approvers, key=fingerprint)
     yield f"{chain.leaf.approval_threshold()} of these keys: {', '.join(_key(key, own_key) for key in keys)}"
+
+
+def _terms(terms: Terms) -> Iterator[str]:
+    yield f"policy {visible(terms.policy_label) or 'is not named'}"
+    if terms.approval_seconds:
+        yield f"an approval lives at most {terms.approval_seconds} s"
+    if terms.one_denial_ends:
+        yield "one denial ends a request"
+    if terms.barred_people:
+        yield f"must not approve: {', '.join(map(one_line, terms.barred_people))}"
 
 
 def _decided(page: Mapping[str, Any]) -> Iterator[str]:

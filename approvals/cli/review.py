@@ -18,7 +18,10 @@ from approvals.cli.chain import Problem, WarrantChain, read_chain
 from approvals.cli.claim import Claim, read_claim
 from approvals.cli.failures import CannotGoOn
 from approvals.signing.binding import Binding
+from approvals.signing.display import Display, digest_of
+from approvals.signing.display import read as read_display
 from audit.statements import cbor
+from audit.statements.statements import MalformedStatement
 
 # As in the browser: no policy lets a signature live longer.
 LONGEST_LIFETIME_SECONDS = 24 * 60 * 60
@@ -62,11 +65,12 @@ class Review:
 
 @dataclass(slots=True)
 class Examination:
-    """Everything that was found. ``claim``, ``chain`` and ``arguments`` are None where they could not be read."""
+    """Everything that was found. ``claim``, ``chain``, ``arguments`` and ``display`` are None if unreadable."""
 
     claim: Claim | None = None
     chain: WarrantChain | None = None
     arguments: dict[str, Any] | None = None
+    display: Display | None = None
     checks: list[Check] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -77,7 +81,7 @@ class Examination:
 
     def require_sound(self) -> Review:
         """Return what may be signed. Raises ``Refused`` for the first problem."""
-        if self.problems or self.claim is None or self.chain is None or self.arguments is None:
+        if self.problems or self.claim is None or self.chain is None or self.arguments is None or self.display is None:
             first = self.problems[0] if self.problems else Problem("signing", "The request could not be read.")
             fields = frozenset(problem.field for problem in self.problems)
             raise Refused(first.field, f"{first.field}: {first.sentence}", fields=fields)
@@ -111,8 +115,10 @@ def examine(signing: Any, *, pinned_roots: list[bytes], own_key: bytes | None, n
     found.claim = claim
     _check_chain(found, claim, pinned_roots, now)  # 1
     _check_arguments(found, claim)  # 2
+    _check_display(found, claim)  # 8
     if found.chain is not None:
         _check_call(found, claim, found.chain, own_key)  # 3 to 6
+        _check_policy(found, claim, found.chain)  # 9
     _check_times(found, claim, now)  # 7
     return found
 
@@ -138,6 +144,40 @@ def _check_arguments(found: Examination, claim: Claim) -> None:
     except cbor.MalformedBytes as error:
         fault = str(error)
     found.add("arguments", "arguments_cbor", not fault, good, f"The arguments cannot be read. {fault}")
+
+
+def _check_display(found: Examination, claim: Claim) -> None:
+    """8. What is shown beside the call is what is signed."""
+    good = "The agent's words, the gate's message and the calls before are shown as they are signed."
+    field = fault = ""
+    try:
+        found.display = read_display(claim.display)
+        if digest_of(claim.display) != claim.binding.display_digest:
+            field = "display_digest"
+            fault = "The agent's words, the gate's message or the calls before are not those that the gate sent."
+    except MalformedStatement as error:
+        field, fault = error.field, f"What the agent says and did cannot be read. {error}"
+    found.add("display", field, not fault, good, fault)
+
+
+def _check_policy(found: Examination, claim: Claim, chain: WarrantChain) -> None:
+    """9. The policy that is signed is the one in the root warrant, and the gate waits for as many people."""
+    policy, named = chain.terms.policy_label, claim.binding.policy_version
+    found.add(
+        "policy",
+        "policy_version",
+        named == policy,
+        f"The policy is {visible(policy)}, as the warrant says." if policy else "The warrant names no policy.",
+        f"The warrant was made under {visible(policy) or 'no policy'}, the server names {visible(named) or 'none'}.",
+    )
+    if found.display is not None:
+        found.add(
+            "people",
+            "threshold",
+            found.display.threshold == chain.leaf.approval_threshold(),
+            "The gate waits for as many people as the warrant asks for.",
+            "The gate says that another number of people is needed than the warrant asks for.",
+        )
 
 
 def _check_call(found: Examination, claim: Claim, chain: WarrantChain, own_key: bytes | None) -> None:

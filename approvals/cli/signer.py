@@ -13,6 +13,7 @@ from approvals.cli.keepers.contracts import Keeper
 from approvals.cli.keepers.memory import MemoryKeeper
 from approvals.cli.review import Review
 from approvals.signing import approval, denial
+from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.statements import Context, Envelope, MalformedStatement, message
 
@@ -52,7 +53,7 @@ class Signer:
             parsed.verify()
         except MalformedStatement as error:
             raise KeyRefused(f"What was signed does not hold. {error} Nothing was sent.") from error
-        _require_same(review, parsed.terms.request_hash, parsed.terms.binding.request_id)
+        _require_same(review, parsed.terms.request_hash, parsed.terms.binding)
         return signed
 
     def deny(self, review: Review, *, reason: str) -> bytes:
@@ -70,7 +71,7 @@ class Signer:
             parsed = denial.parse(signed)
         except MalformedStatement as error:
             raise KeyRefused(f"What was signed does not hold. {error} Nothing was sent.") from error
-        _require_same(review, parsed.request_hash, parsed.binding.request_id)
+        _require_same(review, parsed.request_hash, parsed.binding)
         return signed
 
     def _statement(self, context: Context, facts: dict[str, Any]) -> bytes:
@@ -101,6 +102,6 @@ def enrolment_facts(challenge: Mapping[str, str], public_key: bytes) -> dict[str
     }
 
 
-def _require_same(review: Review, request_hash: bytes, request_id: str) -> None:
-    if request_hash != review.request_hash or request_id != review.binding.request_id:
+def _require_same(review: Review, request_hash: bytes, binding: Binding) -> None:
+    if request_hash != review.request_hash or binding != review.binding:
         raise KeyRefused("What was signed is not this request. Nothing was sent.")

@@ -20,8 +20,8 @@ from approvals.errors import (
 )
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests.chain import parse
+from approvals.requests.shown import binding_of
 from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
-from approvals.signing.binding import Binding
 
 _PAST = {DecisionKind.APPROVE: "approved", DecisionKind.DENY: "denied"}
 _UNUSED = "Your signature was not used."
@@ -60,15 +60,12 @@ def require_asked_for(signed: SignedDecision, approval_request: ApprovalRequest)
 
 
 def require_bound(signed: SignedDecision, person: Person, approval_request: ApprovalRequest) -> None:
-    """6. What was signed is this call of this run, by this person."""
+    """6. What was signed is this call of this run, what was shown of it, and its policy, by this person."""
     if signed.request_hash != bytes(approval_request.request_hash):
         raise HashMismatch("The signature is for another call. Reload the page and sign again.", field="request_hash")
-    for field in Binding.__dataclass_fields__:
-        expected = approval_request.pk if field == "request_id" else getattr(approval_request, field)
-        if getattr(signed.binding, field) != expected:
-            raise WrongBinding(
-                f"The signature is bound to another {field}. Reload the page and sign again.", field=field
-            )
+    field = binding_of(approval_request).difference(signed.binding)
+    if field:
+        raise WrongBinding(f"The signature is bound to another {field}. Reload the page and sign again.", field=field)
     if signed.external_id != person.external_id:
         raise WrongBinding("The signature names another person. Sign in as yourself.", field="external_id")
 

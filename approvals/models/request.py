@@ -47,6 +47,8 @@ class ApprovalRequest(models.Model):
     request_hash = models.BinaryField(max_length=32)
     # SHA-256 of everything the gate sent: opening again with other content is refused.
     content_digest = models.BinaryField(max_length=32)
+    # Of what people are shown beyond the call, as the gate sent it: decisions are bound to it.
+    display_digest = models.BinaryField(max_length=32)
 
     arguments_cbor = models.BinaryField()
     warrant_chain = models.JSONField()  # base64, root first
@@ -66,6 +68,7 @@ class ApprovalRequest(models.Model):
                 | Q(state__in=FINAL, closed_at__isnull=False, urgency__isnull=True),
             ),
             models.CheckConstraint(name="request_hash_is_32_bytes", condition=Exact(Length("request_hash"), 32)),
+            models.CheckConstraint(name="display_digest_is_32_bytes", condition=Exact(Length("display_digest"), 32)),
             models.CheckConstraint(
                 name="request_step_up_takes_time", condition=Q(step_up_seconds=None) | Q(step_up_seconds__gt=0)
             ),

@@ -34,9 +34,11 @@ def requested(approval_request: ApprovalRequest, checked: CheckedRequest) -> Non
             "run_id": approval_request.run_id,
             "threshold": checked.threshold,
             "expires_at": int(checked.expires_at.timestamp()),
+            "display_digest": approval_request.display_digest,
+            "policy_version": checked.policy_version,
             **({} if step_up_seconds is None else {"step_up_seconds": step_up_seconds}),
         },
-        attachments={"arguments": checked.arguments_cbor, "reasoning": checked.reasoning.encode()},
+        attachments={"arguments": checked.arguments_cbor, "display": checked.display.to_bytes()},
         namespace=approval_request.namespace,
     )
     # Whoever holds a warrant says where its calls run; only the incident's own people may be asked.

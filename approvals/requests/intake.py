@@ -27,16 +27,17 @@ from approvals.errors import (
 )
 from approvals.requests.chain import WarrantChain, parse
 from approvals.requests.identifiers import is_request_id
-from approvals.texts import is_plain, storable
+from approvals.signing.display import MAXIMUM_BYTES, Display, fitted
+from approvals.texts import is_plain
 from audit.statements import cbor
+from audit.statements.statements import MalformedStatement
+from audit.statements.terms import terms_of
 
-MAXIMUM_REASONING = 20_000
-MAXIMUM_GATE_MESSAGE = 2_000
-MAXIMUM_HISTORY = 100
-MAXIMUM_HISTORY_ARGUMENTS = 8 * 1024
-MAXIMUM_DETAIL = 1_000
 _IDENTIFIERS = {"namespace": 255, "workflow_id": 1000, "run_id": 64, "workflow_type": 1000, "tool": 200}
-_TEXTS = ("request_id", "arguments_cbor", "request_hash", "gate_message", "reasoning", *_IDENTIFIERS)
+_TEXTS = (
+    "request_id", "arguments_cbor", "request_hash", "gate_message", "reasoning", "display_digest", "policy_version",
+    *_IDENTIFIERS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,8 @@ class CheckedRequest:
     threshold: int
     required_approvers: frozenset[bytes]
     expires_at: datetime
-    reasoning: str
-    gate_message: str
-    history: list[dict[str, Any]]
+    display: Display
+    policy_version: str
     earlier_denials: int
 
 
@@ -101,9 +101,8 @@ def check(
         threshold=threshold,
         required_approvers=required_approvers,
         expires_at=_expiry(gate_request, chain, now, lifetime_seconds),
-        reasoning=storable(gate_request.reasoning, MAXIMUM_REASONING),
-        gate_message=storable(gate_request.gate_message, MAXIMUM_GATE_MESSAGE),
-        history=_history(gate_request.history),
+        display=_display(gate_request, threshold),
+        policy_version=_policy_version(gate_request, chain),
         earlier_denials=sum(line.verdict == CallVerdict.DENIED for line in gate_request.history),
     )
 
@@ -193,25 +192,46 @@ def _expiry(gate_request: GateRequest, chain: WarrantChain, now: datetime, lifet
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _history(lines: list[CallRecord]) -> list[dict[str, Any]]:
-    """Return at most ``MAXIMUM_HISTORY`` lines in order. Denied calls are the last to be left out."""
-    by_weight = sorted(range(len(lines)), key=lambda i: (lines[i].verdict == CallVerdict.DENIED, i), reverse=True)
-    return [_history_line(lines[index]) for index in sorted(by_weight[:MAXIMUM_HISTORY])]
+def _display(gate_request: GateRequest, threshold: int) -> Display:
+    """Return what people will be shown. It is exactly what the gate sent and hashed, or it is refused."""
+    for line in gate_request.history:
+        _require_call(line)
+    display = Display(
+        workflow_type=gate_request.workflow_type,
+        threshold=threshold,
+        gate_message=gate_request.gate_message,
+        reasoning=gate_request.reasoning,
+        history=tuple(gate_request.history),
+    )
+    stored = fitted(display)
+    for field in ("gate_message", "reasoning", "history"):
+        if getattr(stored, field) != getattr(display, field):
+            raise MalformedInput(
+                f"{field} cannot be kept as it is: it is too long (all that is shown may have {MAXIMUM_BYTES} bytes), "
+                "or has characters that cannot be stored. Use the gate plugin of this version, which cuts it.",
+                field=field,
+            )
+    if gate_request.display_digest != display.digest.hex():
+        raise HashMismatch(
+            "The display digest is not that of the gate's message, reasoning and history.", field="display_digest"
+        )
+    return display
 
 
-def _history_line(line: CallRecord) -> dict[str, Any]:
+def _require_call(line: CallRecord) -> None:
     texts = (line.tool, line.verdict, line.code, line.detail, line.arguments_cbor)
     if not all(isinstance(text, str) for text in texts) or line.verdict not in set(CallVerdict):
         raise MalformedInput("A line of the history is not a call with its verdict.", field="history")
     if type(line.at_ms) is not int or not 0 <= line.at_ms < 2**48:
         raise MalformedInput("A line of the history has no time.", field="history")
     _base64("history", line.arguments_cbor)
-    fits = len(line.arguments_cbor) <= MAXIMUM_HISTORY_ARGUMENTS
-    return {
-        "tool": storable(line.tool, 200),
-        "verdict": line.verdict,
-        "at_ms": line.at_ms,
-        "code": storable(line.code, 200),
-        "detail": storable(line.detail, MAXIMUM_DETAIL),
-        "arguments_cbor": line.arguments_cbor if fits else "",
-    }
+
+
+def _policy_version(gate_request: GateRequest, chain: WarrantChain) -> str:
+    try:
+        label = terms_of(chain.warrants).policy_label
+    except MalformedStatement as error:
+        raise MalformedInput(str(error), field="warrant_chain") from error
+    if gate_request.policy_version != label:
+        raise MalformedInput("The policy version is not the one in the root warrant.", field="policy_version")
+    return label

@@ -26,6 +26,7 @@ from approvals.looking.queries import lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover
 from approvals.requests import urgency
 from approvals.requests.chain import parse
+from approvals.requests.shown import binding_of, display_of
 from approvals.requests.steps import Step, steps_of
 
 CARDS_SHOWN = 30
@@ -324,11 +325,11 @@ def _endorsers(person: Person) -> str:
 
 def _signing(person: Person, row: ApprovalRequest, card: RequestCard) -> dict[str, object]:
     """Return what the browser verifies and signs; it trusts none of it."""
+    binding = binding_of(row)
     return {
-        "request_id": row.pk,
-        "namespace": row.namespace,
-        "workflow_id": row.workflow_id,
-        "run_id": row.run_id,
+        **binding.to_facts(),
+        "display_digest": binding.display_digest.hex(),
+        "display": base64.b64encode(display_of(row).to_bytes()).decode(),
         "tool": row.tool,
         "request_hash": bytes(row.request_hash).hex(),
         "arguments_cbor": base64.b64encode(row.arguments_cbor).decode(),

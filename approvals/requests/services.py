@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from datetime import UTC, datetime
 
@@ -160,9 +161,10 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         threshold=checked.threshold,
         # The terms of the policy the warrant was minted under, whatever the policy says by now.
         step_up_seconds=minted.step_up_seconds if minted else None,
-        gate_message=checked.gate_message,
-        reasoning=checked.reasoning,
-        history=checked.history,
+        gate_message=checked.display.gate_message,
+        reasoning=checked.display.reasoning,
+        history=[dataclasses.asdict(line) for line in checked.display.history],
+        display_digest=checked.display.digest,
         earlier_denials=checked.earlier_denials,
         agent=minted.agent.name if minted else "",
         service=minted.service if minted else "",

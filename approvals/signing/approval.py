@@ -4,7 +4,8 @@
     payload    = CBOR map in this order: version, request_hash (array of 32 ints), nonce (array of
                  16 ints), external_id, approved_at, expires_at (seconds), extensions
     extensions = {"countersign.v1": array of ints, the canonical CBOR of
-                 {"decision": "approve", "namespace", "reason", "request_id", "run_id", "workflow_id"}}
+                 {"decision": "approve", "display_digest", "namespace", "policy_version", "reason", "request_id",
+                 "run_id", "workflow_id"}}
 
 Tenuo verifies the signature and the request hash and ignores the extension; the worker's gate
 (``workers.gates``) checks the extension, the lifetime and single use.

@@ -1,8 +1,8 @@
 """Denials: signed under Countersign's own context, so that no denial is ever an approval to Tenuo.
 
     context   = "countersign-denial-v1"                     (see ``audit.statements``)
-    statement = canonical CBOR {"denied_at", "external_id", "namespace", "nonce", "reason",
-                "request_hash", "request_id", "run_id", "version": 1, "workflow_id"}
+    statement = canonical CBOR {"denied_at", "display_digest", "external_id", "namespace", "nonce", "policy_version",
+                "reason", "request_hash", "request_id", "run_id", "version": 1, "workflow_id"}
 
 The browser's twin is ``static/js/lib/denial.js``.
 """
@@ -24,7 +24,7 @@ from audit.statements.statements import parse as parse_envelope
 
 _FIELDS = {
     "version", "request_hash", "nonce", "external_id", "denied_at", "reason",
-    "request_id", "namespace", "workflow_id", "run_id",
+    "request_id", "namespace", "workflow_id", "run_id", "display_digest", "policy_version",
 }  # fmt: skip
 
 

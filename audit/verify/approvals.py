@@ -51,6 +51,8 @@ class Signed:
     signed_at: int
     expires_at: int | None
     reason: str
+    display_digest: bytes
+    policy_version: str
 
 
 def read_approval(data: bytes, step: Step) -> Signed:
@@ -77,6 +79,8 @@ def read_approval(data: bytes, step: Step) -> Signed:
         signed_at=facts.integer("approved_at"),
         expires_at=facts.integer("expires_at"),
         reason=bound.text("reason"),
+        display_digest=bound.data("display_digest", 32),
+        policy_version=bound.text("policy_version"),
     )
 
 
@@ -99,6 +103,8 @@ def read_denial(data: bytes, step: Step) -> Signed:
         signed_at=facts.integer("denied_at"),
         expires_at=None,
         reason=facts.text("reason"),
+        display_digest=facts.data("display_digest", 32),
+        policy_version=facts.text("policy_version"),
     )
 
 

@@ -30,6 +30,8 @@ class Request:
     tool: str
     chain: WarrantChain
     expires_at: int
+    display_digest: bytes
+    policy_version: str
     standing: Standing = Standing.OPEN
     grants: dict[bytes, str] = field(default_factory=dict)
     # How old a second factor may be at an approval; None: none was asked for.

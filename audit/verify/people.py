@@ -1,4 +1,4 @@
-"""Steps 9, 10, 11 and 14: what people were asked, what they signed, what that opened, and who they are."""
+"""Steps 9, 10, 11, 14 and 15: what people were asked, what they signed, what that opened, and who they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from audit.statements.kinds import EntryKind
 from audit.verify.approvals import Address, Signed, read_approval, read_denial
 from audit.verify.calls import is_gated
 from audit.verify.case import Case, Request, Standing
+from audit.verify.display import check_shown, check_signed
 from audit.verify.fields import Fields
 from audit.verify.reading import Entry
 from audit.verify.receipts import Call, compute_request_hash, read_arguments
@@ -36,6 +37,8 @@ def check_request(entry: Entry, case: Case) -> str:
         tool=details.text("tool"),
         chain=chain,
         expires_at=details.integer("expires_at"),
+        display_digest=details.data("display_digest", 32),
+        policy_version=details.text("policy_version"),
         step_up_seconds=details.integer("step_up_seconds") if "step_up_seconds" in details.values else None,
     )
     return "the request is for the call that was stopped"
@@ -123,6 +126,22 @@ def check_decider(entry: Entry, case: Case) -> str:
     case.has_decisions = True
     details = entry.details.for_step(Step.PEOPLE)
     return _check_people({details.data("key", 32): details.text("person")}, entry, case, entry.at_ms, people=1)
+
+
+def check_displayed(entry: Entry, case: Case) -> str:
+    """Step 15 of a request, a decision or a call that passed the steps before. Raises ``Refused``."""
+    details = entry.details.for_step(Step.DISPLAY)
+    if entry.kind == EntryKind.APPROVAL_REQUESTED:
+        return check_shown(entry, case.requests[details.text("request_id")])
+    if entry.kind == EntryKind.APPROVAL_DENIED:
+        found = [read_denial(details.data("denial"), Step.DISPLAY)]
+    elif entry.kind == EntryKind.APPROVAL_GRANTED:
+        found = [read_approval(details.data("approval"), Step.DISPLAY)]
+    else:
+        found = [read_approval(data, Step.DISPLAY) for data in details.list_of_data("approvals")]
+    for signed in found:
+        check_signed(signed, case.requests[details.text("request_id")])
+    return "signed over what was shown" if found else ""
 
 
 def check_approvers(entry: Entry, case: Case) -> str:

@@ -16,6 +16,8 @@
 13. End: the signed checkpoint names the number of entries and the hash of the last.
 14. People: if people roots are given, every key that decided, and every one whose approval let a call run, is
     endorsed from one of them as an approver's, for the person who is named.
+15. Display: what people were shown has the digest that the request names, the policy's version is the root
+    warrant's, and every decision, and every approval with which a call ran, was signed over both.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Step(IntEnum):
     OUTCOME = 12
     END = 13
     PEOPLE = 14
+    DISPLAY = 15
 
     @property
     def title(self) -> str:

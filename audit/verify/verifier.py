@@ -14,6 +14,7 @@
 12. Outcome         ``outcomes``
 13. End             ``chain``
 14. People          ``people``
+15. Display         ``display``
 
 A line fails at its first step that does not pass; the lines after it are still checked.
 """
@@ -174,10 +175,12 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     elif kind in _DECISIONS:
         report.passed(Step.DECISION, people.check_decision(entry, case))
         report.passed(Step.PEOPLE, people.check_decider(entry, case))
+        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
+        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
     elif kind is EntryKind.APPROVAL_EXPIRED:
         report.passed(Step.OUTCOME, outcomes.check_expired(entry, case))
     elif kind is EntryKind.APPROVAL_WITHDRAWN:
@@ -208,6 +211,7 @@ def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     if kind is EntryKind.CALL_ALLOWED:
         report.passed(Step.APPROVALS, people.check_use(entry, call, case))
         report.passed(Step.PEOPLE, people.check_approvers(entry, case))
+        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
 
 
 def _check_once(entry: Entry, case: Case) -> None:

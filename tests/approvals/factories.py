@@ -20,13 +20,17 @@ from accounts.roles.contracts import Role
 from approvals.contracts import GateRequest
 from approvals.models import ApprovalRequest
 from approvals.requests import services
+from approvals.requests.shown import binding_of as binding
 from approvals.signing import denial as denials
 from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, signed_message
 from approvals.signing.binding import Binding
+from approvals.signing.display import Display, fitted
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
+from audit.statements.terms import Terms, terms_of
 from tests import people
 from tests.endorsing import endorsed
+from warrants.minting.extending import with_terms
 from warrants.models import IssuerKey
 
 TOOL = "restart_service"
@@ -104,8 +108,12 @@ def mint(
     trusted: bool = True,
     issuer: tenuo_core.SigningKey | None = None,
     holder: tenuo_core.SigningKey | None = None,
+    terms: Terms | None = None,
 ) -> Minted:
-    """Return a warrant that gates ``TOOL`` outside staging; its issuer is a trusted root unless told otherwise."""
+    """Return a warrant that gates ``TOOL`` outside staging; its issuer is a trusted root unless told otherwise.
+
+    ``terms`` are its policy's; without any it is a warrant that was minted elsewhere.
+    """
     issuer = issuer or tenuo_core.SigningKey.generate()
     holder = holder or tenuo_core.SigningKey.generate()
     if trusted:
@@ -130,13 +138,19 @@ def mint(
             "run_query": None,
         },
     )
+    if terms is not None:
+        signing_key = Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes()))
+        warrant = with_terms(warrant, terms, signing_key)
     return Minted([bytes(warrant.to_bytes())], issuer, holder)
 
 
 def gate_request(
     minted: Minted, *, tool: str = TOOL, arguments: dict[str, Any] | None = None, **changes: Any
 ) -> GateRequest:
-    """Return what a gate sends for a call under ``minted``; ``changes`` replace fields afterwards."""
+    """Return what a gate sends for a call under ``minted``, with ``changes`` fitted and hashed as a gate would.
+
+    Replace fields afterwards to send what no gate sends.
+    """
     arguments = ARGUMENTS if arguments is None else arguments
     leaf, now = minted.leaf, int(time.time())
     made = GateRequest(
@@ -153,23 +167,32 @@ def gate_request(
         reasoning="The error rate rose after the last deploy. A restart clears the connection pool.",
         opened_at_ms=now * 1000,
         expires_at=now + 1800,
+        display_digest="",
+        policy_version=terms_of([leaf]).policy_label,
     )
-    return dataclasses.replace(made, **changes)
+    changed = dataclasses.replace(made, **changes)
+    display = fitted(
+        Display(
+            changed.workflow_type,
+            leaf.approval_threshold(),
+            changed.gate_message,
+            changed.reasoning,
+            tuple(changed.history),
+        )
+    )
+    return dataclasses.replace(
+        changed,
+        gate_message=display.gate_message,
+        reasoning=display.reasoning,
+        history=list(display.history),
+        display_digest=changed.display_digest or display.digest.hex(),
+    )
 
 
 def open_request(*approvers: Approver, min_approvals: int = 1, **changes: Any) -> ApprovalRequest:
     """Return an open request that asks for ``approvers``."""
     minted = mint(*approvers, min_approvals=min_approvals)
     return services.open(gate_request=gate_request(minted, **changes))
-
-
-def binding(approval_request: ApprovalRequest) -> Binding:
-    return Binding(
-        request_id=approval_request.pk,
-        namespace=approval_request.namespace,
-        workflow_id=approval_request.workflow_id,
-        run_id=approval_request.run_id,
-    )
 
 
 def sign_approval(

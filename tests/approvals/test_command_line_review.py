@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from approvals.cli.review import Refused, review
 from approvals.cli.signer import Signer
 from approvals.signing import approval, denial
+from approvals.signing.display import Display
 from audit.statements import cbor
 from audit.statements.statements import Context, parse
 
 ROOT, HOLDER = tenuo_core.SigningKey.generate(), tenuo_core.SigningKey.generate()
+DISPLAY = Display("IncidentWorkflow", 1, "A restart needs a person.", "It leaks.")
 ARGUMENTS: dict[str, Any] = {"service": "payment-service-prod", "environment": "production"}
 
 
@@ -52,6 +54,9 @@ def signing(issued: tenuo_core.Warrant, *, tool: str = "restart_service", argume
         "namespace": "default",
         "workflow_id": "incident-P1042",
         "run_id": "run",
+        "display": text(DISPLAY.to_bytes()),
+        "display_digest": DISPLAY.digest.hex(),
+        "policy_version": "",
         "tool": tool,
         "request_hash": bytes(request_hash).hex(),
         "arguments_cbor": text(cbor.encode(arguments)),
@@ -78,6 +83,7 @@ def test_an_honest_page_is_signed_as_an_approval_that_holds(signer):
     assert signed.approver_key == signer.public_key
     assert signed.terms.request_hash.hex() == page["request_hash"]
     assert signed.terms.binding.run_id == "run"
+    assert signed.terms.binding.display_digest == DISPLAY.digest
     assert signed.terms.expires_at == page["expires_at"]  # earlier than the longest lifetime
 
 
@@ -119,6 +125,14 @@ def _flipped_chain(page: dict[str, Any]) -> None:
     page["warrant_chain"] = [text(bytes(data))]
 
 
+def _other_words(page: dict[str, Any]) -> None:
+    page["display"] = text(Display("IncidentWorkflow", 1, "A restart needs a person.", "All is well.").to_bytes())
+
+
+def _a_policy(page: dict[str, Any]) -> None:
+    page["policy_version"] = "incident-response@2"
+
+
 def _no_run(page: dict[str, Any]) -> None:
     del page["run_id"]
 
@@ -133,6 +147,8 @@ def _no_run(page: dict[str, Any]) -> None:
         (_expired, "expires_at"),
         (_no_chain, "warrant_chain"),
         (_flipped_chain, "warrant.signature"),
+        (_other_words, "display_digest"),
+        (_a_policy, "policy_version"),
         (_no_run, "run_id"),
     ],
 )

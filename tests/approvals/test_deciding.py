@@ -337,11 +337,13 @@ def test_a_denial_whose_envelope_names_another_key_is_refused(ada: Approver, wai
         {"namespace": "other"},
         {"workflow_id": "other"},
         {"run_id": "other"},
+        {"display_digest": bytes(32)},
+        {"policy_version": "incident-response@2"},
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_a_decision_for_another_place_is_refused(
-    ada: Approver, waiting: ApprovalRequest, changes: dict[str, str]
+def test_a_decision_for_another_place_or_over_something_else_is_refused(
+    ada: Approver, waiting: ApprovalRequest, changes: dict[str, Any]
 ) -> None:
     for decide in (_approve, _deny):
         with pytest.raises(errors.WrongBinding) as refused:

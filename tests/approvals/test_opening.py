@@ -16,9 +16,12 @@ from approvals import errors
 from approvals.contracts import CallRecord, RequestState
 from approvals.models import ApprovalRequest
 from approvals.requests import services
+from approvals.requests.shown import display_of
+from approvals.signing.display import digest_of, read
 from audit.models import Attachment, LedgerEntry
 from audit.statements import cbor, statements
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms
 from tests.approvals import factories
 from tests.approvals.factories import Approver, base64_text
 
@@ -253,9 +256,69 @@ def test_identifiers_are_checked_before_anything_is_written(ada: Approver, chang
     assert not LedgerEntry.objects.filter(kind=EntryKind.APPROVAL_REQUESTED).exists()
 
 
-def test_a_long_reasoning_is_cut_with_a_mark(ada: Approver) -> None:
+def test_a_long_reasoning_is_cut_with_a_mark_by_the_gate_and_kept_so(ada: Approver) -> None:
     opened = services.open(gate_request=factories.gate_request(factories.mint(ada), reasoning="x" * 10_000_000))
-    assert opened.reasoning.endswith("(cut here: 9980000 more characters)")
+    assert opened.reasoning.endswith("(cut here: 9980060 more characters)")
+    assert len(opened.reasoning) <= 20_000
+
+
+LONG_ARGUMENTS = base64.b64encode(bytes(100_000)).decode()
+UNFIT: dict[str, dict[str, Any]] = {
+    "a long reasoning": {"reasoning": "x" * 20_001},
+    "a very long reasoning": {"reasoning": "x" * 10_000_000},
+    "a long message": {"gate_message": "x" * 2_001},
+    "a NUL": {"reasoning": "a\x00b"},
+    "half a character": {"gate_message": "\ud800"},
+    "a long history": {"history": [_call(number) for number in range(101)]},
+    "a heavy history": {"history": [_call(number, detail="🚨" * 1000, code="🚨" * 200) for number in range(100)]},
+    "a long detail": {"history": [_call(1, detail="x" * 1001)]},
+    "a NUL in an earlier call": {"history": [_call(1, code="\x00")]},
+    "long arguments": {"history": [_call(1, arguments_cbor=LONG_ARGUMENTS)]},
+    "base64 in another form": {"history": [_call(1, arguments_cbor="oB==")]},
+}
+
+
+@pytest.mark.parametrize("fault", UNFIT)
+def test_what_cannot_be_kept_exactly_as_it_was_hashed_is_refused_by_name(ada: Approver, fault: str) -> None:
+    sent = dataclasses.replace(factories.gate_request(factories.mint(ada)), **UNFIT[fault])
+    with pytest.raises(errors.MalformedInput) as refused:
+        services.open(gate_request=sent)
+    (field,) = UNFIT[fault]
+    assert refused.value.field == field
+    assert not ApprovalRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"reasoning": "Other words."}, {"gate_message": ""}, {"history": [_call(1)]}, {"display_digest": "00" * 32}],
+    ids=lambda changes: str(next(iter(changes))),
+)
+def test_a_display_digest_of_something_else_is_refused(ada: Approver, changes: dict[str, Any]) -> None:
+    sent = dataclasses.replace(factories.gate_request(factories.mint(ada)), **changes)
+    with pytest.raises(errors.HashMismatch) as refused:
+        services.open(gate_request=sent)
+    assert refused.value.field == "display_digest"
+
+
+def test_what_is_shown_is_attached_to_the_ledger_as_it_was_hashed(ada: Approver) -> None:
+    history = [_call(1, "denied", code="tool_not_authorized", detail="no", arguments_cbor="oA==")]
+    sent = factories.gate_request(factories.mint(ada, terms=Terms("incident-response", 2)), history=history)
+    opened = services.open(gate_request=sent)
+    entry = LedgerEntry.objects.get(kind=EntryKind.APPROVAL_REQUESTED)
+    details = statements.parse(bytes(entry.envelope)).facts["details"]
+    shown = bytes(Attachment.objects.get(entry=entry, name="display").content or b"")
+    assert details["display_digest"].hex() == sent.display_digest == digest_of(shown).hex()
+    assert details["policy_version"] == sent.policy_version == "incident-response@2"
+    assert read(shown) == display_of(opened)
+    assert read(shown).history == tuple(history)
+
+
+@pytest.mark.parametrize("version", ["", "incident-response@1", "incident-response@3"])
+def test_another_policy_version_than_the_warrants_is_refused(ada: Approver, version: str) -> None:
+    minted = factories.mint(ada, terms=Terms("incident-response", 2))
+    with pytest.raises(errors.MalformedInput) as refused:
+        services.open(gate_request=factories.gate_request(minted, policy_version=version))
+    assert refused.value.field == "policy_version"
 
 
 def test_a_reasoning_with_control_characters_is_stored(ada: Approver) -> None:
@@ -288,11 +351,11 @@ def test_denied_calls_are_the_last_to_leave_a_long_history(ada: Approver) -> Non
 )
 def test_a_history_line_that_makes_no_sense_is_refused(ada: Approver, line: CallRecord) -> None:
     with pytest.raises(errors.MalformedInput) as refused:
-        services.open(gate_request=factories.gate_request(factories.mint(ada), history=[line]))
+        services.open(gate_request=dataclasses.replace(factories.gate_request(factories.mint(ada)), history=[line]))
     assert refused.value.field == "history"
 
 
 def test_large_arguments_of_an_earlier_call_are_left_out(ada: Approver) -> None:
-    line = _call(1, arguments_cbor=base64.b64encode(bytes(100_000)).decode())
+    line = _call(1, arguments_cbor=LONG_ARGUMENTS)
     opened = services.open(gate_request=factories.gate_request(factories.mint(ada), history=[line]))
     assert opened.history[0]["arguments_cbor"] == ""

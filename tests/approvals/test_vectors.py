@@ -22,8 +22,11 @@ from accounts.keys import enrolment
 from approvals.agent_text import visible
 from approvals.cli.chain import read_chain
 from approvals.cli.review import Examination, Refused, examine
+from approvals.contracts import CallRecord, CallVerdict
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
+from approvals.signing.display import Display, fitted
+from approvals.signing.display import read as read_display
 from audit.statements import cbor
 from audit.statements.delegation import weakening
 from audit.statements.statements import Context, MalformedStatement, parse, sign
@@ -107,7 +110,9 @@ def test_an_approval_is_made_and_read_alike(vector: dict[str, Any]) -> None:
         external_id=facts["external_id"],
         approved_at=facts["approved_at"],
         expires_at=facts["expires_at"],
-        binding=Binding.from_facts(facts["binding"]),
+        binding=Binding.from_facts(
+            {**facts["binding"], "display_digest": bytes.fromhex(facts["binding"]["display_digest"])}
+        ),
         reason=facts["reason"],
     )
     assert approval.encode_payload(terms).hex() == vector["payload"]
@@ -153,7 +158,7 @@ def fault_of(vector: dict[str, Any]) -> str:
     except (MalformedStatement, AccountError) as error:
         return error.field
     terms = parsed.terms if vector["kind"] == "approval" else parsed
-    found = {**terms.binding.to_facts(), "request_hash": terms.request_hash.hex()}
+    found = {**decisions.binding_json(terms.binding), "request_hash": terms.request_hash.hex()}
     return next((name for name, value in expected.items() if found[name] != value), "")
 
 
@@ -253,6 +258,7 @@ def test_tenuo_takes_the_browsers_approval_now_for_a_warrant_minted_now(browser:
         arguments_cbor=attested[0],
         request_hash=attested[1]["request_hash"],
         warrant_chain=[base64.b64encode(bytes(warrant.to_bytes())).decode()],
+        policy_version="",
         expires_at=now + 600,
     )
     facts = {**reviews.review_vector(signing), "now": now}
@@ -328,6 +334,40 @@ def test_the_browser_signs_nothing_if_anything_differs(browser: Browser, vector:
 
 
 # --- Twins ----------------------------------------------------------------------------------
+
+UNICODE = st.text(st.characters(exclude_categories=()))  # with NUL, and with halves of characters
+CALLS = st.builds(
+    CallRecord,
+    tool=UNICODE,
+    verdict=st.sampled_from(CallVerdict),
+    at_ms=st.integers(0, 2**48 - 1),
+    code=UNICODE,
+    detail=UNICODE,
+    arguments_cbor=st.binary(max_size=40).map(lambda data: base64.b64encode(data).decode()) | st.text(max_size=8),
+)
+DISPLAYS = st.builds(
+    Display,
+    workflow_type=st.text(max_size=20),
+    threshold=st.integers(0, 20),
+    gate_message=UNICODE | st.integers(1_990, 2_010).map("🚨".__mul__),
+    reasoning=UNICODE | st.integers(19_990, 20_010).map("é".__mul__),
+    history=st.lists(CALLS, max_size=5).map(tuple),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(DISPLAYS)
+def test_both_read_a_display_alike_and_fitting_it_again_changes_nothing(browser: Browser, display: Display) -> None:
+    shown = fitted(display)
+    assert fitted(shown) == shown
+    data = shown.to_bytes()
+    assert read_display(data) == shown
+    answer = browser.ask("display", bytes=data.hex())["answer"]
+    assert answer["digest"] == shown.digest.hex()
+    assert answer["texts"] == [shown.workflow_type, shown.gate_message, shown.reasoning]
+    calls = [[line.tool, line.verdict, line.at_ms, line.code, line.detail] for line in shown.history]
+    assert answer["calls"] == calls
+
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.one_of(

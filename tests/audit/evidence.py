@@ -9,20 +9,24 @@ import base64
 import json
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from approvals.contracts import CallRecord
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
 from approvals.signing.binding import Binding
+from approvals.signing.display import Display
 from audit.statements import cbor, statements
 from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
 from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms, terms_of
+from warrants.minting.extending import with_terms
 
 LEAD = "local:lead"
 OTHER_LEAD = "local:other"
@@ -31,6 +35,13 @@ READ = {"service": "payment-service-prod", "lines": 50}
 RESTART = {"service": "payment-service-prod", "environment": "production"}
 RUN = {"namespace": "default", "workflow_id": "incident-P1042", "run_id": "run-1"}
 WORKER = "worker-1"
+SHOWN = Display(
+    workflow_type="IncidentWorkflow",
+    threshold=1,
+    gate_message="A restart needs a person.",
+    reasoning="it is down",
+    history=(CallRecord("delete_database", "denied", 1_767_225_600_000, "tool_not_authorized", "no"),),
+)
 LIFETIME = 900
 
 
@@ -58,6 +69,7 @@ class Evidence:
     people_root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     administrator: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     worker_sequence: int = 0
+    terms: Terms = field(default_factory=lambda: Terms("incident-response", 1, bytes(32)))
 
     def __post_init__(self) -> None:
         self.people = {public(self.lead): LEAD, public(self.other): OTHER_LEAD}
@@ -83,7 +95,7 @@ class Evidence:
 
     def issue(self, issuer: Ed25519PrivateKey) -> tenuo_core.Warrant:
         wildcard = tenuo_core.Wildcard()
-        return tenuo_core.Warrant.issue(
+        plain = tenuo_core.Warrant.issue(
             private_key(issuer),
             capabilities={
                 "read_logs": {"service": wildcard, "lines": wildcard},
@@ -98,6 +110,7 @@ class Evidence:
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
+        return with_terms(plain, self.terms, issuer)
 
     def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
         facts = {"role": role, "key": public(key), "issued_at": self.now}
@@ -117,9 +130,9 @@ class Evidence:
         arguments: dict[str, Any] | None = None,
         lifetime: int = LIFETIME,
         nonce: bytes | None = None,
-        run_id: str = "run-1",
+        **elsewhere: Any,
     ) -> bytes:
-        """Return a person's signed approval of ``restart_service``."""
+        """Return a person's signed approval of ``restart_service``; ``elsewhere`` are other facts of its binding."""
         key = key or self.lead
         terms = approvals.ApprovalTerms(
             request_hash=self.request_hash("restart_service", arguments or RESTART),
@@ -127,14 +140,14 @@ class Evidence:
             external_id=person or self.people.get(public(key), "local:stranger"),
             approved_at=self.now,
             expires_at=self.now + lifetime,
-            binding=Binding(request_id=request_id, **{**RUN, "run_id": run_id}),
+            binding=replace(self.binding(request_id), **elsewhere),
             reason="the service is down",
         )
         payload = approvals.encode_payload(terms)
         return approvals.assemble(payload, public(key), key.sign(approvals.signed_message(payload)))
 
-    def deny(self, *, request_id: str = "request-1", key: Ed25519PrivateKey | None = None) -> bytes:
-        """Return a person's signed denial of ``restart_service``."""
+    def deny(self, *, request_id: str = "request-1", key: Ed25519PrivateKey | None = None, **elsewhere: Any) -> bytes:
+        """Return a person's signed denial of ``restart_service``; ``elsewhere`` as in ``approve``."""
         key = key or self.lead
         facts = denials.facts(
             request_hash=self.request_hash("restart_service", RESTART),
@@ -142,9 +155,22 @@ class Evidence:
             external_id=self.people[public(key)],
             denied_at=self.now,
             reason="the runbook is false",
-            binding=Binding(request_id=request_id, **RUN),
+            binding=replace(self.binding(request_id), **elsewhere),
         )
         return statements.sign(statements.Context.DENIAL, facts, key).to_bytes()
+
+    @property
+    def shown(self) -> Display:
+        """What people are shown."""
+        return replace(SHOWN, threshold=self.threshold)
+
+    def binding(self, request_id: str) -> Binding:
+        return Binding(
+            request_id=request_id,
+            **RUN,
+            display_digest=self.shown.digest,
+            policy_version=terms_of([self.warrant]).policy_label,
+        )
 
     # --- Entries ----------------------------------------------------------------------------
 
@@ -253,11 +279,12 @@ class Evidence:
             **RUN,
             "threshold": self.threshold,
             "expires_at": self.now + 3600,
+            "display_digest": self.shown.digest,
+            "policy_version": self.terms.policy_label,
             **changes,
         }
-        return self.add(
-            EntryKind.APPROVAL_REQUESTED, details, {"arguments": cbor.encode(RESTART), "reasoning": b"it is down"}
-        )
+        attachments = {"arguments": cbor.encode(RESTART), "display": self.shown.to_bytes()}
+        return self.add(EntryKind.APPROVAL_REQUESTED, details, attachments)
 
     def granted(self, approval: bytes, request_id: str = "request-1", **changes: Any) -> int:
         signed = approvals.parse(approval)

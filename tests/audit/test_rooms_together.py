@@ -77,10 +77,13 @@ class Rooms(Evidence):
                 arguments_cbor=base64.b64encode(cbor.encode(RESTART)).decode(),
                 request_hash=self.request_hash("restart_service", RESTART).hex(),
                 warrant_chain=[base64.b64encode(warrant).decode() for warrant in self.warrant_chain],
-                gate_message="",
-                reasoning="the error rate is high",
+                gate_message=self.shown.gate_message,
+                reasoning=self.shown.reasoning,
                 opened_at_ms=self.now * 1000,
                 expires_at=self.now + 600,
+                display_digest=self.shown.digest.hex(),
+                policy_version=self.binding(REQUEST).policy_version,
+                history=list(self.shown.history),
             )
         )
 

@@ -51,6 +51,9 @@ REQUEST_PAGE = """
   <signed-arguments data-part="arguments"></signed-arguments>
   <div data-part="problems" role="alert"></div><div data-part="warrant"></div>
   <div data-part="checks"></div><div data-part="gate"></div>
+  <div data-part="gate-message">{gate_message}</div>
+  <div data-part="reasoning">{reasoning}</div>
+  <div data-part="history">{history}</div>
   <form data-part="form" method="post" action="/decision/" data-when="ready sending" hidden>
     <input type="hidden" name="csrfmiddlewaretoken" value="token">
     <p data-part="words"></p><textarea name="reason" aria-label="Reason"></textarea>
@@ -60,6 +63,15 @@ REQUEST_PAGE = """
   </form>
   <p data-part="key"></p><p data-part="status" role="status"></p><div data-part="error" role="alert"></div>
 </sign-decision>"""
+# What an honest server's page says of ``parts.DISPLAY``, in the words of the application's templates.
+GATE_MESSAGE = "<p data-said>Restarting production needs a person.</p>"
+REASONING = "<blockquote data-said>The error rate rose after the deploy.\nThe runbook says: restart.</blockquote>"
+HISTORY = """<ol>
+  <li><span data-said> Allowed </span> <code data-said>read_logs</code></li>
+  <li><span data-said>Denied</span> <code data-said>delete_database</code>
+    <p data-said>not in the warrant <code>tool_not_authorized</code></p></li>
+  <li><span data-said>Stopped at a gate</span> <code data-said>restart_service</code>
+    <p data-said> <code>approval_required</code></p></li></ol>"""
 ANSWER = '<div id="progress"><img src="x" onerror="document.title = \'ran\'">signed</div>'
 
 
@@ -74,6 +86,7 @@ class SigningSite:
         self.signing: dict[str, Any] = {}
         self.may_decide = True
         self.refusal = ""
+        self.said = {"gate_message": GATE_MESSAGE, "reasoning": REASONING, "history": HISTORY}
         self.decisions: list[dict[str, bytes]] = []
         self.address = ""
 
@@ -87,7 +100,7 @@ class SigningSite:
             )
         else:
             signing = json.dumps(self.signing).replace("<", "\\u003C")
-            body = REQUEST_PAGE.format(signing=signing, may_decide=str(self.may_decide).lower())
+            body = REQUEST_PAGE.format(signing=signing, may_decide=str(self.may_decide).lower(), **self.said)
         scripts = "".join(
             f'<script type="module" src="/static/js/components/{name}.js"></script>'
             for name in ("enrol-key", "sign-decision")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import base64
+import html
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import tenuo_core as tenuo
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from approvals.agent_text import visible
+from approvals.contracts import CallRecord
 from approvals.signing import approval, denial
 from audit.statements import cbor
+from tests.browser import signing_site as site_says
 from tests.browser.signing_site import SigningSite, fingerprint, running_site
 from tests.vectors import parts, reviews
 from tests.vectors.parts import BINDING
+from warrants.minting.extending import with_terms
 
 pytestmark = pytest.mark.browser
 
@@ -60,6 +66,7 @@ def request_for(approver: bytes, arguments: dict[str, Any] | None = None) -> dic
         1,
         {parts.TOOL: None},
     )
+    warrant = with_terms(warrant, parts.TERMS, parts.key("root"))
     attested = tenuo.py_build_approval_context_attestation(holder, warrant.id, parts.TOOL, values, holder.public_key)
     return reviews.signing(
         arguments_cbor=attested[0],
@@ -169,6 +176,12 @@ LIES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "hash": ("request_hash", lambda signing: {"request_hash": "00" * 32}),
     "lifetime": ("signature_lifetime_seconds", lambda signing: {"signature_lifetime_seconds": 315_360_000}),
     "expired": ("expires_at", lambda signing: {"expires_at": int(time.time()) - 1}),
+    "the agent's words": ("display_digest", lambda signing: reviews.shown(reasoning="Everything is fine.")),
+    "the gate's message": ("display_digest", lambda signing: reviews.shown(gate_message="Routine, sign it.")),
+    "a denied call": ("display_digest", lambda signing: reviews.shown(history=parts.DISPLAY.history[::2])),
+    "the digest of what is shown": ("display_digest", lambda signing: {"display_digest": "00" * 32}),
+    "policy version": ("policy_version", lambda signing: {"policy_version": "incident-response@3"}),
+    "people needed": ("threshold", lambda signing: reviews.shown_and_named(threshold=2)),
 }
 
 
@@ -185,6 +198,63 @@ def test_nothing_can_be_signed_when_the_server_lies(page: Page, site: SigningSit
     expect(page.get_by_role("button", name="Sign and approve")).to_be_disabled()
     page.evaluate("document.querySelector('form').requestSubmit(null)")
     assert site.decisions == []
+
+
+SAID: dict[str, Any] = {
+    "gate_message": "<p data-said>Routine, sign it.</p>",
+    "reasoning": "<blockquote data-said>Everything is fine.</blockquote>",
+    "history": site_says.HISTORY.replace("Denied", "Allowed"),
+}
+
+
+@pytest.mark.parametrize("field", SAID)
+def test_nothing_can_be_signed_when_the_page_said_something_else_than_is_signed(
+    page: Page, site: SigningSite, field: str
+) -> None:
+    enrol(page, site)
+    site.said[field] = SAID[field]
+    open_request(page, site)
+    state(page, "sign-decision", "refused")
+    expect(page.locator(f"ul.problems li[data-field='{field}']")).to_be_visible()
+    expect(page.locator("li[data-check='page'][data-ok='false']")).to_have_count(1)
+    # What is shown now is what would be signed.
+    expect(page.locator("[data-part=reasoning]")).to_contain_text("The runbook says: restart.")
+    expect(page.locator("[data-part=history] li[data-verdict=denied]")).to_contain_text("delete_database")
+    expect(page.get_by_text("Routine, sign it.")).to_have_count(0)
+    assert site.decisions == []
+
+
+def test_a_page_without_a_place_for_the_agents_words_gets_no_signature(page: Page, site: SigningSite) -> None:
+    enrol(page, site)
+    page.route("**/request/", lambda route: without_part(route, "reasoning"))
+    open_request(page, site)
+    state(page, "sign-decision", "refused")
+    expect(page.locator("ul.problems li[data-field='reasoning']")).to_be_visible()
+
+
+def without_part(route: Route, part: str) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace(f'data-part="{part}"', ""))
+
+
+def test_what_the_agent_says_and_did_is_shown_inert_from_the_signed_bytes(page: Page, site: SigningSite) -> None:
+    key = enrol(page, site)
+    words = "<img src=x onerror=alert(1)>\u202e pr\u043eduction"
+    call = CallRecord("<b>tool", "allowed", 1_767_225_600_000, "", "<i>x", base64.b64encode(b"\xa1\x61a\x61<").decode())
+    shown = reviews.shown_and_named(reasoning=words, gate_message="", history=(call,))
+    site.said = {
+        "gate_message": "",
+        "reasoning": f"<blockquote data-said>{html.escape(visible(words))}</blockquote>",
+        "history": "<i data-said>Allowed</i><i data-said>&lt;b&gt;tool</i><i data-said>&lt;i&gt;x</i>",
+    }
+    open_request(page, site, **{**request_for(key), **shown})
+    state(page, "sign-decision", "ready")
+    expect(page.locator("blockquote")).to_have_text("<img src=x onerror=alert(1)>⟨U+202E⟩ pr⟨U+043E⟩duction")
+    expect(page.locator("[data-part=history] li")).to_have_text(re.compile('Allowed<b>tool00:00:00a"<"<i>x'))
+    page.get_by_role("button", name="Sign and approve").click()
+    state(page, "sign-decision", "sent")
+    signed = approval.parse(base64.b64decode(site.decisions[0]["approval"]))
+    assert signed.terms.binding.display_digest.hex() == shown["display_digest"]
 
 
 def test_deceiving_arguments_are_shown_inert_and_marked(page: Page, site: SigningSite) -> None:

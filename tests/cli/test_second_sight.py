@@ -114,7 +114,7 @@ def test_a_site_that_lies_about_one_field_is_found_out_by_the_history(
 
 
 def lies(terminal: CommandLine, database: Database, request_id: str, temporal: list[str]) -> None:
-    """Each lie is one that no hash covers: only the history tells."""
+    """Each lie could hold together, on a server that also changes its digests: only the history tells."""
     history = json.loads(database.get("history"))
     other: dict[str, Any] = {
         "reasoning": "Everything is fine, the runbook says so.",

@@ -25,9 +25,10 @@ from approvals.contracts import (
     Outcome,
 )
 from approvals.signing import approval, denial
-from approvals.signing.binding import Binding
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.statements import Context, sign
+from warrants.minting.extending import with_terms
+from workers.gates.asking import binding_of
 
 
 @dataclass
@@ -51,8 +52,9 @@ class Keys:
         return (above, *[endorse(self.administrator, key, person) for key in keys or (self.approver,)])
 
     def warrant(self, capabilities: dict[str, Any], gates: dict[str, Any], **options: Any) -> tenuo_core.Warrant:
-        approvers = [self.approver, self.second]
-        return tenuo_core.Warrant.issue(
+        """Return a warrant that names both approvers; ``terms`` are its policy's, if it was minted under one."""
+        approvers, terms = [self.approver, self.second], options.pop("terms", None)
+        plain = tenuo_core.Warrant.issue(
             self.issuer,
             capabilities=capabilities,
             ttl_seconds=options.pop("ttl_seconds", 600),
@@ -61,6 +63,11 @@ class Keys:
             min_approvals=options.pop("min_approvals", 1),
             approval_gates=gates,
         )
+        return plain if terms is None else with_terms(plain, terms, self.issuing_key)
+
+    @property
+    def issuing_key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(bytes(self.issuer.secret_key_bytes()))
 
 
 def public(key: Ed25519PrivateKey) -> bytes:
@@ -90,7 +97,7 @@ def approve(request: GateRequest, key: Ed25519PrivateKey, **changes: Any) -> byt
         "external_id": "local:lead",
         "approved_at": now,
         "expires_at": now + 300,
-        "binding": Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
+        "binding": binding_of(request),
         "reason": "",
     }
     payload = approval.encode_payload(approval.ApprovalTerms(**{**terms, **changes}))
@@ -104,7 +111,7 @@ def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.")
         external_id="local:lead",
         denied_at=int(time.time()),
         reason=reason,
-        binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
+        binding=binding_of(request),
     )
     return sign(Context.DENIAL, facts, key).to_bytes()
 

@@ -28,47 +28,63 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.api.common.v1 import Payload
     from tenuo.temporal import current_warrant, set_activity_approvals
 
-    from workers.gates.asking import ENDORSEMENTS_HEADER
+    from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
     from workers.gates.tenuo_internals import APPROVALS_HEADER
 
 ARGUMENTS = {"service": "checkout", "environment": "production"}
+DISPLAY_DIGEST = "ab" * 32
 
 
 class ClaimsRequest(Interceptor):
     """Claims that every dispatch belongs to the request named in the activity's summary.
 
     ``disguise`` rewrites the header in which the approvals travel; ``endorsements`` go along, put there by the agent.
+    ``claims`` are other things to say in the request header.
     """
 
-    def __init__(self, disguise: Callable[[bytes], bytes] = bytes, *, endorsements: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self, disguise: Callable[[bytes], bytes] = bytes, *, endorsements: Sequence[bytes] = (), **claims: str
+    ) -> None:
         self._disguise = disguise
         self._endorsements = list(endorsements)
+        self._claims = {"display_digest": DISPLAY_DIGEST, "policy_version": "", **claims}
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         return type(
-            "Claims", (_Inbound,), {"disguise": staticmethod(self._disguise), "endorsements": self._endorsements}
+            "Claims",
+            (_Inbound,),
+            {
+                "disguise": staticmethod(self._disguise),
+                "endorsements": self._endorsements,
+                "claims": self._claims,
+            },
         )
 
 
 class _Inbound(WorkflowInboundInterceptor):
     disguise: Callable[[bytes], bytes]
     endorsements: list[bytes]
+    claims: dict[str, str]
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        self.next.init(_Outbound(outbound, self.disguise, self.endorsements))
+        self.next.init(_Outbound(outbound, self.disguise, self.endorsements, self.claims))
 
 
 class _Outbound(WorkflowOutboundInterceptor):
     def __init__(
-        self, next: WorkflowOutboundInterceptor, disguise: Callable[[bytes], bytes], endorsements: list[bytes]
+        self,
+        next: WorkflowOutboundInterceptor,
+        disguise: Callable[[bytes], bytes],
+        endorsements: list[bytes],
+        claims: dict[str, str],
     ) -> None:
         super().__init__(next)
-        self._disguise, self._endorsements = disguise, endorsements
+        self._disguise, self._endorsements, self._claims = disguise, endorsements, claims
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         # Tenuo has put a prefix before it.
-        claimed = Payload(data=(input.summary or "").rpartition(" ")[2].encode())
-        headers = {**input.headers, "countersign-request": claimed}
+        claimed = {**self._claims, "request_id": (input.summary or "").rpartition(" ")[2]}
+        headers = {**input.headers, REQUEST_HEADER: Payload(data=json.dumps(claimed).encode())}
         if self._endorsements:
             texts = [base64.b64encode(data).decode() for data in self._endorsements]
             headers[ENDORSEMENTS_HEADER] = Payload(data=json.dumps(texts).encode())

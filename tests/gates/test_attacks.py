@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cbor2
@@ -24,12 +24,14 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from approvals.contracts import CallVerdict, Decision, GateRequest
 from approvals.signing import approval
-from approvals.signing.binding import Binding
+from approvals.signing.display import Display
 from audit.statements import cbor
+from audit.statements.terms import Terms
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import approve, decision, deny, public, send
-from tests.gates.replaying import ClaimsRequest, ReplayingAgent
+from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
+from workers.gates.asking import binding_of
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 
@@ -81,9 +83,11 @@ async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -
     "changes",
     [
         pytest.param({"request_hash": b"\x01" * 32}, id="another call"),
-        pytest.param({"binding": "request"}, id="another request"),
-        pytest.param({"binding": "run"}, id="another run"),
-        pytest.param({"binding": "namespace"}, id="another namespace"),
+        pytest.param({"request_id": "elsewhere"}, id="another request"),
+        pytest.param({"run_id": "elsewhere"}, id="another run"),
+        pytest.param({"namespace": "elsewhere"}, id="another namespace"),
+        pytest.param({"display_digest": bytes(32)}, id="other words shown"),
+        pytest.param({"policy_version": "incident-response@1"}, id="another policy version"),
         pytest.param({"expires_at": int(time.time()) + 10 * 365 * 86400}, id="ten years"),
         pytest.param({"approved_at": int(time.time()) + 3600, "expires_at": int(time.time()) + 3900}, id="the future"),
         pytest.param({"approved_at": int(time.time()) - 900, "expires_at": int(time.time()) - 600}, id="the past"),
@@ -91,10 +95,9 @@ async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -
 )
 async def test_an_approval_with_other_terms_is_ignored(floor: Floor, changes: dict[str, Any]) -> None:
     handle, request = await waiting(floor)
-    if isinstance(changes.get("binding"), str):
-        own = Binding(request.request_id, request.namespace, request.workflow_id, request.run_id).to_facts()
-        field = {"request": "request_id", "run": "run_id", "namespace": "namespace"}[changes["binding"]]
-        changes = {"binding": Binding(**{**own, field: "elsewhere"})}
+    own = binding_of(request)
+    bound = {field: changes[field] for field in own.to_facts() if field in changes}
+    changes = {"binding": replace(own, **bound)} if bound else changes
     await refuses(floor, request, decision(request, approvals=(approve(request, floor.keys.approver, **changes),)))
     assert (await handle.result()).startswith("APPROVAL_DENIED")
     assert agents.effects == []
@@ -222,6 +225,7 @@ class Thief:
             request_id=REQUEST, namespace="default", workflow_id=handle.id, run_id=description.run_id, workflow_type="",
             tool="restart_service", arguments_cbor="", request_hash=await handle.query("request_hash"),
             warrant_chain=[], gate_message="", reasoning="", opened_at_ms=0, expires_at=0,
+            display_digest=DISPLAY_DIGEST, policy_version="",
         )  # fmt: skip
 
 
@@ -264,6 +268,61 @@ async def test_an_approval_from_another_run_is_refused_by_the_worker(floor: Floo
     assert agents.effects == ["checkout/production"]
     last = floor.sink.records[-1]
     assert (last.verdict, last.code) == (CallVerdict.DENIED, "APPROVAL_UNBOUND")
+
+
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "display_digest": {"display_digest": "cd" * 32},
+    "policy_version": {"policy_version": "incident-response@1"},
+    "request_id": {"request_id": "apr_another"},
+}
+
+
+@pytest.mark.parametrize("field", OTHERWISE)
+async def test_an_approval_over_something_else_is_refused_by_the_worker_who_names_the_field(
+    floor: Floor, thief: Thief, field: str
+) -> None:
+    handle = await thief.start([], 1)
+    signed = approve(replace(await thief.request_of(handle), **OTHERWISE[field]), floor.keys.approver)
+    await handle.signal("use", [base64.b64encode(signed).decode()])
+    assert await handle.result() == ["APPROVAL_UNBOUND"]
+    assert agents.effects == []
+    last = floor.sink.records[-1]
+    assert (last.verdict, last.code) == (CallVerdict.DENIED, "APPROVAL_UNBOUND")
+    assert field in last.detail
+
+
+async def test_the_policy_version_is_the_root_warrants_whatever_the_workflow_claims(floor: Floor) -> None:
+    warrant = floor.keys.warrant(CAPABILITIES, GATES, terms=Terms("incident-response", 2))
+    for claimed, answer in (("incident-response@1", "APPROVAL_UNBOUND"), ("incident-response@2", "ran")):
+        async with thieves(floor, ClaimsRequest(policy_version=claimed)) as thief:
+            handle = await thief.start([], 1, warrant)
+            asked = replace(await thief.request_of(handle), policy_version=claimed)
+            signed = approve(asked, floor.keys.approver)
+            await handle.signal("use", [base64.b64encode(signed).decode()])
+            assert await handle.result() == [answer]
+        assert len(agents.effects) == (answer == "ran")
+    assert "policy_version" in floor.sink.records[0].detail
+
+
+async def test_a_request_names_its_policy_and_what_it_shows_and_an_approval_of_both_runs(floor: Floor) -> None:
+    handle, request = await waiting(floor, terms=Terms("incident-response", 2))
+    assert request.policy_version == "incident-response@2"
+    shown = Display(request.workflow_type, 1, request.gate_message, request.reasoning, tuple(request.history))
+    assert request.display_digest == shown.digest.hex()
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert await handle.result() == "restarted checkout"
+
+
+class OddTerms(Terms):
+    def to_bytes(self) -> bytes:
+        return b"\xa0"
+
+
+async def test_a_warrant_whose_terms_cannot_be_read_asks_nobody_and_runs_nothing(floor: Floor) -> None:
+    handle = await floor.start(agents.ForgivingAgent, "checkout", terms=OddTerms())
+    assert (await handle.result()).startswith("APPROVAL_REQUEST_REFUSED")
+    assert floor.desk.requests.empty()
+    assert agents.effects == []
 
 
 async def test_one_approval_dispatched_fifty_times_in_its_own_run_runs_once(floor: Floor, thief: Thief) -> None:

@@ -24,6 +24,13 @@ for (const vector of good("reviews")) {
     assert.deepEqual(shown, Object.fromEntries(Object.entries(vector.arguments).map(([name, value]) => [name, String(value)])));
     assert.ok(result.warrant.approvers.some(({ isOwn }) => isOwn));
     assert.match(result.gate, /needs a signature/);
+    assert.equal(result.display.reasoning, "The error rate rose after the deploy.\nThe runbook says: restart.");
+    assert.deepEqual(result.display.history.map(({ verdict }) => verdict), ["allowed", "denied", "gated"]);
+    assert.deepEqual([...result.display.history[0].values], [["service", "payments"]]);
+    assert.equal(toHex(result.subject.binding.displayDigest), vector.signing.display_digest);
+    const { policy, longestApproval, barred, denials } = result.warrant;
+    assert.deepEqual([policy, longestApproval, barred], ["incident-response@2", "10 min", ["local:raiser"]]);
+    assert.match(denials, /^One denial ends/);
   });
 }
 

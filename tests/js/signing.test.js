@@ -100,8 +100,12 @@ test("text with a lone surrogate is not signed", async () => {
 function difference(terms, expected) {
   if (!equal(terms.requestHash, fromHex(expected.request_hash))) return "request_hash";
   const own = bindingOf(expected);
-  const names = { requestId: "request_id", namespace: "namespace", workflowId: "workflow_id", runId: "run_id" };
-  return names[Object.keys(own).find((name) => own[name] !== terms.binding[name])];
+  const names = {
+    requestId: "request_id", namespace: "namespace", workflowId: "workflow_id", runId: "run_id",
+    displayDigest: "display_digest", policyVersion: "policy_version",
+  };
+  const isSame = (a, b) => a instanceof Uint8Array ? equal(a, b) : a === b;
+  return names[Object.keys(own).find((name) => !isSame(own[name], terms.binding[name]))];
 }
 
 /** The field that is wrong, found as a reader of such bytes would. */

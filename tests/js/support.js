@@ -33,8 +33,11 @@ export async function signerFromSeed(seed) {
 }
 
 /** What a vector says of a binding, as approval.js takes it. */
-export function bindingOf({ request_id, namespace, workflow_id, run_id }) {
-  return { requestId: request_id, namespace, workflowId: workflow_id, runId: run_id };
+export function bindingOf({ request_id, namespace, workflow_id, run_id, display_digest, policy_version }) {
+  return {
+    requestId: request_id, namespace, workflowId: workflow_id, runId: run_id,
+    displayDigest: fromHex(display_digest), policyVersion: policy_version,
+  };
 }
 
 /** A passkey that gives its secret for a salt, as WebAuthn's PRF extension does, and counts how often it was asked. */

@@ -9,6 +9,7 @@ import { signApproval } from "../../static/js/lib/approval.js";
 import { fromHex, toHex } from "../../static/js/lib/bytes.js";
 import { Float, decode, encode } from "../../static/js/lib/cbor.js";
 import { signDenial } from "../../static/js/lib/denial.js";
+import { displayDigest, readDisplay } from "../../static/js/lib/display.js";
 import { Refusal } from "../../static/js/lib/refusal.js";
 import { approvalTerms, denialTerms, newNonce, review } from "../../static/js/lib/review.js";
 import { visible } from "../../static/js/lib/visible-text.js";
@@ -46,10 +47,17 @@ async function signed({ seed, reason, ...question }) {
   };
 }
 
+async function shown({ bytes }) {
+  const { workflowType, gateMessage, reasoning, history } = readDisplay(fromHex(bytes));
+  const calls = history.map(({ tool, verdict, atMs, code, detail }) => [tool, verdict, atMs, code, detail]);
+  return { digest: toHex(await displayDigest(fromHex(bytes))), texts: [workflowType, gateMessage, reasoning], calls };
+}
+
 const answers = {
   encode: ({ value }) => toHex(encode(valueOf(value))),
   recode: ({ bytes }) => toHex(encode(decode(fromHex(bytes)))),
   visible: ({ text }) => visible(text),
+  display: shown,
   review: checked,
   sign: signed,
 };

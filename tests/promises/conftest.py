@@ -34,6 +34,7 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from audit.keys.services import ensure_service_key
+from audit.statements.terms import terms_of
 from tests.approvals import factories
 from tests.approvals.factories import Approver, approver
 from tests.gates import agents
@@ -75,6 +76,10 @@ class House:
     @property
     def warrant(self) -> MintedWarrant:
         return self.warrants[-1]
+
+    @property
+    def policy_version(self) -> str:
+        return terms_of([tenuo_core.Warrant.from_bytes(self.warrant.chain[0])]).policy_label
 
     async def start(self, run: Any, *args: Any, chain: list[bytes] | None = None) -> WorkflowHandle[Any, Any]:
         """Start an agent under the house's warrant, or under ``chain``, root first."""

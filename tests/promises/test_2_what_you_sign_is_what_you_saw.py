@@ -29,6 +29,7 @@ from approvals.models import ApprovalRequest, Decision, Delivery
 from approvals.requests import services
 from approvals.requests.queries import request_page
 from audit.statements import cbor
+from audit.statements.terms import Terms
 from tests.approvals import factories
 from tests.approvals.factories import ARGUMENTS, TOOL, Approver
 from tests.endorsing import endorsed
@@ -243,6 +244,37 @@ def test_any_changed_byte_of_a_stored_request_makes_the_person_refuse(desk: Desk
     for changed in flips(bytes(desk.waiting.arguments_cbor), step=5):
         ApprovalRequest.objects.update(arguments_cbor=changed)
         assert desk.refused_fields(desk.page()) & {"arguments_cbor", "request_hash"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"reasoning": "Everything is fine."},
+        {"gate_message": ""},
+        {"history": [{"tool": "x", "verdict": "allowed", "at_ms": 1, "code": "", "detail": "", "arguments_cbor": ""}]},
+        {"workflow_type": "Harmless"},
+        {"display_digest": bytes(32)},
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_any_change_of_what_is_shown_makes_the_person_refuse(desk: Desk, columns: dict[str, Any]) -> None:
+    ApprovalRequest.objects.update(**columns)
+    assert desk.refused_fields(desk.page()) == {"display_digest"}
+
+
+def test_any_changed_byte_of_what_is_shown_is_refused(desk: Desk) -> None:
+    page = desk.page()
+    for changed in flips(base64.b64decode(page["display"])):
+        assert desk.refused_fields({**page, "display": text(changed)})
+
+
+@pytest.mark.parametrize("version", ["", "incident-response@1", "incident-response@3"])
+def test_another_policy_version_than_the_warrants_is_refused(desk: Desk, version: str) -> None:
+    minted = factories.mint(desk.signer.public_key, issuer=desk.minted.issuer, terms=Terms("incident-response", 2))
+    desk.waiting = services.open(gate_request=factories.gate_request(minted))
+    page = desk.page()
+    assert desk.review(page).binding.policy_version == "incident-response@2"
+    assert desk.refused_fields({**page, "policy_version": version}) == {"policy_version"}
 
 
 def assert_nothing_was_taken() -> None:

@@ -35,7 +35,7 @@ from audit.statements import statements
 from audit.statements.kinds import EntryKind
 from tests.gates import agents
 from tests.gates.people import approve
-from tests.gates.replaying import ClaimsRequest, ReplayingAgent
+from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
 from tests.promises.conftest import House, eventually, guarded_worker, server_keys
 from tests.promises.thieves import RepeatingAgent
 from workers.client import with_plugins
@@ -83,6 +83,7 @@ class Thieves:
             request_id=REQUEST, namespace="default", workflow_id=handle.id, run_id=description.run_id,
             workflow_type="", tool="restart_service", arguments_cbor="", warrant_chain=[], gate_message="",
             request_hash=await handle.query("request_hash"), reasoning="", opened_at_ms=0, expires_at=0,
+            display_digest=DISPLAY_DIGEST, policy_version=self.house.policy_version,
         )  # fmt: skip
         return approve(asked, self.house.ada.private_key, **changes)
 
@@ -103,8 +104,8 @@ async def thieves(house: House) -> AsyncIterator[Thieves]:
         )
     )
     client, queue = with_plugins(house.plain, [plugin]), f"thieves-{uuid.uuid4().hex[:8]}"
-    workflows = [ReplayingAgent, RepeatingAgent]
-    async with Worker(client, task_queue=queue, workflows=workflows, interceptors=[ClaimsRequest()]):
+    workflows, claims = [ReplayingAgent, RepeatingAgent], ClaimsRequest(policy_version=house.policy_version)
+    async with Worker(client, task_queue=queue, workflows=workflows, interceptors=[claims]):
         yield Thieves(house, client, plugin, queue)
 
 

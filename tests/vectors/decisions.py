@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -14,6 +15,7 @@ from audit.statements.statements import Context, message, sign
 from tests.vectors.parts import (
     ARGUMENTS,
     BINDING,
+    DISPLAY,
     EXTERNAL_ID,
     NOW,
     TOOL,
@@ -54,7 +56,7 @@ def signed(payload: bytes, who: str = "maria") -> bytes:
 
 
 def binding_json(binding: Binding) -> Vector:
-    return dict(binding.to_facts())
+    return {**binding.to_facts(), "display_digest": binding.display_digest.hex()}
 
 
 def good_approvals() -> list[Vector]:
@@ -99,8 +101,10 @@ def extension(**changes: Any) -> list[int]:
 
 def bad_approvals() -> dict[str, Vector]:
     good = approval.encode_payload(terms())
-    other = Binding(request_id="req_02", namespace="default", workflow_id=BINDING.workflow_id, run_id=BINDING.run_id)
-    other_run = Binding(**{**BINDING.to_facts(), "run_id": "0198c0de-0000-7000-8000-000000000002"})
+    other = replace(BINDING, request_id="req_02")
+    other_run = replace(BINDING, run_id="0198c0de-0000-7000-8000-000000000002")
+    other_display = replace(BINDING, display_digest=replace(DISPLAY, reasoning="Something else.").digest)
+    other_policy = replace(BINDING, policy_version="incident-response@3")
     whole = signed(good)
     made: dict[str, tuple[str, str, bytes]] = {
         "flipped-signature": ("signature", "a bit of the signature is flipped", flipped(whole, -1)),
@@ -130,6 +134,26 @@ def bad_approvals() -> dict[str, Vector]:
             signed(approval.encode_payload(terms(binding=other))),
         ),
         "other-run": ("run_id", "bound to another run", signed(approval.encode_payload(terms(binding=other_run)))),
+        "other-display": (
+            "display_digest",
+            "bound to other words of the agent",
+            signed(approval.encode_payload(terms(binding=other_display))),
+        ),
+        "other-policy": (
+            "policy_version",
+            "bound to another version of the policy",
+            signed(approval.encode_payload(terms(binding=other_policy))),
+        ),
+        "short-display": (
+            "display_digest",
+            "its extension names 31 bytes of a digest",
+            signed(raw_payload(extensions={approval.EXTENSION: extension(display_digest=bytes(31))})),
+        ),
+        "no-policy-version": (
+            "policy_version",
+            "its extension names no policy version",
+            signed(raw_payload(extensions={approval.EXTENSION: extension(policy_version=None)})),
+        ),
         "other-arguments": (
             "request_hash",
             "of a call with other arguments",
@@ -194,7 +218,7 @@ def bad_approvals() -> dict[str, Vector]:
         "trailing-byte": ("approval", "a byte follows the approval", whole + b"\x00"),
         "not-cbor": ("approval", "the bytes are no CBOR", b"\xff\xff"),
     }
-    expected = {"request_hash": request_hash().hex(), **BINDING.to_facts()}
+    expected = {"request_hash": request_hash().hex(), **binding_json(BINDING)}
     return {
         f"approval-{name}": {
             "kind": "approval",
@@ -228,7 +252,7 @@ def good_denials() -> list[Vector]:
     found = []
     for name, facts in cases.items():
         envelope_ = sign(Context.DENIAL, facts, key("maria"))
-        shown = {**facts, "request_hash": facts["request_hash"].hex(), "nonce": facts["nonce"].hex()}
+        shown = {name: value.hex() if isinstance(value, bytes) else value for name, value in facts.items()}
         found.append(
             {
                 "name": name,
@@ -282,6 +306,10 @@ def bad_denials() -> dict[str, Vector]:
         ),
         "other-signer": ("signature", "the key is not the signer's", good.replace(public("maria"), public("jonas"))),
         "other-request": ("request_id", "bound to another request", changed(request_id="req_02")),
+        "other-display": ("display_digest", "bound to other words of the agent", changed(display_digest=bytes(32))),
+        "other-policy": ("policy_version", "bound to another policy version", changed(policy_version="other@2")),
+        "short-display": ("display_digest", "the display digest has 31 bytes", changed(display_digest=bytes(31))),
+        "no-policy-version": ("statement", "it names no policy version", changed(policy_version=None)),
         "other-arguments": (
             "request_hash",
             "of a call with other arguments",
@@ -296,7 +324,7 @@ def bad_denials() -> dict[str, Vector]:
         "trailing-byte": ("envelope", "a byte follows the envelope", good + b"\x00"),
         "is-an-approval": ("envelope", "the bytes are an approval", signed(approval.encode_payload(terms()))),
     }
-    expected = {"request_hash": request_hash().hex(), **BINDING.to_facts()}
+    expected = {"request_hash": request_hash().hex(), **binding_json(BINDING)}
     return {
         f"denial-{name}": {"kind": "denial", "fault": fault, "field": field, "bytes": data.hex(), "expected": expected}
         for name, (field, fault, data) in made.items()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import tenuo_core as tenuo
 
 from audit.statements import cbor
+from tests.vectors.decisions import binding_json
 from tests.vectors.parts import (
     ARGUMENTS,
     BINDING,
+    DISPLAY,
     EXPIRES_AT,
     EXTERNAL_ID,
     ISSUED_AT,
@@ -22,7 +25,7 @@ from tests.vectors.parts import (
     seed,
     tenuo_key,
 )
-from tests.vectors.warrants import chain, linked, payloads
+from tests.vectors.warrants import chain, linked, payloads, with_terms
 
 
 def signing(length: int = 1, tool: str = TOOL, arguments: dict[str, Any] | None = None, **changes: Any) -> Vector:
@@ -33,7 +36,8 @@ def signing(length: int = 1, tool: str = TOOL, arguments: dict[str, Any] | None 
         tenuo_key("stranger"), leaf_id, tool, values, tenuo_key(holders[length - 1]).public_key
     )
     facts = {
-        **BINDING.to_facts(),
+        **binding_json(BINDING),
+        "display": base64.b64encode(DISPLAY.to_bytes()).decode(),
         "tool": tool,
         "request_hash": attested[1]["request_hash"],
         "arguments_cbor": attested[0],
@@ -211,6 +215,72 @@ def bad_reviews() -> dict[str, Vector]:
         ),
         "request-empty": ("request_id", "the request has no id", review_vector({**said, "request_id": ""})),
         "account-a-number": ("external_id", "the account is a number", review_vector({**said, "external_id": 7})),
+        "display-other-words": (
+            "display_digest",
+            "the agent says something else than the gate sent",
+            review_vector({**said, **shown(reasoning="Everything is fine.")}),
+        ),
+        "display-other-message": (
+            "display_digest",
+            "the gate says something else than it sent",
+            review_vector({**said, **shown(gate_message="")}),
+        ),
+        "display-denied-call-left-out": (
+            "display_digest",
+            "a denied call is left out",
+            review_vector({**said, **shown(history=DISPLAY.history[:1])}),
+        ),
+        "display-digest-changed": (
+            "display_digest",
+            "the display digest is another one",
+            review_vector({**said, "display_digest": "00" * 32}),
+        ),
+        "display-digest-short": (
+            "display_digest",
+            "the display digest has 31 bytes",
+            review_vector({**said, "display_digest": said["display_digest"][2:]}),
+        ),
+        "display-trailing-byte": (
+            "display",
+            "a byte follows what is shown",
+            review_vector({**said, "display": base64.b64encode(DISPLAY.to_bytes() + b"\x00").decode()}),
+        ),
+        "display-not-base64": ("display", "what is shown is not base64", review_vector({**said, "display": "%%%"})),
+        "display-of-nothing": (
+            "display",
+            "what is shown is an empty map",
+            review_vector({**said, "display": base64.b64encode(b"\xa0").decode()}),
+        ),
+        "display-other-threshold": (
+            "threshold",
+            "the gate waits for two people where the warrant asks for one",
+            review_vector({**said, **shown_and_named(threshold=2)}),
+        ),
+        "display-unknown-verdict": (
+            "history",
+            "an earlier call has a verdict that nobody knows",
+            review_vector({**said, **shown_and_named(history=(replace(DISPLAY.history[0], verdict="fine"),))}),
+        ),
+        "display-long-reasoning": (
+            "reasoning",
+            "the agent says more than is ever shown",
+            review_vector({**said, **shown_and_named(reasoning="x" * 20_001)}),
+        ),
+        "policy-changed": (
+            "policy_version",
+            "the policy is another version than the warrant's",
+            review_vector({**said, "policy_version": "incident-response@3"}),
+        ),
+        "policy-left-out": (
+            "policy_version",
+            "no policy is named though the warrant has one",
+            review_vector({**said, "policy_version": ""}),
+        ),
+        "terms-unreadable": (
+            "warrant.terms",
+            "the warrant's terms are not of a known form",
+            review_vector(signing(warrant_chain=[base64.b64encode(item).decode() for item in odd_terms()])),
+        ),
         "expiry-a-text": ("expires_at", "the expiry is a text", review_vector({**said, "expires_at": "soon"})),
     }
     return {
@@ -223,3 +293,19 @@ def holder_approves() -> Vector:
     made = payloads(1)
     made[0][15] = [[1, public("agent")]]
     return signing(warrant_chain=[base64.b64encode(item).decode() for item in linked(made)])
+
+
+def shown(**changes: Any) -> Vector:
+    """Return what a server says that shows something else, and names the gate's digest."""
+    return {"display": base64.b64encode(replace(DISPLAY, **changes).to_bytes()).decode()}
+
+
+def shown_and_named(**changes: Any) -> Vector:
+    """Return what a server says that shows something else, and names the digest of that."""
+    return {**shown(**changes), "display_digest": replace(DISPLAY, **changes).digest.hex()}
+
+
+def odd_terms() -> list[bytes]:
+    made = payloads(1)
+    with_terms(made[0], cbor.encode({"policy": "incident-response"}))
+    return linked(made)

@@ -12,10 +12,12 @@ import cbor2
 import tenuo_core as tenuo
 
 from audit.statements import cbor
+from audit.statements.terms import EXTENSION
 from tests.vectors.parts import (
     EXPIRES_AT,
     ISSUED_AT,
     NOW,
+    TERMS,
     TOOL,
     WARRANT_CONTEXT,
     Vector,
@@ -100,7 +102,12 @@ def payloads(length: int) -> list[dict[int, Any]]:
         payload[1] = bytes([0xA0 + index]) * 16
         payload[6] = ISSUED_AT
         payload[7] = EXPIRES_AT - 60 * index
+    with_terms(made[0], TERMS.to_bytes())
     return made
+
+
+def with_terms(payload: dict[int, Any], terms: bytes) -> None:
+    payload[10] = dict(sorted({**payload[10], EXTENSION: list(terms)}.items()))
 
 
 SIGNERS = ["root", "agent", "helper"]

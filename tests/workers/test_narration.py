@@ -78,7 +78,7 @@ def test_a_denial_is_told_with_its_signed_reason():
         external_id="local:lead",
         denied_at=1,
         reason="The runbook is false.",
-        binding=Binding("apr_1", "default", "w", "r"),
+        binding=Binding("apr_1", "default", "w", "r", bytes(32), ""),
     )
     envelope = sign(Context.DENIAL, facts, Ed25519PrivateKey.generate()).to_bytes()
     told = line(EntryKind.APPROVAL_DENIED, {"denial": envelope}, LEAD)

@@ -24,6 +24,7 @@ from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
 from audit.statements.delegation import parties, weakening
 from audit.statements.statements import MalformedStatement
+from audit.statements.terms import terms_of
 from workers.gates import tenuo_internals
 from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
@@ -154,6 +155,8 @@ class _Inner(ActivityInboundInterceptor):
             namespace=info.workflow_namespace or info.namespace,
             workflow_id=info.workflow_id or "",
             run_id=info.workflow_run_id or "",
+            display_digest=dispatch.claim.display_digest,
+            policy_version=self._policy_version(dispatch, chain),
         )
         signed = [self._check(data, binding, dispatch) for data in dispatch.approvals]
         if len({approval.terms.request_hash for approval in signed}) > 1:
@@ -169,7 +172,8 @@ class _Inner(ActivityInboundInterceptor):
         except ApproverRefused as refused:
             raise self._refused(dispatch, refused.code, str(refused)) from refused
         # A workflow may give an activity's id again; when the activity was scheduled, its retries keep.
-        owner = "/".join([*asdict(binding).values(), info.activity_id, info.scheduled_time.isoformat()])
+        place = [binding.request_id, binding.namespace, binding.workflow_id, binding.run_id]
+        owner = "/".join([*place, info.activity_id, info.scheduled_time.isoformat()])
         for approval in signed:
             first = await self._nonces.consume(
                 approver_key=approval.approver_key,
@@ -181,6 +185,18 @@ class _Inner(ActivityInboundInterceptor):
                 raise self._refused(
                     dispatch, "APPROVAL_REPLAYED", "An approval was used before; every approval runs one call."
                 )
+
+    def _policy_version(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant]) -> str:
+        """Return the policy version of the root warrant, which the dispatch must claim."""
+        try:
+            label = terms_of(chain).policy_label
+        except MalformedStatement as error:
+            raise self._refused(dispatch, "APPROVAL_UNBOUND", str(error)) from error
+        if dispatch.claim.policy_version != label:
+            raise self._refused(
+                dispatch, "APPROVAL_UNBOUND", "The request was made under another policy_version than the warrant's."
+            )
+        return label
 
     def _check(self, data: bytes, binding: Binding, dispatch: Dispatch) -> approvals.SignedApproval:
         try:

@@ -28,7 +28,10 @@ from approvals.contracts import (
     ReceiptRecord,
 )
 from approvals.signing.binding import Binding
+from approvals.signing.display import Display, fitted
 from audit.statements.delegation import approvers, parties
+from audit.statements.statements import MalformedStatement
+from audit.statements.terms import terms_of
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
 from workers.gates.receipts import read_receipt
 from workers.gates.reports import Reports
@@ -112,7 +115,7 @@ class Asking:
     def _dispatch_again(self) -> asyncio.Future[Any]:
         if self._request is None:
             return self._dispatch(self._input)
-        ours = {REQUEST_HEADER: Payload(data=self._request.request_id.encode())}
+        ours = {REQUEST_HEADER: Payload(data=request_header(self._request))}
         if self._endorsements:
             texts = json.dumps([_base64(data) for data in self._endorsements])
             ours[ENDORSEMENTS_HEADER] = Payload(data=texts.encode())
@@ -169,6 +172,15 @@ class Asking:
 
     def _new_request(self, message: str, receipt: ReceiptRecord | None) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
+        display = fitted(
+            Display(
+                workflow_type=info.workflow_type,
+                threshold=call.leaf.approval_threshold(),
+                gate_message=message,
+                reasoning=self._words,
+                history=tuple(self._state.history),
+            )
+        )
         return GateRequest(
             request_id=f"apr_{workflow.uuid4().hex}",
             namespace=info.namespace,
@@ -179,18 +191,26 @@ class Asking:
             arguments_cbor=_base64(call.arguments_cbor),
             request_hash=call.request_hash.hex(),
             warrant_chain=[_base64(bytes(warrant.to_bytes())) for warrant in call.chain],
-            gate_message=message,
-            reasoning=self._words,
+            gate_message=display.gate_message,
+            reasoning=display.reasoning,
             opened_at_ms=opened_at_ms,
             expires_at=min(opened_at_ms // 1000 + self._settings.request_lifetime_seconds, call.expires_at),
-            history=list(self._state.history),
+            display_digest=display.digest.hex(),
+            policy_version=self._policy_version(),
+            history=list(display.history),
             gate_receipt=receipt,
         )
+
+    def _policy_version(self) -> str:
+        try:
+            return terms_of(self._call.chain).policy_label
+        except MalformedStatement as error:
+            raise self._error(REQUEST_REFUSED, f"Nobody can be asked to approve {self._call.tool}. {error}") from error
 
     def _new_gate(self, request: GateRequest) -> Gate:
         leaf = self._call.leaf
         return Gate(
-            binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
+            binding=binding_of(request),
             request_hash=self._call.request_hash,
             approver_keys=approvers(leaf) - parties(self._call.chain),
             threshold=leaf.approval_threshold(),
@@ -210,6 +230,24 @@ class Asking:
 
     def _error(self, code: str, sentence: str, *details: str) -> GatedCallError:
         return GatedCallError(sentence, *details, type=code, activity_type=self._input.activity)
+
+
+def binding_of(request: GateRequest) -> Binding:
+    """Return what decisions about ``request`` must be bound to."""
+    return Binding(
+        request.request_id,
+        request.namespace,
+        request.workflow_id,
+        request.run_id,
+        bytes.fromhex(request.display_digest),
+        request.policy_version,
+    )
+
+
+def request_header(request: GateRequest) -> bytes:
+    """Return what tells the activity side which request a dispatch belongs to; ``dispatches`` reads it."""
+    names = ("display_digest", "policy_version", "request_id")
+    return json.dumps({name: getattr(request, name) for name in names}).encode()
 
 
 def _base64(data: bytes) -> str:

@@ -14,7 +14,19 @@ from approvals.contracts import ReceiptRecord
 from workers.gates import tenuo_internals
 
 MAXIMUM_HEADER = 128 * 1024  # characters of base64: the receipt carries both headers, and must fit into the ledger
+MAXIMUM_CLAIM = 2 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_CLAIMED = {"display_digest", "policy_version", "request_id"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the dispatcher says that an activity belongs to. Empty where it says nothing that can be read."""
+
+    request_id: str = ""
+    display_digest: bytes = b""
+    policy_version: str = ""
 
 
 @dataclass
@@ -25,12 +37,16 @@ class Dispatch:
     """
 
     approvals: list[bytes]
-    request_id: str
+    claim: Claim = Claim()
     is_readable: bool = True
     endorsements: list[bytes] = field(default_factory=list)
     allowed: ReceiptRecord | None = None
     gated: ReceiptRecord | None = None
     refuse: Any = None
+
+    @property
+    def request_id(self) -> str:
+        return self.claim.request_id
 
 
 current_dispatch: ContextVar[Dispatch | None] = ContextVar("countersign_dispatch", default=None)
@@ -52,17 +68,31 @@ def read_approvals(header: bytes | None) -> list[bytes] | None:
     return approvals if json.dumps([base64.b64encode(data).decode() for data in approvals]).encode() == header else None
 
 
+def read_claim(header: bytes) -> Claim:
+    """Return what the request header says.
+
+    Other or stranger fields are no claim of ours; a receipt that carried them could be too long to keep.
+    """
+    try:
+        fields = json.loads(header) if len(header) <= MAXIMUM_CLAIM else None
+    except (ValueError, RecursionError):
+        return Claim()
+    if not isinstance(fields, dict) or set(fields) != _CLAIMED or not all(isinstance(v, str) for v in fields.values()):
+        return Claim()
+    if not _REQUEST_ID.fullmatch(fields["request_id"]) or not _DIGEST.fullmatch(fields["display_digest"]):
+        return Claim()
+    return Claim(fields["request_id"], bytes.fromhex(fields["display_digest"]), fields["policy_version"])
+
+
 def begin_dispatch(headers: Mapping[str, Any], request_header: str, endorsements_header: str) -> Dispatch:
     """Return what the headers of an activity say of its approvals and request, and of its approvers."""
     approvals = read_approvals(tenuo_internals.plain_headers(headers).get(tenuo_internals.APPROVALS_HEADER))
     carried = headers.get(endorsements_header)
     endorsements = read_approvals(carried.data) if carried is not None else []
     request = headers.get(request_header)
-    claimed = request.data.decode("ascii", errors="replace") if request is not None else ""
     return Dispatch(
         approvals=approvals or [],
-        # Longer or stranger ones are no request of ours; a receipt that carried them could be too long to keep.
-        request_id=claimed if _REQUEST_ID.fullmatch(claimed) else "",
+        claim=read_claim(request.data) if request is not None else Claim(),
         is_readable=approvals is not None and endorsements is not None,
         endorsements=endorsements or [],
     )

@@ -24,6 +24,7 @@ from workers.gates.verdicts import Gate, read_decision
 HISTORY_HEADER = "countersign-history"
 MAXIMUM_HISTORY = 50
 MAXIMUM_DETAIL = 500
+MAXIMUM_ARGUMENTS = 4096
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,10 @@ class RunState:
                 at_ms=now_ms(),
                 code=code,
                 detail=detail[:MAXIMUM_DETAIL],
-                arguments_cbor=base64.b64encode(call.arguments_cbor[:4096]).decode(),
+                # Half of them could not be read.
+                arguments_cbor=base64.b64encode(
+                    call.arguments_cbor if len(call.arguments_cbor) <= MAXIMUM_ARGUMENTS else b""
+                ).decode(),
             )
         )
         del self.history[:-MAXIMUM_HISTORY]

@@ -118,11 +118,12 @@ def check_terms(
 ) -> None:
     """Raise ``MalformedStatement`` unless an approval is for this request and short lived.
 
-    1. bound to this request of this run; 2. for this request hash; 3. not from the future;
-    4. lives no longer than ``lifetime_seconds``; 5. has not expired.
+    1. bound to this request of this run, to what it showed, and to its policy's version; 2. for this request hash;
+    3. not from the future; 4. lives no longer than ``lifetime_seconds``; 5. has not expired.
     """
-    if terms.binding != binding:
-        raise MalformedStatement("binding", "The approval was signed for another request, run or namespace.")
+    field = binding.difference(terms.binding)
+    if field:
+        raise MalformedStatement(field, f"The approval was signed for another {field} than this call's.")
     if terms.request_hash != request_hash:
         raise MalformedStatement("request_hash", "The approval was signed for another call.")
     if terms.approved_at > now + approvals.CLOCK_TOLERANCE_SECONDS:

@@ -50,6 +50,6 @@ async def open_request(
     if access is not None:
         if claim is None:
             raise SiteRefused("The site does not say which workflow this is, so there is no history to compare with.")
-        opened.differences = differences(page, await read_history(access, claim))
+        opened.differences = differences(page.get("signing"), found.display, await read_history(access, claim))
         opened.was_compared = True
     return opened

@@ -5,8 +5,9 @@
  * subject to sign. The review runs again when a button is pressed: time may have run out.
  */
 
-import { approvalMessage, encodePayload, parseApproval, signApproval } from "../lib/approval.js";
+import { approvalMessage, bindingFacts, encodePayload, parseApproval, signApproval } from "../lib/approval.js";
 import { equal, toBase64 } from "../lib/bytes.js";
+import { encode, map } from "../lib/cbor.js";
 import { denialFacts, parseDenial, signDenial } from "../lib/denial.js";
 import { findKey, requireSupport, unlock } from "../lib/keystore.js";
 import { Refusal } from "../lib/refusal.js";
@@ -15,6 +16,7 @@ import { Context, encodeStatement, statementMessage } from "../lib/statements.js
 import { visible } from "../lib/visible-text.js";
 import { fingerprint } from "../lib/warrant-view.js";
 import { RefusedAnswer, fetchFragment, swapById } from "./fragment.js";
+import { showSigned } from "./shown-view.js";
 import { argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
 import { Leaving, StepUp } from "./step-up.js";
@@ -31,6 +33,9 @@ class SignDecision extends StatefulElement {
   /** @type {StoredKey | null} */
   key = null;
   isSending = false;
+  /** Where the server's page said something else than what would be signed. @type {import("../lib/warrant.js").Problem[]} */
+  differences = [];
+  isShown = false;
 
   connectedCallback() {
     this.enter("checking");
@@ -76,9 +81,29 @@ class SignDecision extends StatefulElement {
     return typeof externalId === "string" ? externalId : "";
   }
 
-  review() {
+  async review() {
     const publicKey = this.key?.publicKey ?? null;
-    return review(this.signing, { publicKey, pinnedRoots: this.key?.pinnedRoots ?? [], now: seconds() });
+    const result = await review(this.signing, { publicKey, pinnedRoots: this.key?.pinnedRoots ?? [], now: seconds() });
+    return this.compared(result);
+  }
+
+  /**
+   * Show what is signed instead of what the server wrote, once, and let nothing be signed where the two differ.
+   * @param {import("../lib/review.js").Review} result @returns {import("../lib/review.js").Review}
+   */
+  compared(result) {
+    if (result.display && !this.isShown) {
+      this.differences = showSigned(this, result.display);
+      this.isShown = true;
+    }
+    if (this.differences.length === 0) return result;
+    const sentence = "What the server's page said differs from what would be signed.";
+    return {
+      ...result,
+      checks: [...result.checks, { name: "page", ok: false, sentence }],
+      problems: [...result.problems, ...this.differences],
+      subject: null,
+    };
   }
 
   /** @param {import("../lib/review.js").Review} result */
@@ -102,14 +127,15 @@ class SignDecision extends StatefulElement {
 
   /** @param {Subject} subject @param {StoredKey} key */
   async offer(subject, key) {
-    const { requestId, workflowId } = subject.binding;
+    const { requestId, workflowId, policyVersion } = subject.binding;
     const print = await fingerprint(key.publicKey);
     const needsPasskey = key.strength === "strong" ? " It is a strong key: your passkey is asked for when you press." : "";
     this.fill("key", "Signs with this browser's key ", element("code", { class: "hash", title: print }, print.slice(0, 8)), ".", needsPasskey);
     this.fill("words",
       "You sign that, as ", element("strong", {}, visible(subject.externalId)), ", you approve or deny this one call of ",
-      element("code", {}, visible(subject.tool)), " with exactly the arguments above, for request ",
+      element("code", {}, visible(subject.tool)), " with exactly the arguments, words and earlier calls above, for request ",
       element("code", {}, visible(requestId)), " of workflow ", element("code", {}, visible(workflowId)),
+      ...(policyVersion ? [" under the policy ", element("code", {}, visible(policyVersion))] : []),
       `. An approval is good for at most ${Math.ceil(subject.lifetime / 60)} minutes, and for nothing else.`);
     this.allowButtons(true);
     this.enter("ready");
@@ -200,7 +226,8 @@ class SignDecision extends StatefulElement {
       ? await signApproval(approvalTerms(subject, choice), signer)
       : await signDenial(denialTerms(subject, choice), signer);
     const { terms } = kind === "approve" ? parseApproval(signed) : parseDenial(signed);
-    if (!equal(terms.requestHash, subject.requestHash) || terms.binding.requestId !== subject.binding.requestId) {
+    const isSame = equal(encode(map(bindingFacts(terms.binding))), encode(map(bindingFacts(subject.binding))));
+    if (!isSame || !equal(terms.requestHash, subject.requestHash)) {
       throw new Refusal("request_hash", "What was signed is not this request. Nothing was sent.");
     }
     return signed;

@@ -33,7 +33,7 @@ export function argumentsTable(entries) {
 }
 
 /** @param {ValueView} value @returns {HTMLElement} */
-function valueElement({ pieces, items, entries }) {
+export function valueElement({ pieces, items, entries }) {
   if (items) return element("ol", { class: "value-list" }, ...items.map((item) => element("li", {}, ...inside(item))));
   if (!entries) return element("code", {}, ...marked(pieces));
   return element("dl", { class: "value-map" }, ...entries.flatMap(({ name, value }) =>
@@ -51,7 +51,7 @@ function noteElements({ notes }) {
 }
 
 /** @param {Piece[]} pieces @returns {(Node | string)[]} */
-function marked(pieces) {
+export function marked(pieces) {
   return pieces.map((piece) =>
     piece.marked ? element("mark", { class: "odd-character", title: "A character that hides or deceives" }, piece.text) : piece.text);
 }
@@ -89,7 +89,11 @@ export function warrantView(warrant, verified) {
       ["Held by", key(warrant.holder)],
       ["Issued", time(warrant.issuedAt)],
       ["Expires", time(warrant.expiresAt)],
+      ["Policy", warrant.policy ? element("code", {}, warrant.policy) : "none is named"],
       ["Approvals needed", `${warrant.minimumApprovals} of ${warrant.approvers.length}`],
+      ["An approval lives", warrant.longestApproval ? `at most ${warrant.longestApproval}` : "as long as the service and the worker allow"],
+      ["Denials", warrant.denials],
+      ["Must not approve", warrant.barred.length > 0 ? warrant.barred.join(", ") : "nobody by name; never the agent or the issuer"],
       ["Approvers' keys", element("ul", { class: "approvers" }, ...warrant.approvers.map((approver) =>
         element("li", approver.isOwn ? { "data-own": "" } : {}, key(approver))))],
       ["Handed on", element("ol", { class: "chain" }, ...warrant.chain.map(({ id, holder }) =>

@@ -11,12 +11,21 @@ import { concat, equal, fromText } from "./bytes.js";
 import { decode, decodeLoosely, encode, encodeInOrder, map } from "./cbor.js";
 import { sign, verify } from "./ed25519.js";
 import { Refusal } from "./refusal.js";
-import { asByteList, asCount, asEd25519, asMap, asText, asTextMap } from "./shape.js";
+import { asByteList, asBytes, asCount, asEd25519, asMap, asText, asTextMap } from "./shape.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
 /** @typedef {import("./cbor.js").Value} Value */
 /** @typedef {import("./ed25519.js").Signer} Signer */
-/** @typedef {{ requestId: string, namespace: string, workflowId: string, runId: string }} Binding */
+/**
+ * What a decision is bound to, beyond the request hash.
+ * @typedef {object} Binding
+ * @property {string} requestId
+ * @property {string} namespace
+ * @property {string} workflowId
+ * @property {string} runId
+ * @property {Bytes} displayDigest 32 bytes, see display.js
+ * @property {string} policyVersion of the root warrant's terms; empty without any
+ */
 /**
  * What an approver signs. Times are UTC seconds since 1970.
  * @typedef {object} ApprovalTerms
@@ -31,13 +40,17 @@ import { asByteList, asCount, asEd25519, asMap, asText, asTextMap } from "./shap
 /** @typedef {{ payload: Bytes, approverKey: Bytes, signature: Bytes, terms: ApprovalTerms }} SignedApproval */
 
 export const MAXIMUM_REASON = 2000;
+export const MAXIMUM_POLICY_VERSION = 100;
 const EXTENSION = "countersign.v1";
 const CONTEXT = concat(fromText("tenuo-warrant-v1tenuo-approval-v1"), Uint8Array.of(1));
 const PAYLOAD_FIELDS = ["version", "request_hash", "nonce", "external_id", "approved_at", "expires_at", "extensions"];
 
 /** @param {Binding} binding @returns {import("./cbor.js").Facts} */
-export function bindingFacts({ requestId, namespace, workflowId, runId }) {
-  return { request_id: requestId, namespace, workflow_id: workflowId, run_id: runId };
+export function bindingFacts({ requestId, namespace, workflowId, runId, displayDigest, policyVersion }) {
+  return {
+    request_id: requestId, namespace, workflow_id: workflowId, run_id: runId,
+    display_digest: displayDigest, policy_version: policyVersion,
+  };
 }
 
 /** @param {Map<string, Value>} facts @returns {Binding} */
@@ -47,6 +60,8 @@ export function readBinding(facts) {
     namespace: asText("namespace", facts.get("namespace")),
     workflowId: asText("workflow_id", facts.get("workflow_id")),
     runId: asText("run_id", facts.get("run_id")),
+    displayDigest: asBytes("display_digest", facts.get("display_digest"), 32),
+    policyVersion: asText("policy_version", facts.get("policy_version"), MAXIMUM_POLICY_VERSION),
   };
 }
 

@@ -21,7 +21,8 @@ import { Context, parseEnvelope, signStatement } from "./statements.js";
  */
 
 const FIELDS = [
-  "denied_at", "external_id", "namespace", "nonce", "reason", "request_hash", "request_id", "run_id", "version", "workflow_id",
+  "denied_at", "display_digest", "external_id", "namespace", "nonce", "policy_version", "reason", "request_hash",
+  "request_id", "run_id", "version", "workflow_id",
 ];
 
 /** @param {DenialTerms} terms @returns {import("./cbor.js").Facts} */

@@ -6,9 +6,10 @@
  * that are hashed. One problem, and there is no `subject`: nothing can be signed.
  */
 
-import { MAXIMUM_REASON } from "./approval.js";
+import { MAXIMUM_POLICY_VERSION, MAXIMUM_REASON } from "./approval.js";
 import { equal, fromBase64, fromHex } from "./bytes.js";
 import { decode, encode } from "./cbor.js";
+import { displayDigest, readDisplay } from "./display.js";
 import { Refusal } from "./refusal.js";
 import { hashedBytes, requestHash } from "./request-hash.js";
 import { asText, asTextMap } from "./shape.js";
@@ -31,6 +32,7 @@ import { allows, fires, hasKey, verifyChain } from "./warrant.js";
  * @property {string} tool
  * @property {Bytes} requestHash
  * @property {Bytes} argumentsCbor
+ * @property {Bytes} display
  * @property {Bytes[]} warrantChain
  * @property {string} externalId
  * @property {number} expiresAt UTC seconds
@@ -50,6 +52,7 @@ import { allows, fires, hasKey, verifyChain } from "./warrant.js";
 /**
  * @typedef {object} Review
  * @property {import("./values.js").EntryView[] | null} arguments from the bytes that are hashed; null: unreadable
+ * @property {import("./display.js").Display | null} display from the bytes whose digest is signed; null: unreadable
  * @property {import("./warrant-view.js").WarrantView | null} warrant null: unreadable
  * @property {string} gate why the call stopped, as this browser reads the warrant
  * @property {Check[]} checks
@@ -85,7 +88,7 @@ export async function review(signing, trust) {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     findings.add("request", error.field, false, "", `The server's data cannot be read. ${error.message}`);
-    return { arguments: null, warrant: null, gate: "", ...findings, subject: null };
+    return { arguments: null, display: null, warrant: null, gate: "", ...findings, subject: null };
   }
   // 1. The chain verifies up to a root this browser pinned.
   const { warrants, leaf, problems } = await verifyChain(claim.warrantChain, trust);
@@ -100,11 +103,15 @@ export async function review(signing, trust) {
   });
   // 2. The arguments are canonical: their bytes can be read in one way only.
   const values = checkArguments(claim, findings);
+  // 8. What is shown beside the call is what is signed.
+  const display = await checkDisplay(claim, findings);
   if (leaf) await checkCall(claim, warrants, leaf, values, trust, findings);
+  if (leaf) checkPolicy(claim, warrants, leaf, display, findings);
   checkTimes(claim, trust, findings);
   const isSound = leaf !== null && findings.problems.length === 0;
   return {
     arguments: values && viewEntries(values),
+    display,
     warrant: leaf && (await viewChain(warrants, claim.tool, trust.publicKey)),
     gate: leaf ? gateSentence(claim.tool, leaf) : "",
     checks: findings.checks,
@@ -137,10 +144,13 @@ function readClaim(signing) {
       namespace: text("namespace"),
       workflowId: text("workflow_id"),
       runId: text("run_id"),
+      displayDigest: fromHex(text("display_digest"), "display_digest"),
+      policyVersion: asText("policy_version", json.policy_version, MAXIMUM_POLICY_VERSION),
     },
     tool: text("tool"),
     requestHash: fromHex(text("request_hash"), "request_hash"),
     argumentsCbor: fromBase64(/** @type {string} */ (json.arguments_cbor), "arguments_cbor"),
+    display: fromBase64(/** @type {string} */ (json.display), "display"),
     warrantChain: chain.map((item) => fromBase64(item, "warrant_chain")),
     externalId: text("external_id", 320),
     expiresAt: seconds("expires_at"),
@@ -161,6 +171,37 @@ function checkArguments({ argumentsCbor }, findings) {
     findings.add("arguments", "arguments_cbor", false, good, `The arguments cannot be read. ${error.message}`);
     return null;
   }
+}
+
+/** @param {Claim} claim @param {Findings} findings @returns {Promise<import("./display.js").Display | null>} */
+async function checkDisplay({ binding, display }, findings) {
+  const good = "The agent's words, the gate's message and the calls before are shown as they are signed.";
+  try {
+    const shown = readDisplay(display);
+    findings.add("display", "display_digest", equal(await displayDigest(display), binding.displayDigest), good,
+      "The agent's words, the gate's message or the calls before are not those that the gate sent.");
+    return shown;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    findings.add("display", error.field, false, good, `What the agent says and did cannot be read. ${error.message}`);
+    return null;
+  }
+}
+
+/**
+ * @param {Claim} claim @param {Warrant[]} warrants @param {Warrant} leaf
+ * @param {import("./display.js").Display | null} display @param {Findings} findings
+ */
+function checkPolicy({ binding }, warrants, leaf, display, findings) {
+  // 9. The policy that is signed is the one in the root warrant, and the gate waits for as many people.
+  const policy = warrants[0]?.terms.policyVersion ?? "";
+  findings.add("policy", "policy_version", binding.policyVersion === policy,
+    policy ? `The policy is ${visible(policy)}, as the warrant says.` : "The warrant names no policy.",
+    `The warrant was made under ${visible(policy) || "no policy"}, the server names ${visible(binding.policyVersion) || "none"}.`);
+  if (!display) return;
+  findings.add("people", "threshold", display.threshold === leaf.minimumApprovals,
+    "The gate waits for as many people as the warrant asks for.",
+    "The gate says that another number of people is needed than the warrant asks for.");
 }
 
 /**

@@ -23,6 +23,10 @@ import { hasKey } from "./warrant.js";
  * @property {{ tool: string, sentences: string[], message: string }[]} gates
  * @property {KeyView[]} approvers
  * @property {number} minimumApprovals
+ * @property {string} policy with its version; empty if the warrant names none
+ * @property {string} longestApproval how long an approval may live, in words; empty if the policy does not say
+ * @property {string[]} barred people who must not approve
+ * @property {string} denials what ends a request, in words
  */
 
 /** @param {Bytes} publicKey @returns {Promise<string>} 64 hexadecimal digits */
@@ -63,7 +67,19 @@ export async function viewChain(warrants, tool, ownKey) {
     })),
     approvers: await Promise.all(leaf.requiredApprovers.map(keyView)),
     minimumApprovals: leaf.minimumApprovals,
+    policy: visible(first.terms.policyVersion),
+    longestApproval: first.terms.approvalSeconds > 0 ? spanWords(first.terms.approvalSeconds) : "",
+    barred: first.terms.barredPeople.map(visible),
+    denials: first.terms.oneDenialEnds
+      ? "One denial ends a request."
+      : "Denials end a request once they make enough approvals impossible.",
   };
+}
+
+/** @param {number} seconds @returns {string} */
+function spanWords(seconds) {
+  const [minutes, rest] = [Math.floor(seconds / 60), seconds % 60];
+  return [minutes > 0 && `${minutes} min`, rest > 0 && `${rest} s`].filter(Boolean).join(" ");
 }
 
 /** @param {import("./warrant.js").Capability} capability @returns {RuleView[]} */

@@ -12,6 +12,7 @@ import { matches, parseConstraint } from "./constraints.js";
 import { verify } from "./ed25519.js";
 import { Refusal } from "./refusal.js";
 import { asByteList, asBytes, asCount, asEd25519, asList, asMap, asText, asTextMap } from "./shape.js";
+import { NO_TERMS, readTerms } from "./terms.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
 /** @typedef {import("./cbor.js").Value} Value */
@@ -36,12 +37,14 @@ import { asByteList, asBytes, asCount, asEd25519, asList, asMap, asText, asTextM
  * @property {number} maximumDepth
  * @property {Bytes | null} parentHash
  * @property {Map<string, Gate>} gates
+ * @property {import("./terms.js").Terms} terms those of the root hold for the whole chain
  * @property {Bytes[]} requiredApprovers
  * @property {number} minimumApprovals
  */
 
 const CONTEXT = concat(fromText("tenuo-warrant-v1"), Uint8Array.of(1));
 const GATES = "tenuo.approval_gates";
+const TERMS = "countersign.terms";
 const MAXIMUM_CHAIN = 65;
 const CLOCK_TOLERANCE_SECONDS = 60;
 const ISSUER_TYPE = 1;
@@ -63,6 +66,7 @@ export function parseWarrant(bytes) {
   const requiredApprovers = asList("warrant.required_approvers", fields.get(FIELD.requiredApprovers) ?? [])
     .map((key) => asEd25519("warrant.required_approvers", key, 32));
   const gates = readGates(fields.get(FIELD.extensions));
+  const terms = extension("warrant.terms", TERMS, fields.get(FIELD.extensions));
   return {
     payload,
     signature: asEd25519("warrant.signature", signature, 64),
@@ -77,6 +81,7 @@ export function parseWarrant(bytes) {
     maximumDepth: asCount("warrant.max_depth", fields.get(FIELD.maximumDepth)),
     parentHash: fields.has(FIELD.parentHash) ? asByteList("warrant.parent_hash", fields.get(FIELD.parentHash)) : null,
     gates,
+    terms: terms ? readTerms(terms) : NO_TERMS,
     requiredApprovers,
     minimumApprovals: asCount("warrant.min_approvals", fields.get(FIELD.minimumApprovals) ?? BigInt(requiredApprovers.length)),
   };
@@ -101,9 +106,14 @@ function parseCapabilities(value) {
 
 /** @param {Value | undefined} extensions @returns {Map<string, Gate>} */
 function readGates(extensions) {
-  const encoded = extensions === undefined ? undefined : asTextMap("warrant.extensions", extensions).get(GATES);
-  if (encoded === undefined) return new Map();
-  return mapValues(asTextMap("warrant.gates", decodeLoosely(asByteList("warrant.gates", encoded))), parseGate);
+  const encoded = extension("warrant.gates", GATES, extensions);
+  return encoded ? mapValues(asTextMap("warrant.gates", decodeLoosely(encoded)), parseGate) : new Map();
+}
+
+/** @param {string} field @param {string} name @param {Value | undefined} extensions @returns {Bytes | null} */
+function extension(field, name, extensions) {
+  const encoded = extensions === undefined ? undefined : asTextMap("warrant.extensions", extensions).get(name);
+  return encoded === undefined ? null : asByteList(field, encoded);
 }
 
 /** @param {Value} value @returns {Gate} */
