@@ -6,6 +6,7 @@
  * jumps and nobody wonders where it went.
  */
 
+import { BacklogNotice } from "./backlog-notice.js";
 import { fetchFragment } from "./fragment.js";
 import { keepStill, PointerWatch } from "./keep-still.js";
 import { LiveSocket } from "./live-socket.js";
@@ -26,8 +27,12 @@ class LiveQueue extends HTMLElement {
     this.pointer = new PointerWatch(this);
     this.notifier = new QueueNotifier(this.named("notify"));
     this.keys = new QueueKeys(this);
+    this.backlog = new BacklogNotice();
     this.socket = new LiveSocket({
-      event: (event) => this.inTurn(() => this.changed(event)),
+      event: (event) => {
+        this.backlog?.heard(event.kind);
+        this.inTurn(() => this.changed(event));
+      },
       connected: () => this.connected(),
       lost: (seconds) => this.lost(seconds),
       ended: () => this.say("ended", "Signed out. Reload the page to sign in again."),
@@ -40,6 +45,7 @@ class LiveQueue extends HTMLElement {
   disconnectedCallback() {
     this.socket?.close();
     this.keys?.stop();
+    this.backlog?.stop();
   }
 
   /**
@@ -65,6 +71,7 @@ class LiveQueue extends HTMLElement {
     this.say("live", "Live");
     // Something may have happened between the page's rendering and this moment, too.
     this.inTurn(() => this.fetchList(again));
+    this.backlog?.look();
   }
 
   /** @param {number} seconds */
