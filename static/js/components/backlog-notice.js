@@ -4,7 +4,7 @@
  * tell may be away.
  */
 
-import { fetchFragment, swapById } from "./fragment.js";
+import { fetchFragment } from "./fragment.js";
 
 const DECIDED = ["approval.granted", "approval.denied"];
 const DELIVERY = "delivery.";
@@ -16,6 +16,11 @@ export class BacklogNotice {
   timer = 0;
   /** When the newest decision would be late, in the page's milliseconds. */
   lateAt = 0;
+
+  /** @param {(fragment: DocumentFragment) => Promise<void>} show puts the notice in its place when that disturbs nobody */
+  constructor(show) {
+    this.show = show;
+  }
 
   stop() {
     window.clearTimeout(this.timer);
@@ -31,7 +36,7 @@ export class BacklogNotice {
 
   async look() {
     window.clearTimeout(this.timer);
-    await fetchFragment(`${location.pathname}backlog/`).then(swapById).catch(() => {});
+    await fetchFragment(`${location.pathname}backlog/`).then(this.show).catch(() => {});
     const owed = this.lateAt - performance.now();
     this.lookIn(this.isShown ? AGAIN_MS : owed);
   }

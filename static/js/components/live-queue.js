@@ -7,7 +7,7 @@
  */
 
 import { BacklogNotice } from "./backlog-notice.js";
-import { fetchFragment } from "./fragment.js";
+import { fetchFragment, swapById } from "./fragment.js";
 import { keepStill, PointerWatch } from "./keep-still.js";
 import { LiveSocket } from "./live-socket.js";
 import { QueueKeys } from "./queue-keys.js";
@@ -27,7 +27,13 @@ class LiveQueue extends HTMLElement {
     this.pointer = new PointerWatch(this);
     this.notifier = new QueueNotifier(this.named("notify"));
     this.keys = new QueueKeys(this);
-    this.backlog = new BacklogNotice();
+    this.backlog = new BacklogNotice(async (notice) => {
+      await this.pointer?.rests();
+      const wasShown = this.backlog?.isShown;
+      keepStill(this.list, () => swapById(notice));
+      // Once: its age, which changes all the time, is for the eyes.
+      if (this.backlog?.isShown && !wasShown) this.named("announce").textContent = "Decisions wait for delivery.";
+    });
     this.socket = new LiveSocket({
       event: (event) => {
         this.backlog?.heard(event.kind);
