@@ -49,6 +49,7 @@ setup: .venv/base ## install what the demo needs
 develop: .venv/dev node_modules/.installed ## install what tests and checks need
 	@sh tests/browser/install.sh
 	@sh tests/cli/install.sh
+	@sh tests/workers/install.sh
 
 # --- Seeing it ---------------------------------------------------------------------------------
 

@@ -138,6 +138,15 @@ class RunReport:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ApprovalUse:
+    """One approval that a dispatch is about to spend. The key has 32 bytes, the nonce 16; UTC seconds, as signed."""
+
+    approver_key: bytes
+    nonce: bytes
+    expires_at: int
+
+
 @dataclass(frozen=True)
 class ReceiptRecord:
     """One decision of a worker: Tenuo's signed receipt with what it takes to verify it years later."""

@@ -240,6 +240,11 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"countersign@{_site.hostname or 'lo
 REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)
 SIGNATURE_LIFETIME_SECONDS = env.integer("SIGNATURE_LIFETIME_SECONDS", 900, minimum=30, maximum=86_400)
 
+# Where workers remember which approvals were used, if not in the database.
+REDIS_URL = env.secret("REDIS_URL")
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+    raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")

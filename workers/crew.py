@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 from collections.abc import Mapping
@@ -22,8 +23,10 @@ from workers.client import Clients, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
 from workers.floors import floors_of
+from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
+from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.incident.activities import TOOLS
@@ -33,6 +36,8 @@ from workers.incident.workflow import IncidentWorkflow
 from workers.nonces import DatabaseNonceStore
 from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
+
+logger = logging.getLogger(__name__)
 
 GRACEFUL = timedelta(seconds=5)
 # How long a run waits for a worker that was killed before another one takes it over.
@@ -66,7 +71,7 @@ async def assemble(client: Client) -> Crew:
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
-        nonces=DatabaseNonceStore(),
+        nonces=await nonce_store(),
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
@@ -97,6 +102,19 @@ def build_workers(crew: Crew) -> dict[str, Worker]:
         graceful_shutdown_timeout=GRACEFUL,
     )
     return {worker.task_queue: worker for worker in (approvals, agents, models)}
+
+
+async def nonce_store() -> NonceStore:
+    """Return where this process remembers used approvals. Raises ``UnsafeSettings`` for a Redis that may forget."""
+    if not settings.REDIS_URL:
+        return DatabaseNonceStore()
+    store = RedisNonceStore(settings.REDIS_URL)
+    try:
+        await store.check()
+    except NonceStoreDown as down:
+        # What needs no approval runs; the store is checked before it is first asked.
+        logger.error("%s Calls that need approval wait until it does.", down)
+    return store
 
 
 def load_keys() -> Keys:

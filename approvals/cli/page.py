@@ -136,8 +136,20 @@ def _decided(page: Mapping[str, Any]) -> Iterator[str]:
     for line in map(_map, page.get("decisions") or []):
         reason = f": {one_line(line['reason'])}" if line.get("reason") else ""
         yield f"  {one_line(line.get('kind', '?'))} by {one_line(line.get('person', '?'))}{reason}"
+    for step in map(_map, page.get("steps") or []):
+        yield _step(step)
     if page.get("why_not"):
         yield f"  {one_line(page['why_not'])}"
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """Return how far one of signed, delivered, verified and executed is."""
+    state, when = one_line(step.get("state", "?")), step.get("at") or step.get("since")
+    since = "since " if step.get("state") == "stuck" else ""
+    said = f"  {one_line(step.get('name', '?')):9} {'not reached' if state == 'none' else state}"
+    said += f" {since}{one_line(when)}" if when else ""
+    said += f": {one_line(step['detail'])}" if step.get("detail") else ""
+    return terminal.coloured(said, terminal.RED) if state in ("stuck", "failed") else said
 
 
 def _key(key: bytes, own_key: bytes | None) -> str:

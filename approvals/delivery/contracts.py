@@ -20,7 +20,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many decisions are not delivered yet, and how old the oldest is, in seconds."""
+    """How many decisions are not delivered yet, how old the oldest is, in seconds, and why it waits."""
 
     waiting: int
     oldest_seconds: float
+    because: str  # may hold what Temporal's server said: not ours, and shown as such
+
+    @property
+    def sentence(self) -> str:
+        if not self.waiting:
+            return "No decision waits for Temporal."
+        decisions = "1 decision waits" if self.waiting == 1 else f"{self.waiting} decisions wait"
+        return f"{decisions} for Temporal, the oldest for {_age(self.oldest_seconds)}, because {self.because}."
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"

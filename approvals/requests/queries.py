@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -127,6 +128,16 @@ class RequestPage:
     chain: str
     step_up_seconds: int | None
 
+    @property
+    def turns_in(self) -> int | None:
+        """In how many seconds the page changes by itself, because a step will have taken too long; None if it won't."""
+        times = [step.turns_at for step in self.steps if step.turns_at is not None]
+        return max(1, math.ceil((min(times) - timezone.now()).total_seconds())) if times else None
+
+    @property
+    def is_stuck(self) -> bool:
+        return any(step.state == "stuck" for step in self.steps)
+
 
 _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
@@ -192,7 +203,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         history=[_history_line(line) for line in row.history],
         decisions=[_decision_line(decision) for decision in decisions],
         looking=others_looking(person=person, request_id=row.pk, now=now),
-        steps=steps_of(row, decisions),
+        steps=steps_of(row, decisions, now),
         outcome_status=row.outcome_status,
         outcome_detail=row.outcome_detail,
         result_text=row.result_text,

@@ -17,6 +17,7 @@ from accounts.roles.contracts import Role
 from accounts.tokens.access import accepts_tokens
 from accounts.web import signed_in, wants_json
 from approvals.decisions import step_up as step_ups
+from approvals.delivery import queries as delivery
 from approvals.errors import MalformedInput
 from approvals.requests import queries, representation
 from approvals.requests.forms import QueueForm
@@ -48,6 +49,15 @@ def roots(http_request: HttpRequest) -> JsonResponse:
 @renders_errors
 def queue_list(http_request: HttpRequest) -> HttpResponse:
     return render(http_request, "approvals/_list.html", _context(_queue(http_request)))
+
+
+@require_safe
+@require_role(Role.VIEWER)
+@renders_errors
+def backlog(http_request: HttpRequest) -> HttpResponse:
+    """Say what waits for delivery for too long. The queue fetches it: making the queue costs nothing for it."""
+    waiting = delivery.backlog(within=reach_of(http_request), older_than=delivery.LATE)
+    return render(http_request, "approvals/_backlog.html", {"backlog": waiting})
 
 
 @require_safe

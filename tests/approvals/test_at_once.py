@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import pytest
 from django.db import connections
 
 from approvals import errors
+from approvals.contracts import ApprovalUse
 from approvals.decisions.services import record
 from approvals.delivery.services import claim
-from approvals.models import ApprovalRequest, Decision, Delivery
+from approvals.models import ApprovalRequest, Decision, Delivery, SpentNonce
 from approvals.requests import services
 from approvals.singleuse.services import consume
 from audit.models import LedgerEntry
@@ -96,7 +98,18 @@ def test_relays_never_claim_the_same_job(ada: Approver) -> None:
 
 
 def test_of_fifty_dispatches_with_one_approval_one_runs(db: None) -> None:
+    use = ApprovalUse(bytes(32), bytes(16), 1_900_000_000)
+
     def spend(owner: int) -> Callable[[], bool]:
-        return lambda: consume(approver_key=bytes(32), nonce=bytes(16), owner=f"run/{owner}", expires_at=1_900_000_000)
+        return lambda: consume([use], owner=f"run/{owner}")
 
     assert _at_once(*[spend(owner) for owner in range(50)]).count(True) == 1
+
+
+def test_dispatches_that_share_approvals_never_lock_each_other_out(db: None) -> None:
+    """The same ones in both orders: one gets all, and nobody a deadlock."""
+    uses = [ApprovalUse(bytes(32), number.to_bytes(16), 1_900_000_000) for number in range(50)]
+    orders = [uses, uses[::-1]] * 3
+    won = _at_once(*[partial(consume, order, owner=f"run/{at}") for at, order in enumerate(orders)])
+    assert won.count(True) == 1
+    assert set(SpentNonce.objects.values_list("owner", flat=True)) == {f"run/{won.index(True)}"}

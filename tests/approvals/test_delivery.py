@@ -123,3 +123,4 @@ def test_the_backlog_says_how_old_the_oldest_is(approved: ApprovalRequest) -> No
 
 def test_an_empty_outbox_has_no_backlog(db: None) -> None:
     assert (backlog().waiting, backlog().oldest_seconds) == (0, 0.0)
+    assert backlog().sentence == "No decision waits for Temporal."

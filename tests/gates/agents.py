@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 SHORT = timedelta(seconds=20)
@@ -63,6 +64,21 @@ class ForgivingAgent:
 
 
 @workflow.defn
+class HastyAgent:
+    """Tries a call once and no more."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        once = RetryPolicy(maximum_attempts=1)
+        try:
+            return await workflow.execute_activity(
+                restart_service, args=[service, "production"], start_to_close_timeout=SHORT, retry_policy=once
+            )
+        except ActivityError as error:
+            return f"{error.cause.type}: {error.cause.message}"  # type: ignore[union-attr]
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -98,4 +114,4 @@ class CancellingAgent:
         return "ran"
 
 
-WORKFLOWS = [PlainAgent, ForgivingAgent, ParallelAgent, ContinuingAgent, CancellingAgent]
+WORKFLOWS = [PlainAgent, ForgivingAgent, HastyAgent, ParallelAgent, ContinuingAgent, CancellingAgent]

@@ -14,13 +14,13 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 
-from approvals.contracts import CallVerdict, OutcomeStatus
+from approvals.contracts import ApprovalUse, CallVerdict, OutcomeStatus
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import Keys, approve, decision, send
 from workers.gates import activity_side
 from workers.gates.errors import UnsafeSettings
-from workers.gates.nonces import InMemoryNonceStore
+from workers.gates.nonces import InMemoryNonceStore, NonceStoreDown
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.revocation import Revocation, RevocationRefused
 from workers.gates.settings import GateSettings
@@ -256,10 +256,10 @@ async def test_a_store_that_is_down_runs_nothing_and_burns_nothing(
     consume = floor.nonces.consume
     failures = iter([ConnectionError("down"), ConnectionError("down")])
 
-    async def flaky(**terms: Any) -> bool:
+    async def flaky(*uses: Any, **owner: Any) -> bool:
         for failure in failures:
             raise failure
-        return await consume(**terms)
+        return await consume(*uses, **owner)
 
     monkeypatch.setattr(floor.nonces, "consume", flaky)
     handle = await floor.start(agents.ForgivingAgent, "checkout")
@@ -288,10 +288,25 @@ async def test_an_approved_call_does_not_run_again_because_its_evidence_waits(
 
 async def test_a_spent_nonce_belongs_to_its_first_owner() -> None:
     store = InMemoryNonceStore()
-    terms = {"approver_key": b"k" * 32, "nonce": b"n" * 16, "expires_at": int(time.time()) + 60}
-    answers = await asyncio.gather(*[store.consume(owner=f"run-{n}", **terms) for n in range(50)])
+    use = ApprovalUse(b"k" * 32, b"n" * 16, int(time.time()) + 60)
+    answers = await asyncio.gather(*[store.consume([use], owner=f"run-{n}") for n in range(50)])
     assert answers.count(True) == 1
-    assert await store.consume(owner="run-0", **terms)
+    assert await store.consume([use], owner="run-0")
+
+
+@pytest.mark.temporal
+async def test_a_store_that_stays_down_is_a_typed_refusal_that_leaves_no_effect(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*uses: Any, **owner: Any) -> bool:
+        raise NonceStoreDown("away")
+
+    monkeypatch.setattr(floor.nonces, "consume", down)
+    handle = await floor.start(agents.HastyAgent, "checkout")
+    request = await floor.desk.requests.get()
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+    assert (await handle.result()).startswith("APPROVAL_STORE_DOWN: Whether the approval was used before")
+    assert agents.effects == []
 
 
 @pytest.mark.temporal

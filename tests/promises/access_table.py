@@ -83,6 +83,7 @@ POST sign-in/<str:token>/                                           302  302  30
 
 GET  approvals/                                                     in   404  200  200  200  200  200  200   200   200  in
 GET  approvals/list/                                                in   404  200  200  200  200  200  200   200   200  in
+GET  approvals/backlog/                                             in   404  200  200  200  200  200  200   200   200  in
 GET  approvals/roots/                                               in   404  200  200  200  200  200  200   200   200  in
 GET  approvals/<request_id:request_id>/                             in   404  200  200  200  200  200  200   200   404  in
 GET  approvals/<request_id:request_id>/card/                        in   404  200  200  200  200  200  200   200   404  in

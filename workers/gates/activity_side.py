@@ -20,6 +20,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from approvals.contracts import ApprovalUse
 from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
 from audit.statements.delegation import parties, weakening
@@ -29,7 +30,7 @@ from workers.gates import tenuo_internals
 from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
-from workers.gates.errors import GATE_TYPES, UnsafeSettings, refusal
+from workers.gates.errors import GATE_TYPES, UnsafeSettings, not_now, refusal
 from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
@@ -174,17 +175,24 @@ class _Inner(ActivityInboundInterceptor):
         # A workflow may give an activity's id again; when the activity was scheduled, its retries keep.
         place = [binding.request_id, binding.namespace, binding.workflow_id, binding.run_id]
         owner = "/".join([*place, info.activity_id, info.scheduled_time.isoformat()])
-        for approval in signed:
-            first = await self._nonces.consume(
-                approver_key=approval.approver_key,
-                nonce=approval.terms.nonce,
-                owner=owner,
-                expires_at=approval.terms.expires_at,
+        uses = [
+            ApprovalUse(approval.approver_key, approval.terms.nonce, approval.terms.expires_at) for approval in signed
+        ]
+        if not await self._consume(uses, owner):
+            raise self._refused(
+                dispatch, "APPROVAL_REPLAYED", "An approval was used before; every approval runs one call."
             )
-            if not first:
-                raise self._refused(
-                    dispatch, "APPROVAL_REPLAYED", "An approval was used before; every approval runs one call."
-                )
+
+    async def _consume(self, uses: list[ApprovalUse], owner: str) -> bool:
+        try:
+            return await self._nonces.consume(uses, owner=owner)
+        except Exception as error:
+            logger.error("The store of used approvals does not answer; an approved call waits.", exc_info=True)
+            raise not_now(
+                "Whether the approval was used before cannot be checked now. It stays good: the call runs when the "
+                "store of used approvals is back, if the approval still lives.",
+                "APPROVAL_STORE_DOWN",
+            ) from error
 
     def _policy_version(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant]) -> str:
         """Return the policy version of the root warrant, which the dispatch must claim."""

@@ -73,3 +73,8 @@ class GatedCallError(ActivityError, ApplicationError):
 def refusal(message: str, code: str) -> ApplicationError:
     """Return the error by which this worker refuses one dispatch, for good."""
     return ApplicationError(message, type=code, non_retryable=True)
+
+
+def not_now(message: str, code: str) -> ApplicationError:
+    """Return the error by which this worker refuses one attempt. Temporal tries again, as the retry policy says."""
+    return ApplicationError(message, type=code)

@@ -6,7 +6,8 @@
  * jumps and nobody wonders where it went.
  */
 
-import { fetchFragment } from "./fragment.js";
+import { BacklogNotice } from "./backlog-notice.js";
+import { fetchFragment, swapById } from "./fragment.js";
 import { keepStill, PointerWatch } from "./keep-still.js";
 import { LiveSocket } from "./live-socket.js";
 import { QueueKeys } from "./queue-keys.js";
@@ -26,8 +27,18 @@ class LiveQueue extends HTMLElement {
     this.pointer = new PointerWatch(this);
     this.notifier = new QueueNotifier(this.named("notify"));
     this.keys = new QueueKeys(this);
+    this.backlog = new BacklogNotice(async (notice) => {
+      await this.pointer?.rests();
+      const wasShown = this.backlog?.isShown;
+      keepStill(this.list, () => swapById(notice));
+      // Once: its age, which changes all the time, is for the eyes.
+      if (this.backlog?.isShown && !wasShown) this.named("announce").textContent = "Decisions wait for delivery.";
+    });
     this.socket = new LiveSocket({
-      event: (event) => this.inTurn(() => this.changed(event)),
+      event: (event) => {
+        this.backlog?.heard(event.kind);
+        this.inTurn(() => this.changed(event));
+      },
       connected: () => this.connected(),
       lost: (seconds) => this.lost(seconds),
       ended: () => this.say("ended", "Signed out. Reload the page to sign in again."),
@@ -40,6 +51,7 @@ class LiveQueue extends HTMLElement {
   disconnectedCallback() {
     this.socket?.close();
     this.keys?.stop();
+    this.backlog?.stop();
   }
 
   /**
@@ -65,6 +77,7 @@ class LiveQueue extends HTMLElement {
     this.say("live", "Live");
     // Something may have happened between the page's rendering and this moment, too.
     this.inTurn(() => this.fetchList(again));
+    this.backlog?.look();
   }
 
   /** @param {number} seconds */

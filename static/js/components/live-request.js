@@ -17,7 +17,11 @@ const ENDED = {
   withdrawn: "The request was withdrawn. Nothing runs.",
 };
 
+const STUCK = "A step takes too long. What came of it says since when, and why.";
+
 class LiveRequest extends HTMLElement {
+  turning = 0;
+
   connectedCallback() {
     this.work = Promise.resolve();
     this.socket = new LiveSocket({
@@ -35,9 +39,11 @@ class LiveRequest extends HTMLElement {
     this.addEventListener("countersign:decided", () => this.refresh());
     this.addEventListener("countersign:time-over", () => this.refresh());
     this.followDecision();
+    this.awaitTurn();
   }
 
   disconnectedCallback() {
+    window.clearTimeout(this.turning);
     this.socket?.close();
     this.observer?.disconnect();
   }
@@ -56,11 +62,13 @@ class LiveRequest extends HTMLElement {
 
   async fetchProgress() {
     const fragment = await fetchFragment(this.dataset.progressUrl ?? "");
-    const before = this.state;
+    const { state: before, isStuck: wasStuck } = this;
     keepStill(this, () => {
       for (const fresh of [...fragment.querySelectorAll("[data-live]")]) this.replace(fresh);
     });
     if (this.state !== before) this.changed(this.state);
+    if (this.isStuck && !wasStuck) this.announce(STUCK);
+    this.awaitTurn();
   }
 
   /** @param {Element} fresh */
@@ -76,11 +84,27 @@ class LiveRequest extends HTMLElement {
     return document.getElementById("standing")?.dataset.state ?? "";
   }
 
+  get isStuck() {
+    return document.getElementById("progress")?.hasAttribute("data-stuck") ?? false;
+  }
+
+  /** A step that takes too long turns to "stuck" though nothing happens that would tell of it: fetch it then. */
+  awaitTurn() {
+    window.clearTimeout(this.turning);
+    const seconds = Number(document.getElementById("progress")?.dataset.turnsIn ?? 0);
+    if (seconds > 0) this.turning = window.setTimeout(() => this.refresh(), seconds * 1000);
+  }
+
+  /** @param {string} words */
+  announce(words) {
+    const region = this.querySelector('[data-part="announce"]');
+    if (region !== null) region.textContent = words;
+  }
+
   /** @param {string} state */
   changed(state) {
-    const announce = this.querySelector('[data-part="announce"]');
     const words = /** @type {Record<string, string>} */ (ENDED)[state];
-    if (announce !== null && words !== undefined) announce.textContent = words;
+    if (words !== undefined) this.announce(words);
     if (state === "open") return;
     this.querySelector('[data-part="form"]')?.toggleAttribute("inert", true);
     this.querySelector('[data-part="thumb-bar"]')?.toggleAttribute("hidden", true);
