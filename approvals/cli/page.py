@@ -21,11 +21,16 @@ def request_lines(page: Mapping[str, Any], found: Examination, own_key: bytes | 
     """Return the lines. ``page`` is what the site answered: only ``found`` was computed here."""
     yield from _what(page, found)
     yield from _why(page, found)
-    yield from _says(found)
-    yield from _before(found)
+    yield from shown_lines(found)
     yield from _may(found, own_key)
     yield from check_lines(found)
     yield from _decided(page)
+
+
+def shown_lines(found: Examination) -> Iterator[str]:
+    """Return what the agent says and did before, which every signature covers."""
+    yield from _says(found)
+    yield from _before(found)
 
 
 def check_lines(found: Examination) -> Iterator[str]:

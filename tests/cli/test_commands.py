@@ -102,6 +102,7 @@ def test_an_approval_from_list_to_record(enrolled: Enrolled) -> None:
     ended = desk.terminal.decide("approve", waiting.pk, "--reason", "It leaks connections.")
     assert ended, ended.errors
     assert "The request is approved." in ended.output
+    assert "| The error rate rose after the last deploy." in ended.output  # what is signed is said
     decision = Decision.objects.get()
     assert decision.reason == "It leaks connections."
     signed = approval.parse(bytes(decision.signed))
@@ -141,6 +142,20 @@ def test_what_an_agent_writes_cannot_move_the_cursor_or_pretend(enrolled: Enroll
     as_json = desk.terminal.run("show", waiting.pk, "--json").output
     assert as_json.isascii()
     assert json.loads(as_json)["request"]["reasoning"] == words
+
+
+def test_a_site_that_changes_the_agents_words_gets_no_signature(enrolled: Enrolled) -> None:
+    desk, key = enrolled
+    waiting = desk.open_request(key)
+    ApprovalRequest.objects.filter(pk=waiting.pk).update(reasoning="Everything is fine.")
+    shown = desk.terminal.run("show", waiting.pk)
+    assert shown.code == 1
+    assert "It cannot be signed: display_digest:" in shown.output
+    for verb in ("approve", "deny"):
+        ended = desk.terminal.decide(verb, waiting.pk, "--reason", "x")
+        assert ended.code == 1
+        assert "display_digest" in ended.errors
+    assert not Decision.objects.exists()
 
 
 def test_a_request_for_other_keys_is_shown_and_not_signed(enrolled: Enrolled) -> None:

@@ -11,6 +11,7 @@ from approvals.cli.commands.opened import OpenedRequest, open_request
 from approvals.cli.commands.options import add_secret_file, add_temporal
 from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
+from approvals.cli.page import shown_lines
 from approvals.cli.review import Refused, Review
 from approvals.cli.session import own_key, signed_in, unchanged_roots
 from approvals.cli.signer import Signer
@@ -37,7 +38,7 @@ async def run(options: argparse.Namespace, home: Home, *, is_approval: bool) -> 
             visit, options, roots=roots, own_key=keeper.public_key, external_id=session.external_id
         )
         reviewed = _sound(opened)
-        _say_what(reviewed, is_approval=is_approval, compared=opened.was_compared)
+        _say_what(reviewed, opened, is_approval=is_approval)
         signer = Signer(keeper)
         if is_approval:
             fields = {"approval": to_base64(signer.approve(reviewed, reason=reason))}
@@ -73,7 +74,7 @@ def _sound(opened: OpenedRequest) -> Review:
     return opened.found.require_sound()
 
 
-def _say_what(reviewed: Review, *, is_approval: bool, compared: bool) -> None:
+def _say_what(reviewed: Review, opened: OpenedRequest, *, is_approval: bool) -> None:
     verb = "approve" if is_approval else "deny"
     terminal.say(f"You {verb}, as {visible(reviewed.external_id)}, this one call and nothing else:")
     terminal.say(f"  {terminal.coloured(visible(reviewed.tool), terminal.BOLD)}")
@@ -82,5 +83,11 @@ def _say_what(reviewed: Review, *, is_approval: bool, compared: bool) -> None:
             terminal.say(f"    {line}")
     binding = reviewed.binding
     terminal.say(f"  request {visible(binding.request_id)} of workflow {visible(binding.workflow_id)}")
-    if compared:
+    if binding.policy_version:
+        terminal.say(f"  under the policy {visible(binding.policy_version)}")
+    # The site may have shown something else before: what is said here is what is signed.
+    for line in shown_lines(opened.found):
+        terminal.say(line)
+    terminal.say()
+    if opened.was_compared:
         terminal.say("  The workflow's history in Temporal says the same.")
