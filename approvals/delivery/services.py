@@ -16,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from approvals.contracts import Decision as DecisionMessage
-from approvals.contracts import DecisionKind
+from approvals.contracts import DecisionKind, OutcomeStatus
 from approvals.delivery import handoff
 from approvals.delivery.contracts import Job
 from approvals.live import bus
@@ -87,15 +87,30 @@ def mark_failed(*, job_id: int, error: str, gone: bool) -> None:
         delivery = Delivery.objects.select_for_update().filter(UNDELIVERED, pk=job_id).first()
         if delivery is None:
             return
+        if gone and _was_heard(delivery.approval_request):
+            mark_sent(job_id=job_id)
+            return
         now = timezone.now()
         delivery.last_error = storable(error, MAXIMUM_ERROR)
-        if gone:
+        if gone and delivery.attempts not in _AMBIGUOUS_ATTEMPTS:
             delivery.gone_at = now
             requests.withdraw(request_id=delivery.approval_request_id, reason=GONE)
         else:
             delivery.due_at = now + timedelta(seconds=_pause(delivery.attempts))
         delivery.save(update_fields=["last_error", "gone_at", "due_at"])
         _publish(LiveKind.DELIVERY_FAILED, job_id)
+
+
+# An earlier try may have got through before its relay died, and the workflow have ended with it: its reports are on
+# their way. Only then is it believed that the workflow was gone before.
+_AMBIGUOUS_ATTEMPTS = range(2, 6)
+# What a workflow can only report if it had the decision.
+_HEARD = {OutcomeStatus.EXECUTED, OutcomeStatus.FAILED, OutcomeStatus.DENIED}
+
+
+def _was_heard(approval_request: ApprovalRequest) -> bool:
+    """Return whether the workflow had the decision, though no relay knows that it was delivered."""
+    return approval_request.verified_at is not None or approval_request.outcome_status in _HEARD
 
 
 _ADDRESS = (

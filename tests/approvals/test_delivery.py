@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals.contracts import RequestState
+from approvals.contracts import Outcome, RequestState
 from approvals.decisions.services import record
 from approvals.delivery import services
 from approvals.delivery.queries import backlog
 from approvals.models import ApprovalRequest, Decision, Delivery
+from approvals.requests import services as requests
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
 from tests.approvals import factories
@@ -89,6 +90,27 @@ def test_a_workflow_that_is_gone_ends_the_job_and_the_request(approved: Approval
     assert ApprovalRequest.objects.get(pk=approved.pk).state == RequestState.WITHDRAWN
     assert services.claim(limit=10, lease_seconds=0) == []
     assert LedgerEntry.objects.filter(kind=EntryKind.APPROVAL_WITHDRAWN).count() == 1
+
+
+def test_what_the_workflow_heard_was_delivered_though_it_is_gone_now(approved: ApprovalRequest) -> None:
+    """A relay was killed after its signal; the workflow ran the call and ended before the next relay's."""
+    services.claim(limit=10, lease_seconds=0)
+    (job,) = services.claim(limit=10, lease_seconds=0)
+    services.mark_failed(job_id=job.id, error="not found", gone=True)
+    assert ApprovalRequest.objects.get(pk=approved.pk).state == RequestState.APPROVED, "its report may be on its way"
+    requests.close(outcome=Outcome(approved.pk, "executed", 1_790_000_000_000))
+    services.mark_failed(job_id=job.id, error="not found", gone=True)
+    delivery = Delivery.objects.get()
+    assert (delivery.sent_at is not None, delivery.gone_at) == (True, None)
+    assert not LedgerEntry.objects.filter(kind=EntryKind.APPROVAL_WITHDRAWN).exists()
+
+
+def test_a_workflow_that_reports_nothing_and_stays_gone_is_gone(approved: ApprovalRequest) -> None:
+    for attempt in range(1, 7):
+        Delivery.objects.update(due_at=timezone.now())
+        (job,) = services.claim(limit=10, lease_seconds=0)
+        services.mark_failed(job_id=job.id, error="away, then not found", gone=attempt > 1)
+    assert ApprovalRequest.objects.get(pk=approved.pk).state == RequestState.WITHDRAWN
 
 
 def test_a_job_that_was_sent_cannot_fail_any_more(approved: ApprovalRequest) -> None:

@@ -1,4 +1,4 @@
-"""The relay is away: the page says by itself that a decision is stuck, since when and why, and turns back by itself."""
+"""The relay is away: the page says by itself that the decision is stuck, since when and why, and turns back."""
 
 from __future__ import annotations
 

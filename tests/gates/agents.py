@@ -79,6 +79,40 @@ class HastyAgent:
 
 
 @workflow.defn
+class BusyAgent:
+    """Makes calls that need nobody, one after the other, for as long as the one that needs people waits."""
+
+    def __init__(self) -> None:
+        self.allowed = 0
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        waiting = asyncio.create_task(restart(service))
+        while not waiting.done():
+            await restart(service, "staging")
+            self.allowed += 1
+            await workflow.wait([waiting], timeout=0.2)
+        return await waiting
+
+    @workflow.update
+    async def goes_on(self, calls: int) -> None:
+        """Return when this many calls more have run."""
+        wanted = self.allowed + calls
+        await workflow.wait_condition(lambda: self.allowed >= wanted)
+
+
+@workflow.defn
+class HurriedAgent:
+    """Gives a call three seconds before Temporal tries it again."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        return await workflow.execute_activity(
+            restart_service, args=[service, "production"], start_to_close_timeout=timedelta(seconds=3)
+        )
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -114,4 +148,13 @@ class CancellingAgent:
         return "ran"
 
 
-WORKFLOWS = [PlainAgent, ForgivingAgent, HastyAgent, ParallelAgent, ContinuingAgent, CancellingAgent]
+WORKFLOWS = [
+    PlainAgent,
+    ForgivingAgent,
+    HastyAgent,
+    BusyAgent,
+    HurriedAgent,
+    ParallelAgent,
+    ContinuingAgent,
+    CancellingAgent,
+]

@@ -72,6 +72,7 @@ class House:
     agent_queue: str
     gate_plugin: GatePlugin
     warrants: list[MintedWarrant] = field(default_factory=list)
+    relay: asyncio.Task[None] | None = None
 
     @property
     def warrant(self) -> MintedWarrant:
@@ -80,6 +81,13 @@ class House:
     @property
     def policy_version(self) -> str:
         return terms_of([tenuo_core.Warrant.from_bytes(self.warrant.chain[0])]).policy_label
+
+    def start_relay(self) -> None:
+        self.relay = asyncio.create_task(Relay(self.plain, poll_seconds=0.2).run())
+
+    async def stop_relay(self) -> None:
+        if self.relay is not None:
+            await cancel(self.relay)
 
     async def start(self, run: Any, *args: Any, chain: list[bytes] | None = None) -> WorkflowHandle[Any, Any]:
         """Start an agent under the house's warrant, or under ``chain``, root first."""
@@ -159,7 +167,7 @@ def _set_up() -> tuple[Approver, MintedWarrant]:
 async def guarded_worker(
     plain: Client, queue: str, settings: GateSettings, **trust: Any
 ) -> AsyncIterator[tuple[Client, Any, GatePlugin]]:
-    """Run a guarded worker with the database's stores; yield its client and the two plugins."""
+    """Run a guarded worker with the database's stores, or the ``nonces`` given; yield its client and both plugins."""
     sink, nonces = DatabaseReceiptSink(), ThreadPoolExecutor(2, thread_name_prefix="nonces")
     holders, roots, receipts = await sync_to_async(
         lambda: (holder_keys(), trusted_roots(), service_private_key(Purpose.RECEIPTS).private_bytes_raw())
@@ -169,9 +177,8 @@ async def guarded_worker(
         holder_keys=holders,
         trusted_roots=roots,
         receipts=ReceiptWriter(sink=sink, signing_key=receipts, worker=f"test-{uuid.uuid4().hex}"),
-        nonces=DatabaseNonceStore(nonces),
         settings=settings,
-        **trust,
+        **{"nonces": DatabaseNonceStore(nonces), **trust},
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     try:
@@ -221,7 +228,6 @@ async def house(
     agents.effects.clear()
     ada, warrant = await sync_to_async(_set_up)()
     plain, queue = live_temporal.client, f"agents-{uuid.uuid4().hex[:8]}"
-    relay = asyncio.create_task(Relay(plain, poll_seconds=0.2).run())
     executor = ThreadPoolExecutor(2, thread_name_prefix="approvals")
     approvals = Worker(
         plain,
@@ -231,8 +237,10 @@ async def house(
         activity_executor=executor,
     )
     async with approvals, guarded_worker(plain, queue, gate_settings, **trust) as (guarded, tenuo_plugin, gate_plugin):
-        yield House(plain, guarded, tenuo_plugin, ada, gate_settings, queue, gate_plugin, [warrant])
-    await cancel(relay)
+        made = House(plain, guarded, tenuo_plugin, ada, gate_settings, queue, gate_plugin, [warrant])
+        made.start_relay()
+        yield made
+    await made.stop_relay()
     # The database is emptied next: no thread may be writing still.
     await asyncio.to_thread(executor.shutdown)
     await bus.stop()
