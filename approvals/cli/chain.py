@@ -16,6 +16,7 @@ import tenuo_core
 from audit.statements import cbor
 from audit.statements.delegation import approvers, parties, weakening
 from audit.statements.statements import MalformedStatement, verify_signature
+from audit.statements.terms import Terms, terms_of
 
 GATES = "tenuo.approval_gates"
 MAXIMUM_CHAIN = 65
@@ -34,10 +35,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class WarrantChain:
-    """Warrants that could be read, root first. Times are UTC seconds since 1970; keys are 32 raw bytes."""
+    """Warrants that could be read, root first. Times are UTC seconds since 1970; keys are 32 raw bytes.
+
+    ``terms`` are the root's.
+    """
 
     warrants: list[tenuo_core.Warrant]
     payloads: list[dict[int, Any]]
+    terms: Terms
 
     @property
     def leaf(self) -> tenuo_core.Warrant:
@@ -98,7 +103,10 @@ def read_chain(
         payloads.append(payload)
         problems += _times(payload, name, now)
     problems += _root(payloads[0], pinned_roots)
-    chain = WarrantChain(warrants, payloads)
+    try:
+        chain = WarrantChain(warrants, payloads, terms_of(warrants))
+    except MalformedStatement as error:
+        return None, [*problems, Problem("warrant.terms", str(error))]
     return chain, problems or _as_a_whole(chain, pinned_roots, now)
 
 

@@ -16,6 +16,8 @@
 13. End: the signed checkpoint names the number of entries and the hash of the last.
 14. People: if people roots are given, every key that decided, and every one whose approval let a call run, is
     endorsed from one of them as an approver's, for the person who is named.
+15. Terms: nobody approved whom the root warrant's terms bar, since they raised the alert or the agent acts for them,
+    and no approval lives longer than they allow.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ class Step(IntEnum):
     OUTCOME = 12
     END = 13
     PEOPLE = 14
+    TERMS = 15
 
     @property
     def title(self) -> str:

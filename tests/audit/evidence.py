@@ -23,6 +23,8 @@ from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_ha
 from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms
+from warrants.minting.extending import with_terms
 
 LEAD = "local:lead"
 OTHER_LEAD = "local:other"
@@ -32,6 +34,7 @@ RESTART = {"service": "payment-service-prod", "environment": "production"}
 RUN = {"namespace": "default", "workflow_id": "incident-P1042", "run_id": "run-1"}
 WORKER = "worker-1"
 LIFETIME = 900
+TERMS = Terms(policy="incident-response", policy_version=1, policy_digest=bytes(32), approval_seconds=LIFETIME)
 
 
 def private_key(key: Ed25519PrivateKey) -> tenuo_core.SigningKey:
@@ -49,6 +52,7 @@ class Evidence:
 
     now: int = field(default_factory=lambda: int(time.time()))
     threshold: int = 1
+    terms: Terms = TERMS
     root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     ledger: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipts: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -83,7 +87,7 @@ class Evidence:
 
     def issue(self, issuer: Ed25519PrivateKey) -> tenuo_core.Warrant:
         wildcard = tenuo_core.Wildcard()
-        return tenuo_core.Warrant.issue(
+        plain = tenuo_core.Warrant.issue(
             private_key(issuer),
             capabilities={
                 "read_logs": {"service": wildcard, "lines": wildcard},
@@ -98,6 +102,7 @@ class Evidence:
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
+        return with_terms(plain, self.terms, issuer)
 
     def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
         facts = {"role": role, "key": public(key), "issued_at": self.now}

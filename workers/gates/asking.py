@@ -28,7 +28,16 @@ from approvals.contracts import (
 )
 from approvals.signing.binding import Binding
 from audit.statements.delegation import approvers, parties
-from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from audit.statements.statements import MalformedStatement
+from audit.statements.terms import Terms, terms_of
+from workers.gates.errors import (
+    GATE_TYPES,
+    REQUEST_REFUSED,
+    STALE_PROOF,
+    TERMS_MALFORMED,
+    TOO_MANY_ROUNDS,
+    GatedCallError,
+)
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
@@ -119,8 +128,9 @@ class Asking:
 
     async def _ask(self, message: str) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
+        terms = self._terms()
         request = self._request = self._new_request(message)
-        gate = self._state.gates[request.request_id] = self._new_gate(request)
+        gate = self._state.gates[request.request_id] = self._new_gate(request, terms)
         try:
             await self._open(request)
             with suppress(TimeoutError):
@@ -183,16 +193,24 @@ class Asking:
             history=list(self._state.history),
         )
 
-    def _new_gate(self, request: GateRequest) -> Gate:
+    def _terms(self) -> Terms:
+        try:
+            return terms_of(self._call.chain)
+        except MalformedStatement as error:
+            sentence = f"Nobody can be asked to approve {self._call.tool}. {error}"
+            raise self._error(TERMS_MALFORMED, sentence) from error
+
+    def _new_gate(self, request: GateRequest, terms: Terms) -> Gate:
         leaf = self._call.leaf
         return Gate(
             binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
             request_hash=self._call.request_hash,
             approver_keys=approvers(leaf) - parties(self._call.chain),
             threshold=leaf.approval_threshold(),
-            signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
+            signature_lifetime_seconds=terms.lifetime(self._settings.signature_lifetime_seconds),
             is_people_root=self._trust.checker(),
             endorsers=self._settings.endorsers,
+            terms=terms,
         )
 
     def _time_left(self, request: GateRequest) -> timedelta:

@@ -77,6 +77,7 @@ def admit(*, alert: Alert) -> Admission:
                 "service": alert.service,
                 "scenario": alert.scenario,
                 "workflow_id": workflow_id_of(alert.incident_id),
+                "barred_people": list(alert.barred_people),
             },
         )
         if is_new or _needs_fresh_warrant(incident):
@@ -114,6 +115,7 @@ def _mint(incident: Incident) -> str:
             severity=incident.severity,
             service=incident.service,
             namespace=settings.TEMPORAL_NAMESPACE,
+            barred_people=tuple(incident.barred_people),
         ),
         agent=ensure_agent(name=AGENT),
         approvers=approvers,
