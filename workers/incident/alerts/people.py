@@ -61,8 +61,7 @@ def _people(value: object, path: str) -> list[str]:
 
 
 def _person(value: object, path: str) -> str:
-    if not isinstance(value, str) or len(value) > MAXIMUM_PERSON or not value.isprintable() or not _WHO.fullmatch(value):
-        raise MalformedAlert(
-            f"{path} must be an e-mail address or an external id such as local:ada, or a list of them.", field=path
-        )
-    return value
+    if isinstance(value, str) and len(value) <= MAXIMUM_PERSON and value.isprintable() and _WHO.fullmatch(value):
+        return value
+    sentence = f"{path} must be an e-mail address or an external id such as local:ada, or a list of them."
+    raise MalformedAlert(sentence, field=path)
