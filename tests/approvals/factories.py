@@ -25,8 +25,10 @@ from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, 
 from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
+from audit.statements.terms import Terms
 from tests import people
 from tests.endorsing import endorsed
+from warrants.minting.extending import with_terms
 from warrants.models import IssuerKey
 
 TOOL = "restart_service"
@@ -104,6 +106,7 @@ def mint(
     trusted: bool = True,
     issuer: tenuo_core.SigningKey | None = None,
     holder: tenuo_core.SigningKey | None = None,
+    terms: Terms | None = None,
 ) -> Minted:
     """Return a warrant that gates ``TOOL`` outside staging; its issuer is a trusted root unless told otherwise."""
     issuer = issuer or tenuo_core.SigningKey.generate()
@@ -130,6 +133,8 @@ def mint(
             "run_query": None,
         },
     )
+    if terms is not None:
+        warrant = with_terms(warrant, terms, Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes())))
     return Minted([bytes(warrant.to_bytes())], issuer, holder)
 
 
@@ -157,9 +162,11 @@ def gate_request(
     return dataclasses.replace(made, **changes)
 
 
-def open_request(*approvers: Approver, min_approvals: int = 1, **changes: Any) -> ApprovalRequest:
-    """Return an open request that asks for ``approvers``."""
-    minted = mint(*approvers, min_approvals=min_approvals)
+def open_request(
+    *approvers: Approver, min_approvals: int = 1, terms: Terms | None = None, **changes: Any
+) -> ApprovalRequest:
+    """Return an open request that asks for ``approvers``, under ``terms`` if there are any."""
+    minted = mint(*approvers, min_approvals=min_approvals, terms=terms)
     return services.open(gate_request=gate_request(minted, **changes))
 
 

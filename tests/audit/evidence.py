@@ -64,6 +64,7 @@ class Evidence:
     worker_sequence: int = 0
 
     def __post_init__(self) -> None:
+        self.approvers: tuple[Ed25519PrivateKey, ...] = (self.lead, self.other)
         self.people = {public(self.lead): LEAD, public(self.other): OTHER_LEAD}
         self.key_endorsements = [
             self.endorse(self.people_root, self.administrator, ADMINISTRATOR, EndorsedRole.SECURITY_ADMINISTRATOR),
@@ -98,7 +99,7 @@ class Evidence:
             },
             ttl_seconds=3600,
             holder=private_key(self.holder).public_key,
-            required_approvers=[private_key(self.lead).public_key, private_key(self.other).public_key],
+            required_approvers=[private_key(key).public_key for key in self.approvers],
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
