@@ -12,17 +12,31 @@ from accounts.models import Person
 def external_ids_of(names: Iterable[str]) -> set[str]:
     """Return the external ids of everybody, disabled or not, whom one of ``names`` may mean.
 
-    A name with an @ is an e-mail address, another one a display name: of everybody who has it, so that it may mean a
-    namesake. External ids mean themselves and are not looked up.
+    An external id means one person. Another name with an @ is an e-mail address; any other is a display name, and
+    means everybody who has it.
     """
-    wanted = Q()
+    wanted = Q(pk=None)
     for name in names:
-        if not is_external_id(name):
-            wanted |= Q(email__iexact=name) | Q(subject__iexact=name) if "@" in name else Q(display_name__iexact=name)
-    return {person.external_id for person in Person.objects.filter(wanted)} if wanted else set()
+        wanted |= _whom(name)
+    return {person.external_id for person in Person.objects.filter(wanted)}
+
+
+def strangers(names: Iterable[str]) -> list[str]:
+    """Return those of ``names`` that mean nobody who is known here now."""
+    return [name for name in names if not external_ids_of([name])]
 
 
 def is_external_id(name: str) -> bool:
     """Whether ``name`` has the form of ``Person.external_id``: ``local:ada`` or ``https://id.example.com#4711``."""
-    issuer, separator, subject = name.partition("#") if "#" in name else name.partition("local:")
-    return bool(subject) and (bool(issuer) if separator == "#" else not issuer)
+    if "#" in name:
+        return all(name.split("#", 1))
+    return name.startswith("local:") and name != "local:"
+
+
+def _whom(name: str) -> Q:
+    if is_external_id(name):
+        issuer, _, subject = name.partition("#" if "#" in name else ":")
+        return Q(issuer=issuer, subject=subject)
+    if "@" in name:
+        return Q(email__iexact=name) | Q(subject__iexact=name)
+    return Q(display_name__iexact=name)

@@ -137,7 +137,9 @@ async def test_nobody_who_can_approve_is_said_before_anything_is_written(clients
     assert await Incident.objects.acount() == await Warrant.objects.acount() == 0
 
 
-async def test_whoever_raised_the_alert_is_not_asked_about_it(clients: Clients, approver: ApproverKey) -> None:
+async def test_whoever_raised_the_alert_is_not_asked_about_it(
+    clients: Clients, approver: ApproverKey, caplog: pytest.LogCaptureFixture
+) -> None:
     grace = await sync_to_async(approver_key)("grace")
     incident_id = new_incident()
     details = {"raised_by": "local:ada", "on_behalf_of": "somebody@example.com"}
@@ -148,6 +150,9 @@ async def test_whoever_raised_the_alert_is_not_asked_about_it(clients: Clients, 
     warrant = tenuo_core.Warrant.from_bytes(bytes(row.data))
     assert [bytes(key.to_bytes()) for key in warrant.required_approvers()] == [bytes(grace.public_key)]
     assert terms_of([warrant]).barred_people == ("local:ada", "somebody@example.com")
+    assert [record.message for record in caplog.records if "not known here" in record.message] == [
+        f"'somebody@example.com', named by the alert of {incident_id}, is not known here."
+    ]
 
 
 async def test_an_alert_of_the_only_approver_starts_nothing_and_says_why(
