@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+BARRED = "You raised this alert, or the agent acts for you: somebody else must decide."
+
 
 class ApprovalError(Exception):
     code: ClassVar[str] = "refused"
@@ -116,6 +118,16 @@ class UnusableKey(ApprovalError):
     """The key is not this person's, not asked for, or belongs to the agent or an issuer."""
 
     code = "unusable_key"
+
+
+class BarredPerson(ApprovalError):
+    """This person raised the alert, or the agent acts for them: somebody else has to decide, whatever their key."""
+
+    code = "barred_person"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(f"{BARRED} Your signature was not used.", field="person")
 
 
 class NotEndorsedYet(ApprovalError):

@@ -102,15 +102,21 @@ class UnendorsedApprover(WarrantError):
 
 
 class TooFewPeople(WarrantError):
-    """The policy asks for more people than the approver keys of the strength it wants belong to."""
+    """The policy asks for more people than the approver keys of the strength it wants belong to.
+
+    ``barred`` people have such keys, but raised the alert, or the agent acts for them: they are not counted.
+    """
 
     code = "too_few_people"
 
-    def __init__(self, *, needed: int, people: int, strength: KeyStrength = KeyStrength.ORDINARY) -> None:
+    def __init__(
+        self, *, needed: int, people: int, barred: int = 0, strength: KeyStrength = KeyStrength.ORDINARY
+    ) -> None:
         wanted = "strong " if strength is KeyStrength.STRONG else ""
+        others = f", without the {barred} who raised the alert or for whom the agent acts" if barred else ""
         super().__init__(
             f"The policy asks for {wanted}keys of {needed} {_people(needed)}, but the {wanted}keys "
-            f"here belong to {people}. "
+            f"here belong to {people}{others}. "
             f"Let more approvers make a {wanted}key.",
             field="approvers",
         )

@@ -35,7 +35,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class WarrantChain:
-    """Warrants that could be read, root first. Times are UTC seconds since 1970; keys are 32 raw bytes."""
+    """Warrants that could be read, root first. Times are UTC seconds since 1970; keys are 32 raw bytes.
+
+    ``terms`` are the root's.
+    """
 
     warrants: list[tenuo_core.Warrant]
     payloads: list[dict[int, Any]]
@@ -103,7 +106,7 @@ def read_chain(
     try:
         chain = WarrantChain(warrants, payloads, terms_of(warrants))
     except MalformedStatement as error:
-        return None, [Problem("warrant.terms", str(error))]
+        return None, [*problems, Problem("warrant.terms", str(error))]
     return chain, problems or _as_a_whole(chain, pinned_roots, now)
 
 

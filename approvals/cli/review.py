@@ -92,7 +92,7 @@ class Examination:
             request_hash=bytes.fromhex(self.claim.request_hash),
             external_id=self.claim.external_id,
             expires_at=min(self.claim.expires_at, self.chain.expires_at),
-            signature_lifetime_seconds=self.claim.lifetime,
+            signature_lifetime_seconds=self.chain.terms.lifetime(self.claim.lifetime),
         )
 
 
@@ -198,15 +198,17 @@ def _check_call(found: Examination, claim: Claim, chain: WarrantChain, own_key: 
         "The request hash, computed here, is the one the server named.",
         "The request hash computed here is not the one the server named: tool, arguments or warrant were changed.",
     )
-    # 6. The warrant names this key as an approver, and the key is nobody else's in it.
-    is_party = own_key in chain.parties
+    # 6. The warrant names this key as an approver, the key is nobody else's in it, and its terms do not bar the person.
+    is_party, is_barred = own_key in chain.parties, chain.terms.bars(claim.external_id)
     found.add(
         "approver",
         "required_approvers",
-        own_key in chain.approvers and not is_party,
+        own_key in chain.approvers and not is_party and not is_barred,
         "The warrant names this key as an approver.",
         "This key is an agent's or an issuer's: it cannot approve."
         if is_party
+        else "You raised this alert, or the agent acts for you: somebody else must decide."
+        if is_barred
         else "The warrant does not name this key as an approver.",
     )
 

@@ -12,6 +12,7 @@ from approvals.decisions.signed import SignedDecision
 from approvals.errors import (
     AlreadyDecided,
     BadLifetime,
+    BarredPerson,
     HashMismatch,
     RequestClosed,
     RequestExpired,
@@ -19,7 +20,7 @@ from approvals.errors import (
     WrongBinding,
 )
 from approvals.models import ApprovalRequest, Decision
-from approvals.requests.chain import parse
+from approvals.requests.chain import WarrantChain
 from approvals.requests.shown import binding_of
 from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
 
@@ -48,9 +49,10 @@ def require_open(approval_request: ApprovalRequest, now: datetime) -> None:
         raise RequestClosed(f"This request is {approval_request.state} already. {_UNUSED}")
 
 
-def require_asked_for(signed: SignedDecision, approval_request: ApprovalRequest) -> None:
-    """5. The leaf warrant asks for this key, and the key is no agent's and no issuer's."""
-    chain = parse(approval_request.warrant_chain)
+def require_asked_for(signed: SignedDecision, person: Person, chain: WarrantChain) -> None:
+    """5. The leaf warrant asks for this key, which is no agent's and no issuer's, and its root bars not this person."""
+    if chain.terms.bars(person.external_id):
+        raise BarredPerson
     if signed.approver_key in chain.barred_keys:
         raise UnusableKey("This key belongs to an agent or an issuer: it cannot approve.", field="approver_key")
     if signed.approver_key not in chain.required_approvers:
@@ -70,8 +72,10 @@ def require_bound(signed: SignedDecision, person: Person, approval_request: Appr
         raise WrongBinding("The signature names another person. Sign in as yourself.", field="external_id")
 
 
-def require_short_lived(signed: SignedDecision, approval_request: ApprovalRequest, now: datetime) -> None:
-    """7. It was signed just now, and lives no longer than it may."""
+def require_short_lived(
+    signed: SignedDecision, approval_request: ApprovalRequest, chain: WarrantChain, now: datetime
+) -> None:
+    """7. It was signed just now, and lives no longer than it may: here, and by the warrant's terms."""
     seconds = now.timestamp()
     if abs(signed.signed_at - seconds) > CLOCK_TOLERANCE_SECONDS:
         raise BadLifetime(
@@ -80,7 +84,8 @@ def require_short_lived(signed: SignedDecision, approval_request: ApprovalReques
         )
     if signed.expires_at is None:
         return
-    latest = min(signed.signed_at + settings.SIGNATURE_LIFETIME_SECONDS, int(approval_request.expires_at.timestamp()))
+    lifetime = chain.terms.lifetime(settings.SIGNATURE_LIFETIME_SECONDS)
+    latest = min(signed.signed_at + lifetime, int(approval_request.expires_at.timestamp()))
     if not seconds < signed.expires_at <= latest:
         raise BadLifetime(
             "The signature would be valid too long, or not at all. Reload the page and sign again.", field="expires_at"

@@ -21,6 +21,7 @@ from approvals.delivery.services import enqueue
 from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import transitions
+from approvals.requests.chain import parse
 from approvals.texts import storable
 from audit.ledger.services import append
 from audit.statements import cbor
@@ -48,7 +49,8 @@ def record(
        root stands behind it.
     3. Nobody has ended the request, and this person has not decided it.
     4. The request still waits.
-    5. The leaf warrant asks for the key, which is no agent's and no issuer's.
+    5. The leaf warrant asks for the key, which is no agent's and no issuer's; nor did this person raise the alert, nor
+       does the agent act for them.
     6. What was signed is this call, request and run, by this person.
     7. It was signed just now and lives no longer than it may.
     8. Its nonce was never seen.
@@ -80,9 +82,10 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
         standing = _let_lapse(standing, approval_request.namespace, now)
     checks.require_undecided(person, approval_request, standing)  # 3
     checks.require_open(approval_request, now)  # 4
-    checks.require_asked_for(signed, approval_request)  # 5
+    chain = parse(approval_request.warrant_chain)
+    checks.require_asked_for(signed, person, chain)  # 5
     checks.require_bound(signed, person, approval_request)  # 6
-    checks.require_short_lived(signed, approval_request, now)  # 7
+    checks.require_short_lived(signed, approval_request, chain, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9

@@ -22,11 +22,11 @@ from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach, has_role, reach
 from approvals.arguments import as_lines
 from approvals.contracts import DecisionKind, RequestState
-from approvals.errors import UnknownRequest
+from approvals.errors import BARRED, UnknownRequest
 from approvals.looking.queries import lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover
 from approvals.requests import urgency
-from approvals.requests.chain import parse
+from approvals.requests.chain import WarrantChain, parse
 from approvals.requests.shown import binding_of, display_of
 from approvals.requests.steps import Step, steps_of
 
@@ -195,7 +195,8 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     now = timezone.now()
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
     card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
-    why_not = _why_not(person, row, card, decisions)
+    chain = parse(row.warrant_chain)
+    why_not = _why_not(person, row, chain, card, decisions)
     return RequestPage(
         card=card,
         gate_message=row.gate_message,
@@ -207,7 +208,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         outcome_status=row.outcome_status,
         outcome_detail=row.outcome_detail,
         result_text=row.result_text,
-        signing=_signing(person, row, card),
+        signing=_signing(person, row, chain, card),
         may_decide=not why_not,
         why_not=why_not,
         chain=row.chain,
@@ -307,12 +308,16 @@ def _decision_line(decision: Decision) -> DecisionLine:
     )
 
 
-def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions: list[Decision]) -> str:
+def _why_not(
+    person: Person, row: ApprovalRequest, chain: WarrantChain, card: RequestCard, decisions: list[Decision]
+) -> str:
     """Return why ``person`` cannot decide, as a sentence, or nothing."""
     if card.state != RequestState.OPEN:
         return f"This request is {card.state}: there is nothing left to decide."
     if any(decision.external_id == person.external_id for decision in decisions):
         return "You have decided this request. It waits for somebody else."
+    if chain.terms.bars(person.external_id):
+        return BARRED
     keys = {bytes(key.public_key) for key in active_keys(namespace=row.namespace).filter(person=person)}
     if not keys:
         if not has_role(person, Role.APPROVER, namespace=row.namespace):
@@ -322,7 +327,6 @@ def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions:
     if not endorsed:
         return f"Your key waits for endorsement by {_endorsers(person)}. Then it counts, from the next alert on."
     keys = endorsed
-    chain = parse(row.warrant_chain)
     if not keys & chain.required_approvers - chain.barred_keys:
         return "The warrant does not name a key of yours as an approver. One of the people it names must decide."
     return ""
@@ -334,7 +338,7 @@ def _endorsers(person: Person) -> str:
     return " or ".join(names) or "a security administrator"
 
 
-def _signing(person: Person, row: ApprovalRequest, card: RequestCard) -> dict[str, object]:
+def _signing(person: Person, row: ApprovalRequest, chain: WarrantChain, card: RequestCard) -> dict[str, object]:
     """Return what the browser verifies and signs; it trusts none of it."""
     binding = binding_of(row)
     return {
@@ -347,7 +351,7 @@ def _signing(person: Person, row: ApprovalRequest, card: RequestCard) -> dict[st
         "warrant_chain": row.warrant_chain,
         "external_id": person.external_id,
         "expires_at": int(row.expires_at.timestamp()),
-        "signature_lifetime_seconds": settings.SIGNATURE_LIFETIME_SECONDS,
+        "signature_lifetime_seconds": chain.terms.lifetime(settings.SIGNATURE_LIFETIME_SECONDS),
         "decision_url": reverse("approvals:decision", args=[row.pk]),
         "state": card.state,
     }

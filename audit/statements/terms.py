@@ -32,8 +32,9 @@ class Terms:
 
     ``approval_seconds`` is the longest life of an approval, or 0: then whoever checks has a maximum of their own.
     ``one_denial_ends`` says that one denial ends a request; otherwise those do that make enough approvals impossible.
-    ``barred_people`` are external ids of people who must not approve: the agent acts for them, or they raised the
-    alert. ``policy_digest`` is the SHA-256 of the policy's file, or empty.
+    ``barred_people`` must not approve: the agent acts for them, or they raised the alert. They are external ids, and
+    what the alert called them where nobody here was known by it. ``policy_digest`` is the SHA-256 of the policy's
+    file, or empty.
     """
 
     policy: str = ""
@@ -51,6 +52,15 @@ class Terms:
     def lifetime(self, maximum: int) -> int:
         """Return the longest life of an approval in seconds, where whoever checks allows ``maximum``."""
         return min(self.approval_seconds or maximum, maximum)
+
+    def bars(self, external_id: str) -> bool:
+        """Whether this person must not approve: named by external id, or by the e-mail address in it.
+
+        ``issuer#subject`` and ``local:subject``: who signs up after the warrant was minted, with an address as
+        subject, is the person whom the alert named by that address (in lower case).
+        """
+        _, _, subject = external_id.partition("#" if "#" in external_id else ":")
+        return external_id in self.barred_people or ("@" in subject and subject.lower() in self.barred_people)
 
     def to_bytes(self) -> bytes:
         return cbor.encode(

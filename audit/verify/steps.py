@@ -18,6 +18,8 @@
     endorsed from one of them as an approver's, for the person who is named.
 15. Display: what people were shown has the digest that the request names, the policy's version is the root
     warrant's, and every decision, and every approval with which a call ran, was signed over both.
+16. Terms: nobody approved whom the root warrant's terms bar, since they raised the alert or the agent acts for them,
+    and no approval lives longer than they allow.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ class Step(IntEnum):
     END = 13
     PEOPLE = 14
     DISPLAY = 15
+    TERMS = 16
 
     @property
     def title(self) -> str:

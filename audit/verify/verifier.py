@@ -15,6 +15,7 @@
 13. End             ``chain``
 14. People          ``people``
 15. Display         ``display``
+16. Terms           ``conditions``
 
 A line fails at its first step that does not pass; the lines after it are still checked.
 """
@@ -25,7 +26,7 @@ from collections.abc import Sequence
 
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context
-from audit.verify import chain, minting, outcomes, people, reading, receipts, warrants
+from audit.verify import chain, conditions, minting, outcomes, people, reading, receipts, warrants
 from audit.verify.calls import check_call
 from audit.verify.case import Case
 from audit.verify.reading import Checkpoint, Entry
@@ -176,8 +177,10 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.DECISION, people.check_decision(entry, case))
         report.passed(Step.PEOPLE, people.check_decider(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))
+        report.passed(Step.TERMS, conditions.check_decision(entry, case))
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
+        report.passed(Step.TERMS, conditions.check_minted(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))
@@ -212,6 +215,7 @@ def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.APPROVALS, people.check_use(entry, call, case))
         report.passed(Step.PEOPLE, people.check_approvers(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))
+        report.passed(Step.TERMS, conditions.check_use(entry, case))
 
 
 def _check_once(entry: Entry, case: Case) -> None:

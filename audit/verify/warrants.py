@@ -8,6 +8,8 @@ import tenuo_core
 
 from audit.statements import cbor
 from audit.statements.delegation import approvers, weakening
+from audit.statements.statements import MalformedStatement
+from audit.statements.terms import Terms, terms_of
 from audit.verify.steps import Refused, Step, require
 from audit.verify.trust import Roots
 
@@ -28,6 +30,14 @@ class WarrantChain:
     def approver_keys(self) -> frozenset[bytes]:
         """Return the keys whose signatures open this warrant's gates."""
         return approvers(self.leaf)
+
+    @property
+    def terms(self) -> Terms:
+        """Return the root's terms for deciding. Raises ``Refused``."""
+        try:
+            return terms_of(self.warrants)
+        except MalformedStatement as error:
+            raise Refused(Step.TERMS, str(error)) from error
 
     @property
     def stack(self) -> str:

@@ -139,8 +139,7 @@ def mint(
         },
     )
     if terms is not None:
-        signing_key = Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes()))
-        warrant = with_terms(warrant, terms, signing_key)
+        warrant = with_terms(warrant, terms, Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes())))
     return Minted([bytes(warrant.to_bytes())], issuer, holder)
 
 
@@ -189,9 +188,11 @@ def gate_request(
     )
 
 
-def open_request(*approvers: Approver, min_approvals: int = 1, **changes: Any) -> ApprovalRequest:
-    """Return an open request that asks for ``approvers``."""
-    minted = mint(*approvers, min_approvals=min_approvals)
+def open_request(
+    *approvers: Approver, min_approvals: int = 1, terms: Terms | None = None, **changes: Any
+) -> ApprovalRequest:
+    """Return an open request that asks for ``approvers``, under ``terms`` if there are any."""
+    minted = mint(*approvers, min_approvals=min_approvals, terms=terms)
     return services.open(gate_request=gate_request(minted, **changes))
 
 

@@ -43,6 +43,7 @@ SHOWN = Display(
     history=(CallRecord("delete_database", "denied", 1_767_225_600_000, "tool_not_authorized", "no"),),
 )
 LIFETIME = 900
+TERMS = Terms(policy="incident-response", policy_version=1, policy_digest=bytes(32), approval_seconds=LIFETIME)
 
 
 def private_key(key: Ed25519PrivateKey) -> tenuo_core.SigningKey:
@@ -60,6 +61,7 @@ class Evidence:
 
     now: int = field(default_factory=lambda: int(time.time()))
     threshold: int = 1
+    terms: Terms = TERMS
     root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     ledger: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipts: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -69,9 +71,9 @@ class Evidence:
     people_root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     administrator: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     worker_sequence: int = 0
-    terms: Terms = field(default_factory=lambda: Terms("incident-response", 1, bytes(32)))
 
     def __post_init__(self) -> None:
+        self.approvers: tuple[Ed25519PrivateKey, ...] = (self.lead, self.other)
         self.people = {public(self.lead): LEAD, public(self.other): OTHER_LEAD}
         self.key_endorsements = [
             self.endorse(self.people_root, self.administrator, ADMINISTRATOR, EndorsedRole.SECURITY_ADMINISTRATOR),
@@ -106,7 +108,7 @@ class Evidence:
             },
             ttl_seconds=3600,
             holder=private_key(self.holder).public_key,
-            required_approvers=[private_key(self.lead).public_key, private_key(self.other).public_key],
+            required_approvers=[private_key(key).public_key for key in self.approvers],
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )

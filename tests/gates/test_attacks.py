@@ -199,7 +199,12 @@ class Thief:
     task_queue: str
 
     async def start(
-        self, approvals: list[bytes], times: int, warrant: tenuo_core.Warrant | None = None, activity_id: str = ""
+        self,
+        approvals: list[bytes],
+        times: int,
+        warrant: tenuo_core.Warrant | None = None,
+        activity_id: str = "",
+        chain: list[tenuo_core.Warrant] | None = None,
     ) -> Any:
         return await start_workflow_authorized(
             client=self.client,
@@ -213,6 +218,7 @@ class Thief:
                 activity_id or None,
             ],
             warrant=warrant or self.floor.keys.warrant(CAPABILITIES, GATES),
+            warrant_chain=chain,
             key_id="agent",
             workflow_id=f"thief-{uuid.uuid4().hex[:8]}",
             task_queue=self.task_queue,

@@ -67,6 +67,16 @@ def test_it_can_be_told_as_another_incident(receiver: Receiver, settings: Settin
     signatures.check(receiver.bodies[0], receiver.signed[0], settings.ALERT_WEBHOOK_SECRETS)
 
 
+def test_it_can_be_told_who_raised_it_and_for_whom_the_agent_acts(receiver: Receiver, settings: Settings) -> None:
+    people = ["--raised-by", "local:ada", "--raised-by", "ada@example.com", "--on-behalf-of", "local:grace"]
+    call_command("alert", str(EXAMPLE), "--url", receiver.url, *people, stdout=StringIO())
+    details = json.loads(receiver.bodies[0])["event"]["data"]["custom_details"]
+    assert details == {
+        "scenario": "injection", "raised_by": ["local:ada", "ada@example.com"], "on_behalf_of": ["local:grace"],
+    }  # fmt: skip
+    signatures.check(receiver.bodies[0], receiver.signed[0], settings.ALERT_WEBHOOK_SECRETS)
+
+
 def test_a_refusal_is_told_with_its_words(receiver: Receiver) -> None:
     receiver.status = 409
     with pytest.raises(CommandError, match=r"answered 409: .*Told"):
@@ -81,6 +91,11 @@ def test_what_cannot_be_sent_is_said(tmp_path: Path, settings: Settings) -> None
     (tmp_path / "empty.json").write_text("[]")
     with pytest.raises(CommandError, match="holds no webhook"):
         call_command("alert", str(tmp_path / "empty.json"), "--id", "P7")
+    with pytest.raises(CommandError, match="leave out --on-behalf-of"):
+        call_command("alert", str(tmp_path / "empty.json"), "--on-behalf-of", "local:ada")
+    (tmp_path / "text.json").write_text('{"event": {"data": {"custom_details": "x"}}}')
+    with pytest.raises(CommandError, match="leave out --raised-by"):
+        call_command("alert", str(tmp_path / "text.json"), "--raised-by", "local:ada")
     settings.ALERT_WEBHOOK_SECRETS = []
     with pytest.raises(CommandError, match="Set ALERT_WEBHOOK_SECRETS"):
         call_command("alert", str(EXAMPLE))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import tenuo_core
 from asgiref.sync import sync_to_async
 from django.http import HttpResponse
 from django.test import AsyncClient
@@ -21,6 +22,7 @@ from temporalio.client import Client as TemporalClient
 from temporalio.testing import WorkflowEnvironment
 
 from accounts.models import ApproverKey
+from audit.statements.terms import terms_of
 from tests.incident.keys import approver_key
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
@@ -132,6 +134,33 @@ async def test_nobody_who_can_approve_is_said_before_anything_is_written(clients
     assert response.status_code == 409
     assert json.loads(response.content)["code"] == "nobody_can_approve"
     assert "/keys/" in json.loads(response.content)["message"]
+    assert await Incident.objects.acount() == await Warrant.objects.acount() == 0
+
+
+async def test_whoever_raised_the_alert_is_not_asked_about_it(
+    clients: Clients, approver: ApproverKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    grace = await sync_to_async(approver_key)("grace")
+    incident_id = new_incident()
+    details = {"raised_by": "local:ada", "on_behalf_of": "somebody@example.com"}
+    assert (await deliver(webhook(incident_id, custom_details=details))).status_code == 202
+    told_again = webhook(incident_id, custom_details={"raised_by": "local:grace"})
+    assert (await deliver(told_again)).status_code == 202
+    row = await Warrant.objects.aget()
+    warrant = tenuo_core.Warrant.from_bytes(bytes(row.data))
+    assert [bytes(key.to_bytes()) for key in warrant.required_approvers()] == [bytes(grace.public_key)]
+    assert terms_of([warrant]).barred_people == ("local:ada", "somebody@example.com")
+    assert [record.message for record in caplog.records if "not known here" in record.message] == [
+        f"'somebody@example.com', named by the alert of {incident_id}, is not known here."
+    ]
+
+
+async def test_an_alert_of_the_only_approver_starts_nothing_and_says_why(
+    clients: Clients, approver: ApproverKey
+) -> None:
+    response = await deliver(webhook(new_incident(), custom_details={"on_behalf_of": ["local:ada"]}))
+    assert response.status_code == 422
+    assert json.loads(response.content)["code"] == "too_few_people"
     assert await Incident.objects.acount() == await Warrant.objects.acount() == 0
 
 

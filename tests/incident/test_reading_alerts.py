@@ -39,6 +39,73 @@ def test_the_examples_are_alerts() -> None:
     assert (injected.service, injected.scenario) == ("checkout-service-prod", "injection")
 
 
+def told_by(agent: object = None, **details: object) -> Alert | Ignored:
+    document = json.loads(webhook("event.agent", agent))
+    document["event"]["data"]["custom_details"] = details
+    return reading.read_alert(json.dumps(document).encode())
+
+
+BUTTON = {"id": "PXPGF42", "type": "user_reference", "summary": "Ada  Lovelace", "html_url": None}
+
+
+@pytest.mark.parametrize(
+    ("agent", "details", "people"),
+    [
+        (None, {}, ()),
+        (BUTTON, {}, ("Ada Lovelace",)),
+        ({"type": "service_reference", "id": "PF9KMXH", "summary": "payment-service-prod"}, {}, ()),
+        (None, {"raised_by": "ada@example.com"}, ("ada@example.com",)),
+        (None, {"raised_by": "local:ada"}, ("local:ada",)),
+        (None, {"on_behalf_of": ["https://id.example.com#4", "local:ada"]}, ("https://id.example.com#4", "local:ada")),
+        (BUTTON, {"raised_by": "local:ada", "on_behalf_of": "local:ada"}, ("Ada Lovelace", "local:ada")),
+        (None, {"raised_by": []}, ()),
+    ],
+)  # fmt: skip
+def test_who_raised_an_alert_and_for_whom_the_agent_acts_is_read(
+    agent: object, details: dict[str, object], people: tuple[str, ...]
+) -> None:
+    alert = told_by(agent, **details)
+    assert isinstance(alert, Alert)
+    assert alert.barred_people == people
+
+
+def test_whoever_is_called_to_the_incident_did_not_raise_it() -> None:
+    alert = reading.read_alert(webhook("event.data.assignees", [BUTTON]))
+    assert isinstance(alert, Alert)
+    assert alert.barred_people == ()
+
+
+@pytest.mark.parametrize(
+    ("agent", "details", "field"),
+    [
+        ("Ada", {}, "event.agent"),
+        ([], {}, "event.agent"),
+        ({"summary": "Ada"}, {}, "event.agent"),
+        ({"type": 1}, {}, "event.agent"),
+        ({"type": "user_reference"}, {}, "event.agent.summary"),
+        ({**BUTTON, "summary": ""}, {}, "event.agent.summary"),
+        ({**BUTTON, "summary": ["Ada"]}, {}, "event.agent.summary"),
+        ({**BUTTON, "summary": "x" * 201}, {}, "event.agent.summary"),
+        ({**BUTTON, "summary": "Ada\u202e"}, {}, "event.agent.summary"),
+        *[
+            (None, {name: wrong}, f"event.data.custom_details.{name}")
+            for name in ("raised_by", "on_behalf_of")
+            for wrong in (
+                None, "", 4711, {}, True, "ada", "ada lovelace", "a@b@c", "@", "#", "local:", "local:a b", "#4711",
+                "ada@example.com\n", "ada\0@example.com", "\ud800@example.com", "x" * 321 + "@example.com",
+                ["local:ada", None], [["local:ada"]], ["local:ada", ""],
+            )
+        ],
+        (None, {"raised_by": [f"local:{number}" for number in range(21)]}, "event.data.custom_details"),
+    ],
+)  # fmt: skip
+def test_people_who_cannot_be_read_are_refused_by_field(agent: object, details: dict[str, object], field: str) -> None:
+    with pytest.raises(MalformedAlert) as wrong:
+        told_by(agent, **details)
+    assert wrong.value.field == field
+    assert field in wrong.value.sentence
+
+
 @pytest.mark.parametrize("event_type", ["incident.acknowledged", "incident.resolved", "pagey.ping", "service.updated"])
 def test_other_events_are_in_order_and_start_nothing(event_type: str) -> None:
     assert reading.read_alert(webhook("event.event_type", event_type)) == Ignored(event_type)

@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -33,11 +33,13 @@ from approvals.models import SpentNonce
 from audit.models import LedgerEntry
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms
 from tests.gates import agents
 from tests.gates.people import approve
 from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
 from tests.promises.conftest import House, eventually, guarded_worker, server_keys
 from tests.promises.thieves import RepeatingAgent
+from warrants.minting.extending import with_terms
 from workers.client import with_plugins
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
@@ -143,6 +145,18 @@ async def test_an_approval_does_not_serve_another_run(thieves: Thieves) -> None:
 async def test_an_approval_for_ten_years_serves_nobody(thieves: Thieves) -> None:
     handle = await thieves.at_once(1)
     signed = await thieves.sign(handle, expires_at=int(time.time()) + TEN_YEARS)
+    await handle.signal("use", texts(signed))
+    assert await handle.result() == ["APPROVAL_LIFETIME"]
+    assert agents.effects == []
+
+
+async def test_an_approval_that_outlives_its_policy_serves_nobody(thieves: Thieves) -> None:
+    """This worker takes 15 minutes; the policy, and so the warrant, says one."""
+    house, issuer = thieves.house, (await sync_to_async(server_keys)())["issuer"]
+    warrant = with_terms(tenuo_core.Warrant.from_bytes(house.warrant.chain[0]), Terms(approval_seconds=60), issuer)
+    house.warrants.append(replace(house.warrant, chain=[bytes(warrant.to_bytes())]))
+    handle = await thieves.at_once(1)
+    signed = await thieves.sign(handle, expires_at=int(time.time()) + 90)
     await handle.signal("use", texts(signed))
     assert await handle.result() == ["APPROVAL_LIFETIME"]
     assert agents.effects == []

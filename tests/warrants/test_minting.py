@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import os
+from typing import Any
 
 import pytest
 import tenuo_core
@@ -21,6 +22,7 @@ from audit.ledger.queries import details_of
 from audit.models import LedgerChain, LedgerEntry, ServiceKey
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, parse
+from audit.statements.terms import MAXIMUM_BARRED, Terms, terms_of
 from tests.endorsing import endorsed
 from tests.warrants.calls import ALLOWED, STOPS, Desk
 from tests.warrants.conftest import INCIDENT, approver_key
@@ -47,7 +49,7 @@ from warrants.policies.rules import parse_policy
 from warrants.templatetags import trust
 
 
-def minting(agent: AgentIdentity, *approvers: ApproverKey, **changes: str) -> MintedWarrant:
+def minting(agent: AgentIdentity, *approvers: ApproverKey, **changes: Any) -> MintedWarrant:
     incident = dataclasses.replace(INCIDENT, **changes)
     return mint(policy="incident-response", incident=incident, agent=agent, approvers=list(approvers))
 
@@ -193,6 +195,105 @@ def test_two_people_are_two_approvals(
 
 def test_an_approver_named_twice_stands_in_the_warrant_once(agent: AgentIdentity, ada_key: ApproverKey) -> None:
     assert len(Desk(minting(agent, ada_key, ada_key)).warrant.required_approvers()) == 1
+
+
+# --- Who must not ---------------------------------------------------------------------------
+
+
+def approvers_of(warrant: MintedWarrant) -> set[bytes]:
+    named = tenuo_core.Warrant.from_bytes(warrant.chain[0]).required_approvers()
+    return {bytes(key.to_bytes()) for key in named}
+
+
+def barred_by(warrant: MintedWarrant) -> tuple[str, ...]:
+    return terms_of([tenuo_core.Warrant.from_bytes(data) for data in warrant.chain]).barred_people
+
+
+def second_key(of: ApproverKey) -> ApproverKey:
+    key = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    return endorsed(ApproverKey.objects.create(person=of.person, public_key=key, name="Phone", proof=b"proof"))
+
+
+def test_no_key_of_whoever_raised_the_alert_is_named(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey
+) -> None:
+    warrant = minting(agent, ada_key, second_key(ada_key), grace_key, barred_people=("local:ada",))
+    assert approvers_of(warrant) == {bytes(grace_key.public_key)}
+    assert barred_by(warrant) == ("local:ada",)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("Ada@Example.com", {"email": "ada@example.com"}),
+        ("ada@example.com", {"email": "ADA@example.com"}),
+        ("Ada Lovelace", {"display_name": "Ada Lovelace"}),
+        ("ada@example.com", {"issuer": "https://id.example.com", "subject": "Ada@example.com"}),
+    ],
+)
+def test_people_are_known_by_address_and_by_name(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, name: str, changes: dict[str, str]
+) -> None:
+    for field, value in changes.items():
+        setattr(ada_key.person, field, value)
+    ada_key.person.save()
+    warrant = minting(agent, ada_key, grace_key, barred_people=(name,))
+    assert approvers_of(warrant) == {bytes(grace_key.public_key)}
+    assert ada_key.person.external_id in barred_by(warrant)
+
+
+def test_whom_nobody_knows_yet_stands_in_the_warrant_all_the_same(agent: AgentIdentity, ada_key: ApproverKey) -> None:
+    warrant = minting(agent, ada_key, barred_people=("Grace Hopper", "Grace@Example.com", "local:grace"))
+    assert barred_by(warrant) == ("Grace Hopper", "grace@example.com", "local:grace")
+    assert approvers_of(warrant) == {bytes(ada_key.public_key)}
+
+
+def test_if_everybody_else_is_too_few_nothing_is_minted(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TooFewPeople, match="belong to 0, without the 1 who raised the alert"):
+        minting(agent, ada_key, second_key(ada_key), barred_people=("local:ada",))
+    asking_for_two(monkeypatch)
+    with pytest.raises(TooFewPeople, match="keys of 2 people, but the keys here belong to 1, without the 1 who"):
+        minting(agent, ada_key, grace_key, barred_people=("local:grace",))
+    assert not Warrant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        ("",),
+        ("a\0b",),
+        ("\ud800",),
+        ("x" * 321,),
+        ("two\nlines",),
+        tuple(f"local:{number}" for number in range(MAXIMUM_BARRED + 1)),
+    ],
+)
+def test_people_who_cannot_be_written_down_are_refused(
+    agent: AgentIdentity, ada_key: ApproverKey, people: tuple[str, ...]
+) -> None:
+    with pytest.raises(InvalidIncident) as refused:
+        minting(agent, ada_key, barred_people=people)
+    assert refused.value.field == "barred_people"
+
+
+def test_the_policys_terms_stand_in_the_warrant(
+    agent: AgentIdentity, ada_key: ApproverKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (policies.FOLDER / "incident-response.yaml").read_text() + "\napproval_seconds: 120\n"
+    policy = parse_policy(text)
+    monkeypatch.setattr("warrants.minting.services.load", lambda name: policy)
+    desk = Desk(minting(agent, ada_key))
+    assert terms_of([desk.warrant]) == Terms(
+        policy="incident-response",
+        policy_version=policy.version,
+        policy_digest=policy.digest,
+        approval_seconds=120,
+        one_denial_ends=True,
+    )
+    assert desk.outcome("read_logs", service=INCIDENT.service, minutes=5) == ALLOWED
+    assert desk.outcome("restart_service", service=INCIDENT.service, environment="production") == STOPS
 
 
 # --- For what -------------------------------------------------------------------------------

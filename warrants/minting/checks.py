@@ -6,8 +6,10 @@ from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
+from accounts.people.naming import external_ids_of, is_external_id
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
+from audit.statements.terms import MAXIMUM_BARRED, MAXIMUM_PERSON, Terms
 from warrants.errors import (
     InactiveApprover,
     InvalidIncident,
@@ -37,10 +39,30 @@ def require_usable(incident: Incident, policy: Policy) -> None:
         raise InvalidIncident(f"The policy {policy.name} knows no such severity. It knows {known}.", field="severity")
 
 
-def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str) -> list[ApproverKey]:
+def barred_people(incident: Incident) -> tuple[str, ...]:
+    """Return whom the warrant bars: everybody as the alert names them, and who is known to be meant by it.
+
+    Who is not known here stays as text: they may sign up later. Raises ``InvalidIncident``.
+    """
+    for name in incident.barred_people:
+        if not 1 <= len(name) <= MAXIMUM_PERSON or not name.isprintable():
+            sentence = f"Whom an incident names are texts of 1 to {MAXIMUM_PERSON} printable characters."
+            raise InvalidIncident(sentence, field="barred_people")
+    names = {name.lower() if "@" in name and not is_external_id(name) else name for name in incident.barred_people}
+    people = names | external_ids_of(names)
+    if len(people) > MAXIMUM_BARRED:
+        raise InvalidIncident(
+            f"The incident names {len(people)} people who must not approve; a warrant has room for {MAXIMUM_BARRED}.",
+            field="barred_people",
+        )
+    return tuple(sorted(people))
+
+
+def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str, terms: Terms) -> list[ApproverKey]:
     """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
-    Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out.
+    Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out,
+    and always those of the people whom ``terms`` bar.
     Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
@@ -59,10 +81,16 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: s
     for key in usable:
         if key.pk not in endorsed:
             raise UnendorsedApprover(short=key.short, endorsers=policy.endorsers)
-    people = len({key.person_id for key in usable})
-    if people < policy.min_approvals:
-        raise TooFewPeople(needed=policy.min_approvals, people=people, strength=policy.approver_key_strength)
-    return usable
+    others = [key for key in usable if not terms.bars(key.person.external_id)]
+    people, barred = ({key.person_id for key in keys} for keys in (others, usable))
+    if len(people) < policy.min_approvals:
+        raise TooFewPeople(
+            needed=policy.min_approvals,
+            people=len(people),
+            barred=len(barred - people),
+            strength=policy.approver_key_strength,
+        )
+    return others
 
 
 def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]) -> None:

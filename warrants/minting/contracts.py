@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Incident:
     """An incident as its alert tells it. ``namespace`` is the Temporal namespace its workflow runs in.
 
-    ``barred_people`` are the external ids of those who must not approve: they raised the alert, or the agent acts for
-    them.
+    ``barred_people`` must not approve: they raised the alert, the agent acts for them, or they ask for the warrant
+    themselves. Each is an external id, an e-mail address or a name that people see.
     """
 
     id: str

@@ -13,7 +13,7 @@ from audit.statements.kinds import EntryKind
 from audit.statements.terms import Terms
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.issuers.signing import statement_key, tenuo_key
-from warrants.minting.checks import require_approvers, require_different_keys, require_usable
+from warrants.minting.checks import barred_people, require_approvers, require_different_keys, require_usable
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.extending import with_terms
@@ -29,16 +29,18 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
 
     1. The policy is safe, and knows the incident's severity.
     2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
+       Keys of people who raised the alert, or for whom the agent acts, are left out.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
 
     Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.
     """
     rules = load(policy)  # 1
     require_usable(incident, rules)
-    keys = require_approvers(approvers, rules, incident.namespace)  # 2
+    terms = _terms(rules, barred_people(incident))
+    keys = require_approvers(approvers, rules, incident.namespace, terms)  # 2
     issuer = ensure_issuer()
     require_different_keys(issuer, agent, keys)  # 3
-    row = _sign(rules, incident, issuer, agent, keys)
+    row = _sign(rules, incident, issuer, agent, keys, terms)
     row.save(force_insert=True)
     append(
         chain=row.id,
@@ -51,7 +53,12 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
 
 
 def _sign(
-    policy: Policy, incident: Incident, issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]
+    policy: Policy,
+    incident: Incident,
+    issuer: IssuerKey,
+    agent: AgentIdentity,
+    approvers: list[ApproverKey],
+    terms: Terms,
 ) -> Warrant:
     lifetime = policy.lifetimes[incident.severity]
     plain = tenuo_core.Warrant.issue(
@@ -63,7 +70,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_terms(plain, _terms(policy, incident), statement_key(issuer))
+    warrant = with_terms(plain, terms, statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -83,14 +90,14 @@ def _sign(
     )
 
 
-def _terms(policy: Policy, incident: Incident) -> Terms:
+def _terms(policy: Policy, barred: tuple[str, ...]) -> Terms:
     return Terms(
         policy=policy.name,
         policy_version=policy.version,
         policy_digest=policy.digest,
         approval_seconds=policy.approval_seconds or 0,
         one_denial_ends=policy.one_denial_ends,
-        barred_people=tuple(sorted(set(incident.barred_people))),
+        barred_people=barred,
     )
 
 

@@ -25,12 +25,12 @@ from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
 from audit.statements.delegation import parties, weakening
 from audit.statements.statements import MalformedStatement
-from audit.statements.terms import terms_of
+from audit.statements.terms import Terms, terms_of
 from workers.gates import tenuo_internals
 from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
-from workers.gates.errors import GATE_TYPES, UnsafeSettings, not_now, refusal
+from workers.gates.errors import GATE_TYPES, TERMS_MALFORMED, UnsafeSettings, not_now, refusal
 from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
@@ -150,16 +150,16 @@ class _Inner(ActivityInboundInterceptor):
 
     async def _spend(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant], floor: int) -> None:
         """Check every approval before the first one is spent."""
-        info = activity.info()
+        info, terms = activity.info(), self._terms(chain, dispatch)
         binding = Binding(
             request_id=dispatch.request_id,
             namespace=info.workflow_namespace or info.namespace,
             workflow_id=info.workflow_id or "",
             run_id=info.workflow_run_id or "",
             display_digest=dispatch.claim.display_digest,
-            policy_version=self._policy_version(dispatch, chain),
+            policy_version=terms.policy_label,
         )
-        signed = [self._check(data, binding, dispatch) for data in dispatch.approvals]
+        signed = [self._check(data, binding, terms, dispatch) for data in dispatch.approvals]
         if len({approval.terms.request_hash for approval in signed}) > 1:
             raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not all for the same call.")
         barred_keys = parties(chain)  # those of agents and issuers
@@ -169,7 +169,9 @@ class _Inner(ActivityInboundInterceptor):
             )
         people = max(chain[-1].approval_threshold(), floor)
         try:
-            self._approvers.check(signed, dispatch.endorsements, people=people, now_ms=time.time_ns() // 1_000_000)
+            self._approvers.check(
+                signed, dispatch.endorsements, terms=terms, people=people, now_ms=time.time_ns() // 1_000_000
+            )
         except ApproverRefused as refused:
             raise self._refused(dispatch, refused.code, str(refused)) from refused
         # A workflow may give an activity's id again; when the activity was scheduled, its retries keep.
@@ -194,26 +196,26 @@ class _Inner(ActivityInboundInterceptor):
                 "APPROVAL_STORE_DOWN",
             ) from error
 
-    def _policy_version(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant]) -> str:
-        """Return the policy version of the root warrant, which the dispatch must claim."""
+    def _terms(self, chain: list[tenuo_core.Warrant], dispatch: Dispatch) -> Terms:
+        """Return the terms of the root warrant, whose policy's version the dispatch must claim."""
         try:
-            label = terms_of(chain).policy_label
+            terms = terms_of(chain)
         except MalformedStatement as error:
-            raise self._refused(dispatch, "APPROVAL_UNBOUND", str(error)) from error
-        if dispatch.claim.policy_version != label:
+            raise self._refused(dispatch, TERMS_MALFORMED, str(error)) from error
+        if dispatch.claim.policy_version != terms.policy_label:
             raise self._refused(
                 dispatch, "APPROVAL_UNBOUND", "The request was made under another policy_version than the warrant's."
             )
-        return label
+        return terms
 
-    def _check(self, data: bytes, binding: Binding, dispatch: Dispatch) -> approvals.SignedApproval:
+    def _check(self, data: bytes, binding: Binding, terms: Terms, dispatch: Dispatch) -> approvals.SignedApproval:
         try:
             approval = approvals.parse(data)
             check_terms(
                 approval.terms,
                 binding,
                 approval.terms.request_hash,
-                self._settings.signature_lifetime_seconds,
+                terms.lifetime(self._settings.signature_lifetime_seconds),
                 int(time.time()),
             )
             # Tenuo stops verifying when it has enough; here every one counts.

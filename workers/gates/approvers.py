@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from approvals.signing.approval import SignedApproval
 from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, verify_chain
+from audit.statements.terms import Terms
 from workers.gates.key_revocations import KeyRevocations
 from workers.gates.people_roots import PeopleRoots
 
+BARRED = "APPROVER_BARRED"
 NOT_ENDORSED = "APPROVER_NOT_ENDORSED"
 KEY_REVOKED = "APPROVER_KEY_REVOKED"
 
@@ -34,12 +36,19 @@ class Approvers:
     endorsers: int = 1
 
     def check(
-        self, approvals: Sequence[SignedApproval], endorsements: Sequence[bytes], *, people: int, now_ms: int
+        self,
+        approvals: Sequence[SignedApproval],
+        endorsements: Sequence[bytes],
+        *,
+        terms: Terms,
+        people: int,
+        now_ms: int,
     ) -> None:
         """Raise ``ApproverRefused`` unless approvals of at least ``people`` people count.
 
         1. No key is revoked. 2. Every key is endorsed as an approver's, from a pinned people root, by enough people.
-        3. Every approval names the person whose key it is. 4. They are enough people, not keys.
+        3. Every approval names the person whose key it is. 4. The warrant's ``terms`` bar none of these people: they
+        neither raised the alert, nor does the agent act for them. 5. They are enough people, not keys.
         """
         for approval in approvals:  # 1
             if approval.approver_key in self.revocations:
@@ -49,7 +58,12 @@ class Approvers:
         else:
             roots = self.people_roots
             names = {self._person(approval, endorsements, roots, now_ms).encode() for approval in approvals}
-        if len(names) < people:  # 4
+        for approval in approvals:  # 4
+            person = approval.terms.external_id
+            if terms.bars(person):
+                sentence = f"{person} raised the alert, or the agent acts for them: somebody else has to approve."
+                raise ApproverRefused(BARRED, sentence)
+        if len(names) < people:  # 5
             raise ApproverRefused(NOT_ENDORSED, f"{len(names)} people approved, but {people} are needed.")
 
     def _person(self, approval: SignedApproval, endorsements: Sequence[bytes], roots: PeopleRoots, now_ms: int) -> str:

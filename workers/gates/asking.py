@@ -31,8 +31,15 @@ from approvals.signing.binding import Binding
 from approvals.signing.display import Display, fitted
 from audit.statements.delegation import approvers, parties
 from audit.statements.statements import MalformedStatement
-from audit.statements.terms import terms_of
-from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from audit.statements.terms import Terms, terms_of
+from workers.gates.errors import (
+    GATE_TYPES,
+    REQUEST_REFUSED,
+    STALE_PROOF,
+    TERMS_MALFORMED,
+    TOO_MANY_ROUNDS,
+    GatedCallError,
+)
 from workers.gates.receipts import read_receipt
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
@@ -125,8 +132,9 @@ class Asking:
 
     async def _ask(self, message: str, receipt: ReceiptRecord | None) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
-        request = self._request = self._new_request(message, receipt)
-        gate = self._state.gates[request.request_id] = self._new_gate(request)
+        terms = self._terms()
+        request = self._request = self._new_request(message, receipt, terms)
+        gate = self._state.gates[request.request_id] = self._new_gate(request, terms)
         try:
             await self._open(request)
             with suppress(TimeoutError):
@@ -170,7 +178,7 @@ class Asking:
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
 
-    def _new_request(self, message: str, receipt: ReceiptRecord | None) -> GateRequest:
+    def _new_request(self, message: str, receipt: ReceiptRecord | None, terms: Terms) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
         display = fitted(
             Display(
@@ -196,27 +204,29 @@ class Asking:
             opened_at_ms=opened_at_ms,
             expires_at=min(opened_at_ms // 1000 + self._settings.request_lifetime_seconds, call.expires_at),
             display_digest=display.digest.hex(),
-            policy_version=self._policy_version(),
+            policy_version=terms.policy_label,
             history=list(display.history),
             gate_receipt=receipt,
         )
 
-    def _policy_version(self) -> str:
+    def _terms(self) -> Terms:
         try:
-            return terms_of(self._call.chain).policy_label
+            return terms_of(self._call.chain)
         except MalformedStatement as error:
-            raise self._error(REQUEST_REFUSED, f"Nobody can be asked to approve {self._call.tool}. {error}") from error
+            sentence = f"Nobody can be asked to approve {self._call.tool}. {error}"
+            raise self._error(TERMS_MALFORMED, sentence) from error
 
-    def _new_gate(self, request: GateRequest) -> Gate:
+    def _new_gate(self, request: GateRequest, terms: Terms) -> Gate:
         leaf = self._call.leaf
         return Gate(
             binding=binding_of(request),
             request_hash=self._call.request_hash,
             approver_keys=approvers(leaf) - parties(self._call.chain),
             threshold=leaf.approval_threshold(),
-            signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
+            signature_lifetime_seconds=terms.lifetime(self._settings.signature_lifetime_seconds),
             is_people_root=self._trust.checker(),
             endorsers=self._settings.endorsers,
+            terms=terms,
         )
 
     def _time_left(self, request: GateRequest) -> timedelta:

@@ -21,6 +21,7 @@ from approvals.signing.approval import SignedApproval
 from approvals.signing.binding import Binding
 from audit.statements.key_endorsements import MAXIMUM_ENDORSEMENTS, EndorsedRole, parse_endorsement, verify_chain
 from audit.statements.statements import MalformedStatement
+from audit.statements.terms import Terms
 
 MAXIMUM_STATEMENT_CHARACTERS = 64 * 1024
 MAXIMUM_ENDORSEMENT_CHARACTERS = 2 * 1024
@@ -31,7 +32,7 @@ class Gate:
     """One stopped call, waiting for people. Times are UTC seconds.
 
     ``is_people_root`` says from which keys approvers' keys must be endorsed; None asks for no endorsements and counts
-    keys, not people.
+    keys, not people. ``terms`` are those of the root warrant.
     """
 
     binding: Binding
@@ -41,6 +42,7 @@ class Gate:
     signature_lifetime_seconds: int
     is_people_root: Callable[[bytes], bool] | None = None
     endorsers: int = 1
+    terms: Terms = field(default_factory=Terms)
     approvals: dict[bytes, bytes] = field(default_factory=dict)
     people: dict[bytes, str] = field(default_factory=dict)
     carried: dict[bytes, Sequence[bytes]] = field(default_factory=dict)
@@ -78,6 +80,8 @@ class Gate:
             signed.verify()
             carried = self._endorsed(signed, endorsements, now)
         except MalformedStatement:
+            return
+        if self.terms.bars(signed.terms.external_id):
             return
         self.approvals[signed.approver_key] = signed.to_bytes()
         self.people[signed.approver_key] = signed.terms.external_id

@@ -9,6 +9,7 @@ class Incident(models.Model):
     """One incident, with the warrant minted for it and the workflow that works on it.
 
     ``incident_id`` is the sender's. ``started_at`` is empty while Temporal has not accepted the workflow.
+    ``barred_people`` are texts: who raised the alert, and for whom the agent acts, as the sender names them.
     """
 
     incident_id = models.CharField(max_length=64, unique=True)
@@ -16,6 +17,7 @@ class Incident(models.Model):
     severity = models.CharField(max_length=16)
     service = models.CharField(max_length=100)
     scenario = models.CharField(max_length=40)
+    barred_people = models.JSONField(default=list)
     warrant_id = models.CharField(max_length=64)
     workflow_id = models.CharField(max_length=80, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)

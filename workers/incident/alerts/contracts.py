@@ -15,13 +15,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """An incident as its sender tells it. Every text is bounded, storable and free of half characters."""
+    """An incident as its sender tells it. Every text is bounded, storable and free of half characters.
+
+    ``barred_people`` are those who raised it, or for whom the agent will act, as the sender names them: by external
+    id, by e-mail address, or by the name that its own people see.
+    """
 
     incident_id: str
     title: str
     severity: Severity
     service: str
     scenario: str
+    barred_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 
 from workers.incident.alerts.contracts import Alert, Ignored, Severity
 from workers.incident.alerts.errors import MalformedAlert
+from workers.incident.alerts.people import barred_people
 
 TRIGGERED = "incident.triggered"
 _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_.]{0,79}")
@@ -41,6 +42,7 @@ def read_alert(body: bytes) -> Alert | Ignored:
             service, "summary", "event.data.service.summary", _SERVICE, "a service's name: letters, digits, . - and _"
         ),
         scenario=_scenario(data),
+        barred_people=barred_people(event, data),
     )
 
 

@@ -20,6 +20,7 @@ from tenuo.temporal import start_workflow_authorized
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from accounts.endorsements.queries import endorsed_keys
+from accounts.people.naming import strangers
 from warrants.agents.services import ensure_agent
 from warrants.minting import contracts as minting
 from warrants.minting.queries import minted
@@ -77,6 +78,7 @@ def admit(*, alert: Alert) -> Admission:
                 "service": alert.service,
                 "scenario": alert.scenario,
                 "workflow_id": workflow_id_of(alert.incident_id),
+                "barred_people": list(alert.barred_people),
             },
         )
         if is_new or _needs_fresh_warrant(incident):
@@ -100,6 +102,8 @@ def _needs_fresh_warrant(incident: Incident) -> bool:
 
 def _mint(incident: Incident) -> str:
     """Mint a warrant for ``incident`` and return its id."""
+    for name in strangers(incident.barred_people):
+        logger.warning("%r, named by the alert of %s, is not known here.", name, incident.incident_id)
     approvers = list(endorsed_keys(endorsers=load(POLICY).endorsers, namespace=settings.TEMPORAL_NAMESPACE))
     if not approvers:
         raise NobodyCanApprove(
@@ -114,6 +118,7 @@ def _mint(incident: Incident) -> str:
             severity=incident.severity,
             service=incident.service,
             namespace=settings.TEMPORAL_NAMESPACE,
+            barred_people=tuple(incident.barred_people),
         ),
         agent=ensure_agent(name=AGENT),
         approvers=approvers,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from workers.incident.alerts import signatures
+from workers.incident.alerts.people import ON_BEHALF_OF, RAISED_BY
 
 
 class Command(BaseCommand):
@@ -20,11 +21,23 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="a PagerDuty v3 webhook as JSON")
         parser.add_argument("--url", default=f"{settings.SITE_ROOT}/hooks/alerts/", help="where to send it")
         parser.add_argument("--id", default="", help="tell it as another incident: the incident id to use instead")
+        for option, who in (("--raised-by", "who raised the alert"), ("--on-behalf-of", "for whom the agent acts")):
+            parser.add_argument(
+                option,
+                action="append",
+                default=[],
+                metavar="PERSON",
+                help=f"{who}, and so approves nothing of it: an e-mail address or external id; repeatable",
+            )
 
-    def handle(self, *, file: Path, url: str, id: str, **options: object) -> None:
+    def handle(
+        self, *, file: Path, url: str, id: str, raised_by: list[str], on_behalf_of: list[str], **options: object
+    ) -> None:
         if not settings.ALERT_WEBHOOK_SECRETS:
             raise CommandError("Set ALERT_WEBHOOK_SECRETS to the secret of the webhook's subscription.")
         body = with_incident_id(_content(file), id) if id else _content(file)
+        for field, people in ((RAISED_BY, raised_by), (ON_BEHALF_OF, on_behalf_of)):
+            body = with_people(body, field, people) if people else body
         headers = {
             "Content-Type": "application/json",
             signatures.HEADER: signatures.sign(body, settings.ALERT_WEBHOOK_SECRETS[0]),
@@ -45,6 +58,19 @@ def with_incident_id(body: bytes, incident_id: str) -> bytes:
         webhook["event"]["data"]["id"] = incident_id
     except (ValueError, KeyError, TypeError):
         raise CommandError("The file holds no webhook with event.data: leave out --id, or mend the file.") from None
+    return json.dumps(webhook).encode()
+
+
+def with_people(body: bytes, field: str, people: list[str]) -> bytes:
+    """Return the webhook ``body`` with ``people`` in its ``custom_details``. Raises ``CommandError``."""
+    try:
+        webhook = json.loads(body)
+        data = webhook["event"]["data"]
+        data["custom_details"] = {**(data.get("custom_details") or {}), field: people}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        option = f"--{field.replace('_', '-')}"
+        sentence = f"The file holds no webhook with event.data: leave out {option}, or mend the file."
+        raise CommandError(sentence) from None
     return json.dumps(webhook).encode()
 
 
