@@ -21,6 +21,7 @@ from approvals.delivery.services import enqueue
 from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import transitions
+from approvals.requests.chain import parse
 from approvals.texts import storable
 from audit.ledger.services import append
 from audit.statements import cbor
@@ -54,8 +55,9 @@ def record(
     8. Its nonce was never seen.
     9. Where the policy asks for it, the person has just shown that it is them, for this request: to approve.
 
-    Enough approvals, or one denial, end the waiting and go to the outbox. The same bytes again return the
-    same decision. Raises the ``ApprovalError`` of the first check that fails; then nothing was written.
+    Enough approvals, or enough denials (``audit.statements.quorum``), end the waiting and go to the outbox; earlier
+    ones stay until then. The same bytes again return the same decision. Raises the ``ApprovalError`` of the first
+    check that fails; then nothing was written.
     """
     signed = read(approval=approval, denial=denial)  # 1
     try:
@@ -86,8 +88,11 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9
-    decision = _write(person, approval_request, signed, endorsements, step_up, now)
-    _settle(approval_request, [*standing, decision], now)
+    settled = _settled(approval_request, standing, signed)
+    decision = _write(person, approval_request, signed, endorsements, step_up, settled, now)
+    if settled is not None:
+        transitions.move(approval_request, settled, at=now)
+        enqueue(approval_request=approval_request, decisions=[*standing, decision], at=now)
     return decision
 
 
@@ -140,6 +145,7 @@ def _write(
     signed: SignedDecision,
     endorsements: list[bytes],
     step_up: StepUp | None,
+    settled: RequestState | None,
     now: datetime,
 ) -> Decision:
     is_approval = signed.kind is DecisionKind.APPROVE
@@ -152,6 +158,7 @@ def _write(
             "person": person.external_id,
             "key": signed.approver_key,
             "key_endorsements": endorsements,
+            **({} if is_approval else {"ends_request": settled is RequestState.DENIED}),
             **({"step_up": {"method": step_up.method, "at": int(step_up.at.timestamp())}} if step_up else {}),
         },
     )
@@ -173,11 +180,12 @@ def _write(
     )
 
 
-def _settle(approval_request: ApprovalRequest, decisions: list[Decision], now: datetime) -> None:
-    if decisions[-1].kind == DecisionKind.DENY:
-        transitions.move(approval_request, RequestState.DENIED, at=now)
-    elif len(decisions) >= approval_request.threshold:
-        transitions.move(approval_request, RequestState.APPROVED, at=now)
-    else:
-        return
-    enqueue(approval_request=approval_request, decisions=decisions, at=now)
+def _settled(
+    approval_request: ApprovalRequest, standing: list[Decision], signed: SignedDecision
+) -> RequestState | None:
+    """Return what the request becomes with one more decision, just as its workflow will see it; None: it waits on."""
+    keys = [signed.approver_key, *(bytes(row.public_key) for row in standing if row.kind == signed.kind)]
+    if signed.kind is DecisionKind.DENY:
+        quorum = parse(approval_request.warrant_chain).quorum
+        return RequestState.DENIED if quorum.is_impossible(keys) else None
+    return RequestState.APPROVED if len(keys) >= approval_request.threshold else None

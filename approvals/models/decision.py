@@ -50,9 +50,6 @@ class Decision(models.Model):
                 name="one_decision_per_person",
                 condition=Q(lapsed=False),
             ),
-            models.UniqueConstraint(
-                fields=["approval_request"], name="one_denial_per_request", condition=Q(kind=DecisionKind.DENY.value)
-            ),
             models.CheckConstraint(
                 name="approval_runs_out",
                 condition=Q(kind=DecisionKind.DENY.value, expires_at__isnull=True, lapsed=False)

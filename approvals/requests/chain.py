@@ -11,6 +11,8 @@ from tenuo_core import Warrant
 
 from approvals.errors import MalformedInput, TooLarge
 from audit.statements.delegation import approvers, parties, weakening
+from audit.statements.quorum import Quorum, quorum_of
+from audit.statements.statements import MalformedStatement
 
 MAXIMUM_WARRANTS = 8
 MAXIMUM_WARRANT_CHARACTERS = 64 * 1024
@@ -21,6 +23,7 @@ class WarrantChain:
     """The chain's warrants and the keys that matter. Keys are 32 raw bytes."""
 
     warrants: list[Warrant]
+    quorum: Quorum
 
     @property
     def leaf(self) -> Warrant:
@@ -51,7 +54,10 @@ def parse(encoded: list[str]) -> WarrantChain:
     weakened = weakening(warrants)
     if weakened:
         raise MalformedInput(weakened, field="warrant_chain")
-    return WarrantChain(warrants)
+    try:
+        return WarrantChain(warrants, quorum_of(warrants))
+    except MalformedStatement as error:
+        raise MalformedInput(str(error), field="warrant_chain") from error
 
 
 def _warrant(encoded: str) -> Warrant:

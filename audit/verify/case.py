@@ -32,6 +32,7 @@ class Request:
     expires_at: int
     standing: Standing = Standing.OPEN
     grants: dict[bytes, str] = field(default_factory=dict)
+    denials: dict[bytes, str] = field(default_factory=dict)  # the key that signed, with its person
     # How old a second factor may be at an approval; None: none was asked for.
     step_up_seconds: int | None = None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, verify_chain
 from audit.statements.kinds import EntryKind
+from audit.statements.quorum import quorum_of
+from audit.statements.statements import MalformedStatement
 from audit.verify.approvals import Address, Signed, read_approval, read_denial
 from audit.verify.calls import is_gated
 from audit.verify.case import Case, Request, Standing
@@ -73,16 +75,42 @@ def check_decision(entry: Entry, case: Case) -> str:
     require(signed.address == request.address, Step.DECISION, "The decision was signed for another request or run.")
     early = signed.signed_at <= entry.at_ms // 1000 + CLOCK_TOLERANCE
     require(early, Step.DECISION, "The decision was signed after it was recorded.")
+    _check_first_denial(signed, request)
     nonce = (signed.key, signed.nonce)
     require(nonce not in case.granted_nonces, Step.DECISION, "The same signature was recorded before.")
     case.granted_nonces.add(nonce)
     if is_approval:
         _check_lifetime(signed, case.approval_lifetime, Step.DECISION)
         request.grants[signed.data] = signed.person
-    else:
-        request.standing = Standing.DENIED
     confirmed = _check_step_up(details, request, entry, is_approval=is_approval)
-    return f"signed by {signed.person}, one of the warrant's approvers{confirmed}"
+    counted = "" if is_approval else _count_denial(signed, details, request)
+    return f"signed by {signed.person}, one of the warrant's approvers{confirmed}{counted}"
+
+
+def _check_first_denial(signed: Signed, request: Request) -> None:
+    """A denial stays: its person neither denies again nor approves."""
+    again = signed.person in request.denials.values()
+    require(not again, Step.DECISION, f"{signed.person!r} had denied this request before.")
+
+
+def _count_denial(signed: Signed, details: Fields, request: Request) -> str:
+    """Count again whether the denials so far leave too few people to approve."""
+    request.denials[signed.key] = signed.person
+    try:
+        quorum = quorum_of(request.chain.warrants)
+    except MalformedStatement as error:
+        raise Refused(Step.DECISION, str(error)) from error
+    ends = quorum.is_impossible(request.denials)
+    possible, needed = quorum.possible(request.denials), quorum.threshold
+    if "ends_request" in details.values:
+        said = details.flag("ends_request")
+        claim = "ended the request" if said else "did not end the request"
+        sentence = f"It is said that the denial {claim}, but {possible} people could still approve, of {needed} needed."
+        require(said == ends, Step.DECISION, sentence)
+    if ends:
+        request.standing = Standing.DENIED
+        return "; it ended the request"
+    return f"; {possible} people could still approve"
 
 
 def _check_step_up(details: Fields, request: Request, entry: Entry, *, is_approval: bool) -> str:
@@ -202,5 +230,7 @@ def _check_bound(signed: Signed, address: Address, call: Call, request: Request)
     earliest, latest = signed.signed_at - CLOCK_TOLERANCE, (signed.expires_at or 0) + CLOCK_TOLERANCE
     valid = earliest <= call.decided_at <= latest
     require(valid, Step.APPROVALS, "An approval was not valid when the call ran.")
+    denied = signed.person in request.denials.values()
+    require(not denied, Step.APPROVALS, "An approval of the call is of a person who had denied it.")
     granted = signed.data in request.grants
     require(granted, Step.APPROVALS, "An approval of the call was not granted anywhere above in this file.")

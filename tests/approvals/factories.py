@@ -27,6 +27,7 @@ from audit.statements import cbor
 from audit.statements.statements import Context, sign
 from tests import people
 from tests.endorsing import endorsed
+from warrants.minting.extending import with_extensions
 from warrants.models import IssuerKey
 
 TOOL = "restart_service"
@@ -104,6 +105,7 @@ def mint(
     trusted: bool = True,
     issuer: tenuo_core.SigningKey | None = None,
     holder: tenuo_core.SigningKey | None = None,
+    extensions: dict[str, bytes] | None = None,
 ) -> Minted:
     """Return a warrant that gates ``TOOL`` outside staging; its issuer is a trusted root unless told otherwise."""
     issuer = issuer or tenuo_core.SigningKey.generate()
@@ -130,6 +132,9 @@ def mint(
             "run_query": None,
         },
     )
+    if extensions:
+        own = Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes()))
+        warrant = with_extensions(warrant, extensions, own)
     return Minted([bytes(warrant.to_bytes())], issuer, holder)
 
 
@@ -157,9 +162,11 @@ def gate_request(
     return dataclasses.replace(made, **changes)
 
 
-def open_request(*approvers: Approver, min_approvals: int = 1, **changes: Any) -> ApprovalRequest:
+def open_request(
+    *approvers: Approver, min_approvals: int = 1, extensions: dict[str, bytes] | None = None, **changes: Any
+) -> ApprovalRequest:
     """Return an open request that asks for ``approvers``."""
-    minted = mint(*approvers, min_approvals=min_approvals)
+    minted = mint(*approvers, min_approvals=min_approvals, extensions=extensions)
     return services.open(gate_request=gate_request(minted, **changes))
 
 

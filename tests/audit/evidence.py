@@ -23,6 +23,8 @@ from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_ha
 from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import EXTENSION, Terms
+from warrants.minting.extending import with_extensions
 
 LEAD = "local:lead"
 OTHER_LEAD = "local:other"
@@ -49,6 +51,7 @@ class Evidence:
 
     now: int = field(default_factory=lambda: int(time.time()))
     threshold: int = 1
+    one_denial_ends: bool = True
     root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     ledger: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipts: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -83,7 +86,7 @@ class Evidence:
 
     def issue(self, issuer: Ed25519PrivateKey) -> tenuo_core.Warrant:
         wildcard = tenuo_core.Wildcard()
-        return tenuo_core.Warrant.issue(
+        plain = tenuo_core.Warrant.issue(
             private_key(issuer),
             capabilities={
                 "read_logs": {"service": wildcard, "lines": wildcard},
@@ -98,6 +101,8 @@ class Evidence:
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
+        terms = Terms(one_denial_ends=self.one_denial_ends)
+        return with_extensions(plain, {EXTENSION: terms.to_bytes()}, issuer)
 
     def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
         facts = {"role": role, "key": public(key), "issued_at": self.now}
@@ -271,7 +276,7 @@ class Evidence:
         }
         return self.add(EntryKind.APPROVAL_GRANTED, details)
 
-    def refused(self, denial: bytes, request_id: str = "request-1") -> int:
+    def refused(self, denial: bytes, request_id: str = "request-1", **changes: Any) -> int:
         signed = denials.parse(denial)
         return self.add(
             EntryKind.APPROVAL_DENIED,
@@ -281,6 +286,7 @@ class Evidence:
                 "person": signed.external_id,
                 "key": signed.approver_key,
                 "key_endorsements": list(self.key_endorsements),
+                **changes,
             },
         )
 

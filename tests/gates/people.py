@@ -27,7 +27,10 @@ from approvals.contracts import (
 from approvals.signing import approval, denial
 from approvals.signing.binding import Binding
 from audit.statements.key_endorsements import EndorsedRole, facts_of
+from audit.statements.quorum import EXTENSION as SAME_PERSON
 from audit.statements.statements import Context, sign
+from audit.statements.terms import EXTENSION, Terms
+from warrants.minting.extending import with_extensions
 
 
 @dataclass
@@ -51,8 +54,11 @@ class Keys:
         return (above, *[endorse(self.administrator, key, person) for key in keys or (self.approver,)])
 
     def warrant(self, capabilities: dict[str, Any], gates: dict[str, Any], **options: Any) -> tenuo_core.Warrant:
+        """Return a warrant that names both approvers; one denial ends a request, unless told otherwise."""
         approvers = [self.approver, self.second]
-        return tenuo_core.Warrant.issue(
+        terms = Terms(one_denial_ends=options.pop("one_denial_ends", True)).to_bytes()
+        same_person = options.pop("same_person", b"")
+        plain = tenuo_core.Warrant.issue(
             self.issuer,
             capabilities=capabilities,
             ttl_seconds=options.pop("ttl_seconds", 600),
@@ -61,6 +67,9 @@ class Keys:
             min_approvals=options.pop("min_approvals", 1),
             approval_gates=gates,
         )
+        added = {EXTENSION: terms, **({SAME_PERSON: same_person} if same_person else {})}
+        issuer = Ed25519PrivateKey.from_private_bytes(bytes(self.issuer.secret_key_bytes()))
+        return with_extensions(plain, added, issuer)
 
 
 def public(key: Ed25519PrivateKey) -> bytes:

@@ -9,14 +9,14 @@ from django.db import transaction
 
 from accounts.models import ApproverKey
 from audit.ledger.services import append
+from audit.statements import quorum, terms
 from audit.statements.kinds import EntryKind
-from audit.statements.terms import Terms
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.checks import require_approvers, require_different_keys, require_usable
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
-from warrants.minting.extending import with_terms
+from warrants.minting.extending import with_extensions
 from warrants.minting.queries import as_minted
 from warrants.models import AgentIdentity, IssuerKey, Warrant
 from warrants.policies.queries import load
@@ -63,7 +63,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_terms(plain, _terms(policy, incident), statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(policy, incident, approvers), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -83,8 +83,16 @@ def _sign(
     )
 
 
-def _terms(policy: Policy, incident: Incident) -> Terms:
-    return Terms(
+def _extensions(policy: Policy, incident: Incident, approvers: list[ApproverKey]) -> dict[str, bytes]:
+    same_person = quorum.same_person((bytes(key.public_key), key.person.external_id) for key in approvers)
+    return {
+        terms.EXTENSION: _terms(policy, incident).to_bytes(),
+        **({quorum.EXTENSION: same_person} if same_person else {}),
+    }
+
+
+def _terms(policy: Policy, incident: Incident) -> terms.Terms:
+    return terms.Terms(
         policy=policy.name,
         policy_version=policy.version,
         policy_digest=policy.digest,

@@ -27,7 +27,8 @@ from approvals.contracts import (
     OutcomeStatus,
 )
 from approvals.signing.binding import Binding
-from audit.statements.delegation import approvers, parties
+from audit.statements.quorum import Quorum, quorum_of
+from audit.statements.statements import MalformedStatement
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
@@ -37,6 +38,7 @@ from workers.gates.verdicts import Gate
 
 REQUEST_HEADER = "countersign-request"
 ENDORSEMENTS_HEADER = "countersign-endorsements"
+_DENIALS_ARE_COUNTED = "countersign-denials-are-counted"
 _MOVED_ON = "The workflow cancelled the call."
 
 Dispatch = Callable[[StartActivityInput], asyncio.Future[Any]]
@@ -154,11 +156,12 @@ class Asking:
 
     def _refused(self, gate: Gate) -> GatedCallError:
         """Record and report a denial or an expiry, and return the error for the workflow."""
-        if gate.denial is not None:
-            reason = gate.denial.reason
+        if gate.is_denied:
+            reason = "; ".join(signed.reason for signed in gate.denials.values())
+            who = "A person" if len(gate.denials) == 1 else f"{len(gate.denials)} people"
             self._state.record(self._call, CallVerdict.DENIED, APPROVAL_DENIED, reason)
             self._report(OutcomeStatus.DENIED, code=APPROVAL_DENIED, detail=reason)
-            return self._error(APPROVAL_DENIED, f"A person denied {self._call.tool}: {reason}", reason)
+            return self._error(APPROVAL_DENIED, f"{who} denied {self._call.tool}: {reason}", reason)
         sentence = f"Nobody decided on {self._call.tool} in time."
         self._state.record(self._call, CallVerdict.DENIED, APPROVAL_EXPIRED, sentence)
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
@@ -184,16 +187,22 @@ class Asking:
         )
 
     def _new_gate(self, request: GateRequest) -> Gate:
-        leaf = self._call.leaf
         return Gate(
             binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
             request_hash=self._call.request_hash,
-            approver_keys=approvers(leaf) - parties(self._call.chain),
-            threshold=leaf.approval_threshold(),
+            quorum=self._quorum(),
             signature_lifetime_seconds=self._settings.signature_lifetime_seconds,
             is_people_root=self._trust.checker(),
             endorsers=self._settings.endorsers,
+            counts_denials=lambda: workflow.patched(_DENIALS_ARE_COUNTED),
         )
+
+    def _quorum(self) -> Quorum:
+        try:
+            return quorum_of(self._call.chain)
+        except MalformedStatement as error:
+            sentence = f"Nobody can be asked to approve {self._call.tool}. {error}"
+            raise self._error(REQUEST_REFUSED, sentence) from error
 
     def _time_left(self, request: GateRequest) -> timedelta:
         """Return how long the workflow waits: until the request ends, and a little for a decision on its way."""
