@@ -22,6 +22,7 @@ from approvals.models import ApprovalRequest, Decision
 from approvals.requests.chain import parse
 from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
 from approvals.signing.binding import Binding
+from approvals.signing.retraction import Retraction
 
 _PAST = {DecisionKind.APPROVE: "approved", DecisionKind.DENY: "denied"}
 _UNUSED = "Your signature was not used."
@@ -48,7 +49,7 @@ def require_open(approval_request: ApprovalRequest, now: datetime) -> None:
         raise RequestClosed(f"This request is {approval_request.state} already. {_UNUSED}")
 
 
-def require_asked_for(signed: SignedDecision, approval_request: ApprovalRequest) -> None:
+def require_asked_for(signed: SignedDecision | Retraction, approval_request: ApprovalRequest) -> None:
     """5. The leaf warrant asks for this key, and the key is no agent's and no issuer's."""
     chain = parse(approval_request.warrant_chain)
     if signed.approver_key in chain.barred_keys:
@@ -59,7 +60,7 @@ def require_asked_for(signed: SignedDecision, approval_request: ApprovalRequest)
         )
 
 
-def require_bound(signed: SignedDecision, person: Person, approval_request: ApprovalRequest) -> None:
+def require_bound(signed: SignedDecision | Retraction, person: Person, approval_request: ApprovalRequest) -> None:
     """6. What was signed is this call of this run, by this person."""
     if signed.request_hash != bytes(approval_request.request_hash):
         raise HashMismatch("The signature is for another call. Reload the page and sign again.", field="request_hash")

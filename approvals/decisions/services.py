@@ -70,11 +70,12 @@ def record(
 
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, session_key: str) -> Decision:
     now = timezone.now()
-    _own_key(person, approval_request.namespace, signed)  # 2
-    endorsements = _endorsements(person, signed)
+    own_key(person, approval_request.namespace, signed.approver_key)  # 2
+    endorsements = endorsements_of(person, signed.approver_key)
     found = _related(approval_request, signed)
     for decision in found:
-        if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
+        is_same = decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data
+        if is_same and not decision.lapsed:
             decision.approval_request = approval_request
             return decision
     standing = [row for row in found if row.approval_request_id == approval_request.pk]
@@ -96,8 +97,9 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     return decision
 
 
-def _own_key(person: Person, namespace: str, signed: SignedDecision) -> ApproverKey:
-    key = active_keys(namespace=namespace).filter(public_key=signed.approver_key).first()
+def own_key(person: Person, namespace: str, approver_key: bytes) -> ApproverKey:
+    """Return the active key of ``person``, who approves in ``namespace``. Raises an ``ApprovalError`` if it is none."""
+    key = active_keys(namespace=namespace).filter(public_key=approver_key).first()
     if key is not None and key.person_id == person.pk:
         return key
     if not has_role(person, Role.VIEWER, namespace=namespace):
@@ -109,10 +111,13 @@ def _own_key(person: Person, namespace: str, signed: SignedDecision) -> Approver
     )
 
 
-def _endorsements(person: Person, signed: SignedDecision) -> list[bytes]:
-    """Return the statements by which workers and auditors know that the key is this person's."""
+def endorsements_of(person: Person, approver_key: bytes) -> list[bytes]:
+    """Return the statements by which workers and auditors know that the key is this person's.
+
+    Raises ``NotEndorsedYet``.
+    """
     try:
-        endorsed = endorsement_of(signed.approver_key)
+        endorsed = endorsement_of(approver_key)
     except NotEndorsed as error:
         raise NotEndorsedYet from error
     if endorsed.person != person.external_id:

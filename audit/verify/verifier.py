@@ -174,6 +174,9 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     elif kind in _DECISIONS:
         report.passed(Step.DECISION, people.check_decision(entry, case))
         report.passed(Step.PEOPLE, people.check_decider(entry, case))
+    elif kind is EntryKind.APPROVAL_RETRACTED:
+        report.passed(Step.DECISION, people.check_retraction(entry, case))
+        report.passed(Step.PEOPLE, people.check_decider(entry, case))
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:

@@ -20,7 +20,9 @@ from accounts.roles.contracts import Role
 from approvals.contracts import GateRequest
 from approvals.models import ApprovalRequest
 from approvals.requests import services
+from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
+from approvals.signing import retraction as retractions
 from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, signed_message
 from approvals.signing.binding import Binding
 from audit.statements import cbor
@@ -78,6 +80,17 @@ class Approver:
     def sign_denial(self, approval_request: ApprovalRequest, **changes: Any) -> bytes:
         """Return denial envelope bytes for a request. ``changes`` replace facts."""
         return sign_denial(self.private_key, approval_request, self.person.external_id, **changes)
+
+    def sign_retraction(self, approval_request: ApprovalRequest, approval: bytes, **changes: Any) -> bytes:
+        """Return retraction envelope bytes for an approval of a request. ``changes`` replace facts."""
+        facts = retractions.facts(
+            request_hash=bytes(approval_request.request_hash),
+            nonce=approvals.parse(approval).terms.nonce,
+            external_id=self.person.external_id,
+            retracted_at=int(time.time()),
+            binding=binding(approval_request),
+        )
+        return sign(Context.RETRACTION, {**facts, **changes}, self.private_key).to_bytes()
 
 
 def approver(username: str = "ada", *, namespace: str = "") -> Approver:
