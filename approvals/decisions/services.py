@@ -78,7 +78,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
         if is_same and not decision.lapsed:
             decision.approval_request = approval_request
             return decision
-    standing = [row for row in found if row.approval_request_id == approval_request.pk]
+    standing = [row for row in found if row.approval_request_id == approval_request.pk and not row.lapsed]
     if standing and approval_request.state == RequestState.OPEN:
         standing = _let_lapse(standing, approval_request.namespace, now)
     checks.require_undecided(person, approval_request, standing)  # 3

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
+from approvals.signing import retraction as retractions
 from approvals.signing.binding import Binding
 from audit.statements import cbor, statements
 from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
@@ -287,6 +288,28 @@ class Evidence:
                 "key": signed.approver_key,
                 "key_endorsements": list(self.key_endorsements),
                 **changes,
+            },
+        )
+
+    def taken_back(self, approval: bytes, *, key: Ed25519PrivateKey | None = None) -> int:
+        """Record that the owner of ``key``, or the lead, takes ``approval`` back."""
+        terms, key = approvals.parse(approval).terms, key or self.lead
+        person = self.people[public(key)]
+        facts = retractions.facts(
+            request_hash=terms.request_hash,
+            nonce=terms.nonce,
+            external_id=person,
+            retracted_at=self.now,
+            binding=terms.binding,
+        )
+        return self.add(
+            EntryKind.APPROVAL_RETRACTED,
+            {
+                "request_id": terms.binding.request_id,
+                "retraction": statements.sign(statements.Context.RETRACTION, facts, key).to_bytes(),
+                "person": person,
+                "key": public(key),
+                "key_endorsements": list(self.key_endorsements),
             },
         )
 

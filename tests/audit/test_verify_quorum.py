@@ -92,3 +92,39 @@ def test_an_approval_of_somebody_who_denied_since_runs_nothing() -> None:
     evidence.restarted(approval)
     step, sentence = refusal(check(evidence))
     assert (step, "who had denied it" in sentence) == (Step.APPROVALS, True)
+
+
+# --- Taken back -----------------------------------------------------------------------------
+
+
+def test_an_approval_that_was_taken_back_and_given_anew_verifies() -> None:
+    evidence = asked()
+    first = evidence.approve()
+    evidence.granted(first)
+    evidence.taken_back(first)
+    second = evidence.approve()
+    evidence.granted(second)
+    evidence.restarted(second)
+    evidence.result()
+    report = check(evidence)
+    assert report.verified, report.as_text()
+    assert "takes back their approval" in report.as_text()
+
+
+def test_a_call_that_ran_with_an_approval_that_was_taken_back_is_refused() -> None:
+    evidence = asked()
+    approval = evidence.approve()
+    evidence.granted(approval)
+    evidence.taken_back(approval)
+    evidence.restarted(approval)
+    step, sentence = refusal(check(evidence))
+    assert (step, "taken back before it ran" in sentence) == (Step.APPROVALS, True)
+
+
+def test_nobody_takes_back_what_another_person_approved() -> None:
+    evidence = asked()
+    approval = evidence.approve()
+    evidence.granted(approval)
+    evidence.taken_back(approval, key=evidence.other)
+    step, sentence = refusal(check(evidence))
+    assert (step, "this person has not given" in sentence) == (Step.DECISION, True)

@@ -10,6 +10,7 @@ import { fromHex, toHex } from "../../static/js/lib/bytes.js";
 import { Float, decode, encode } from "../../static/js/lib/cbor.js";
 import { signDenial } from "../../static/js/lib/denial.js";
 import { Refusal } from "../../static/js/lib/refusal.js";
+import { retractionTerms, signRetraction } from "../../static/js/lib/retraction.js";
 import { approvalTerms, denialTerms, newNonce, review } from "../../static/js/lib/review.js";
 import { visible } from "../../static/js/lib/visible-text.js";
 import { signerFromSeed } from "./support.js";
@@ -43,6 +44,7 @@ async function signed({ seed, reason, ...question }) {
   return {
     approval: toHex(await signApproval(approvalTerms(subject, choice), signer)),
     denial: toHex(await signDenial(denialTerms(subject, choice), signer)),
+    retraction: toHex(await signRetraction(retractionTerms(subject, choice), signer)),
   };
 }
 
