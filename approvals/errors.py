@@ -160,6 +160,15 @@ class BadLifetime(ApprovalError):
     code = "bad_lifetime"
 
 
+class BadProposal(ApprovalError):
+    """A denial proposes the arguments that were asked for, or arguments of other names."""
+
+    code = "bad_proposal"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, field="proposed_arguments")
+
+
 class NotAnApprover(ApprovalError):
     """This person may not decide; from outside it looks as if there were no such request."""
 

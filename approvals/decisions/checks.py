@@ -12,6 +12,7 @@ from approvals.decisions.signed import SignedDecision
 from approvals.errors import (
     AlreadyDecided,
     BadLifetime,
+    BadProposal,
     HashMismatch,
     RequestClosed,
     RequestExpired,
@@ -20,9 +21,11 @@ from approvals.errors import (
 )
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests.chain import parse
+from approvals.signing import proposal
 from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
 from approvals.signing.binding import Binding
 from approvals.signing.retraction import Retraction
+from audit.statements.statements import MalformedStatement
 
 _PAST = {DecisionKind.APPROVE: "approved", DecisionKind.DENY: "denied"}
 _UNUSED = "Your signature was not used."
@@ -72,6 +75,16 @@ def require_bound(signed: SignedDecision | Retraction, person: Person, approval_
             )
     if signed.external_id != person.external_id:
         raise WrongBinding("The signature names another person. Sign in as yourself.", field="external_id")
+
+
+def require_other_arguments(signed: SignedDecision, approval_request: ApprovalRequest) -> None:
+    """6. What a denial proposes instead is for the same arguments, and not the same."""
+    if signed.proposed_arguments is None:
+        return
+    try:
+        proposal.require_other(signed.proposed_arguments, bytes(approval_request.arguments_cbor))
+    except MalformedStatement as error:
+        raise BadProposal(f"{error} Nothing was signed for them: propose others, or none.") from error
 
 
 def require_short_lived(signed: SignedDecision, approval_request: ApprovalRequest, now: datetime) -> None:

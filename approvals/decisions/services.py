@@ -50,7 +50,7 @@ def record(
     3. Nobody has ended the request, and this person has not decided it.
     4. The request still waits.
     5. The leaf warrant asks for the key, which is no agent's and no issuer's.
-    6. What was signed is this call, request and run, by this person.
+    6. What was signed is this call, request and run, by this person; what it proposes are other arguments for it.
     7. It was signed just now and lives no longer than it may.
     8. Its nonce was never seen.
     9. Where the policy asks for it, the person has just shown that it is them, for this request: to approve.
@@ -85,6 +85,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     checks.require_open(approval_request, now)  # 4
     checks.require_asked_for(signed, approval_request)  # 5
     checks.require_bound(signed, person, approval_request)  # 6
+    checks.require_other_arguments(signed, approval_request)
     checks.require_short_lived(signed, approval_request, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")

@@ -27,6 +27,7 @@ from approvals.models import ApprovalRequest, Decision, RequiredApprover, Retrac
 from approvals.requests import urgency
 from approvals.requests.chain import parse
 from approvals.requests.steps import Step, steps_of
+from approvals.signing import denial as denials
 
 CARDS_SHOWN = 30
 
@@ -117,6 +118,7 @@ class DecisionLine:
     step_up_method: str
     stepped_up_at: datetime | None
     retracted_at: datetime | None  # its person took it back
+    proposed: list[tuple[str, str]]  # the arguments that a denial proposes instead
     may_retract: bool  # whoever looks may take it back
     nonce: str  # hexadecimal
 
@@ -348,9 +350,16 @@ def _decision_line(decision: Decision, *, may_retract: bool) -> DecisionLine:
         step_up_method=decision.step_up_method,
         stepped_up_at=decision.stepped_up_at,
         retracted_at=retraction.retracted_at if retraction else None,
+        proposed=_proposed(decision),
         may_retract=may_retract and decision.kind == DecisionKind.APPROVE and not decision.lapsed,
         nonce=bytes(decision.nonce).hex(),
     )
+
+
+def _proposed(decision: Decision) -> list[tuple[str, str]]:
+    if decision.kind != DecisionKind.DENY:
+        return []
+    return as_lines(denials.parse(bytes(decision.signed)).proposed_arguments or b"")
 
 
 def _why_not(person: Person, row: ApprovalRequest, card: RequestCard, decisions: list[Decision]) -> str:

@@ -63,6 +63,20 @@ class ForgivingAgent:
 
 
 @workflow.defn
+class YieldingAgent:
+    """Takes the first proposal of whoever denied it, once."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        try:
+            return await restart(service)
+        except ActivityError as error:
+            denials = error.cause.details[1]  # type: ignore[union-attr]
+            proposals = [said["proposed_arguments"] for said in denials if "proposed_arguments" in said]
+            return await restart(**proposals[0]) if proposals else "gave up"
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -98,4 +112,4 @@ class CancellingAgent:
         return "ran"
 
 
-WORKFLOWS = [PlainAgent, ForgivingAgent, ParallelAgent, ContinuingAgent, CancellingAgent]
+WORKFLOWS = [PlainAgent, ForgivingAgent, YieldingAgent, ParallelAgent, ContinuingAgent, CancellingAgent]

@@ -106,7 +106,9 @@ def approve(request: GateRequest, key: Ed25519PrivateKey, **changes: Any) -> byt
     return approval.assemble(payload, public(key), key.sign(approval.signed_message(payload)))
 
 
-def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.") -> bytes:
+def deny(
+    request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.", *, proposed: bytes | None = None
+) -> bytes:
     facts = denial.facts(
         request_hash=bytes.fromhex(request.request_hash),
         nonce=os.urandom(16),
@@ -114,6 +116,7 @@ def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.")
         denied_at=int(time.time()),
         reason=reason,
         binding=Binding(request.request_id, request.namespace, request.workflow_id, request.run_id),
+        proposed_arguments=proposed,
     )
     return sign(Context.DENIAL, facts, key).to_bytes()
 

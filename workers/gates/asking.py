@@ -26,7 +26,9 @@ from approvals.contracts import (
     GateRequest,
     OutcomeStatus,
 )
+from approvals.signing import proposal
 from approvals.signing.binding import Binding
+from approvals.signing.denial import Denial
 from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
@@ -157,15 +159,27 @@ class Asking:
     def _refused(self, gate: Gate) -> GatedCallError:
         """Record and report a denial or an expiry, and return the error for the workflow."""
         if gate.is_denied:
-            reason = "; ".join(signed.reason for signed in gate.denials.values())
+            denials = list(gate.denials.values())
+            reason = "; ".join(signed.reason for signed in denials)
             who = "A person" if len(gate.denials) == 1 else f"{len(gate.denials)} people"
             self._state.record(self._call, CallVerdict.DENIED, APPROVAL_DENIED, reason)
             self._report(OutcomeStatus.DENIED, code=APPROVAL_DENIED, detail=reason)
-            return self._error(APPROVAL_DENIED, f"{who} denied {self._call.tool}: {reason}", reason)
+            said = [{"reason": signed.reason, **self._proposal(signed)} for signed in denials]
+            return self._error(APPROVAL_DENIED, f"{who} denied {self._call.tool}: {reason}", reason, said)
         sentence = f"Nobody decided on {self._call.tool} in time."
         self._state.record(self._call, CallVerdict.DENIED, APPROVAL_EXPIRED, sentence)
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
+
+    def _proposal(self, signed: Denial) -> dict[str, Any]:
+        """Return the arguments that a denial proposes for this call instead, as plain data, if it does."""
+        if signed.proposed_arguments is None:
+            return {}
+        try:
+            proposal.require_other(signed.proposed_arguments, self._call.arguments_cbor)
+        except MalformedStatement:
+            return {}
+        return {proposal.FIELD: proposal.read(signed.proposed_arguments)}
 
     def _new_request(self, message: str) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
@@ -213,7 +227,7 @@ class Asking:
         self._reports.outcome(self._request, status, code=code, detail=detail, result=result)
         self._request = None
 
-    def _error(self, code: str, sentence: str, *details: str) -> GatedCallError:
+    def _error(self, code: str, sentence: str, *details: Any) -> GatedCallError:
         return GatedCallError(sentence, *details, type=code, activity_type=self._input.activity)
 
 
