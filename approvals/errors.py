@@ -103,6 +103,23 @@ class AlreadyDecided(ApprovalError):
     http_status = 409
 
 
+class TooLateToRetract(ApprovalError):
+    """Something has come of the approval already, or the request is over."""
+
+    code = "too_late_to_retract"
+    http_status = 409
+
+
+class NothingToRetract(ApprovalError):
+    """No approval of this person with that one-time number counts: it ran out, was taken back, or never was."""
+
+    code = "nothing_to_retract"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__("You have no approval here that counts, so there is nothing to take back.", field="nonce")
+
+
 class Replayed(ApprovalError):
     """This signature was used for another decision."""
 
@@ -153,6 +170,15 @@ class BadLifetime(ApprovalError):
     """The signature is valid too long, or from a clock that is wrong."""
 
     code = "bad_lifetime"
+
+
+class BadProposal(ApprovalError):
+    """A denial proposes the arguments that were asked for, or arguments of other names."""
+
+    code = "bad_proposal"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, field="proposed_arguments")
 
 
 class NotAnApprover(ApprovalError):

@@ -81,6 +81,8 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
             return Telling("[hitl ✓]", f"approved by {signer}", _GREEN)
         case EntryKind.APPROVAL_DENIED:
             return Telling("[hitl ✗]", f"denied by {signer}: {one_line(_reason(details))}", _RED)
+        case EntryKind.APPROVAL_RETRACTED:
+            return Telling("[hitl]", f"taken back by {signer}", _YELLOW)
         case EntryKind.APPROVAL_EXPIRED:
             return Telling("[hitl ✗]", "expired: nobody decided in time", _RED)
         case EntryKind.APPROVAL_WITHDRAWN:

@@ -24,6 +24,7 @@ COMMAND_LINE = "command line"
 _SIGNER_FIELDS = {
     EntryKind.APPROVAL_GRANTED: "key",
     EntryKind.APPROVAL_DENIED: "key",
+    EntryKind.APPROVAL_RETRACTED: "key",
     EntryKind.KEY_ENROLLED: "key",
     EntryKind.KEY_ENDORSED: "endorser_key",
 }

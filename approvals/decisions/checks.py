@@ -12,6 +12,7 @@ from approvals.decisions.signed import SignedDecision
 from approvals.errors import (
     AlreadyDecided,
     BadLifetime,
+    BadProposal,
     BarredPerson,
     HashMismatch,
     RequestClosed,
@@ -22,7 +23,10 @@ from approvals.errors import (
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests.chain import WarrantChain
 from approvals.requests.shown import binding_of
+from approvals.signing import proposal
 from approvals.signing.approval import CLOCK_TOLERANCE_SECONDS
+from approvals.signing.retraction import Retraction
+from audit.statements.statements import MalformedStatement
 
 _PAST = {DecisionKind.APPROVE: "approved", DecisionKind.DENY: "denied"}
 _UNUSED = "Your signature was not used."
@@ -49,7 +53,7 @@ def require_open(approval_request: ApprovalRequest, now: datetime) -> None:
         raise RequestClosed(f"This request is {approval_request.state} already. {_UNUSED}")
 
 
-def require_asked_for(signed: SignedDecision, person: Person, chain: WarrantChain) -> None:
+def require_asked_for(signed: SignedDecision | Retraction, person: Person, chain: WarrantChain) -> None:
     """5. The leaf warrant asks for this key, which is no agent's and no issuer's, and its root bars not this person."""
     if chain.terms.bars(person.external_id):
         raise BarredPerson
@@ -61,7 +65,7 @@ def require_asked_for(signed: SignedDecision, person: Person, chain: WarrantChai
         )
 
 
-def require_bound(signed: SignedDecision, person: Person, approval_request: ApprovalRequest) -> None:
+def require_bound(signed: SignedDecision | Retraction, person: Person, approval_request: ApprovalRequest) -> None:
     """6. What was signed is this call of this run, what was shown of it, and its policy, by this person."""
     if signed.request_hash != bytes(approval_request.request_hash):
         raise HashMismatch("The signature is for another call. Reload the page and sign again.", field="request_hash")
@@ -70,6 +74,16 @@ def require_bound(signed: SignedDecision, person: Person, approval_request: Appr
         raise WrongBinding(f"The signature is bound to another {field}. Reload the page and sign again.", field=field)
     if signed.external_id != person.external_id:
         raise WrongBinding("The signature names another person. Sign in as yourself.", field="external_id")
+
+
+def require_other_arguments(signed: SignedDecision, approval_request: ApprovalRequest) -> None:
+    """6. What a denial proposes instead is for the same arguments, and not the same."""
+    if signed.proposed_arguments is None:
+        return
+    try:
+        proposal.require_other(signed.proposed_arguments, bytes(approval_request.arguments_cbor))
+    except MalformedStatement as error:
+        raise BadProposal(f"{error} Nothing was signed for them: propose others, or none.") from error
 
 
 def require_short_lived(

@@ -51,13 +51,14 @@ def record(
     4. The request still waits.
     5. The leaf warrant asks for the key, which is no agent's and no issuer's; nor did this person raise the alert, nor
        does the agent act for them.
-    6. What was signed is this call, request and run, by this person.
+    6. What was signed is this call, request and run, by this person; what it proposes are other arguments for it.
     7. It was signed just now and lives no longer than it may.
     8. Its nonce was never seen.
     9. Where the policy asks for it, the person has just shown that it is them, for this request: to approve.
 
-    Enough approvals, or one denial, end the waiting and go to the outbox. The same bytes again return the
-    same decision. Raises the ``ApprovalError`` of the first check that fails; then nothing was written.
+    Enough approvals, or enough denials (``audit.statements.quorum``), end the waiting and go to the outbox; earlier
+    ones stay until then. The same bytes again return the same decision. Raises the ``ApprovalError`` of the first
+    check that fails; then nothing was written.
     """
     signed = read(approval=approval, denial=denial)  # 1
     try:
@@ -70,14 +71,15 @@ def record(
 
 def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, session_key: str) -> Decision:
     now = timezone.now()
-    _own_key(person, approval_request.namespace, signed)  # 2
-    endorsements = _endorsements(person, signed)
+    own_key(person, approval_request.namespace, signed.approver_key)  # 2
+    endorsements = endorsements_of(person, signed.approver_key)
     found = _related(approval_request, signed)
     for decision in found:
-        if decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data:
+        is_same = decision.approval_request_id == approval_request.pk and bytes(decision.signed) == signed.data
+        if is_same and not decision.lapsed:
             decision.approval_request = approval_request
             return decision
-    standing = [row for row in found if row.approval_request_id == approval_request.pk]
+    standing = [row for row in found if row.approval_request_id == approval_request.pk and not row.lapsed]
     if standing and approval_request.state == RequestState.OPEN:
         standing = _let_lapse(standing, approval_request.namespace, now)
     checks.require_undecided(person, approval_request, standing)  # 3
@@ -85,17 +87,22 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     chain = parse(approval_request.warrant_chain)
     checks.require_asked_for(signed, person, chain)  # 5
     checks.require_bound(signed, person, approval_request)  # 6
+    checks.require_other_arguments(signed, approval_request)
     checks.require_short_lived(signed, approval_request, chain, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9
-    decision = _write(person, approval_request, signed, endorsements, step_up, now)
-    _settle(approval_request, [*standing, decision], now)
+    settled = _settled(approval_request, standing, signed)
+    decision = _write(person, approval_request, signed, endorsements, step_up, settled, now)
+    if settled is not None:
+        transitions.move(approval_request, settled, at=now)
+        enqueue(approval_request=approval_request, decisions=[*standing, decision], at=now)
     return decision
 
 
-def _own_key(person: Person, namespace: str, signed: SignedDecision) -> ApproverKey:
-    key = active_keys(namespace=namespace).filter(public_key=signed.approver_key).first()
+def own_key(person: Person, namespace: str, approver_key: bytes) -> ApproverKey:
+    """Return the active key of ``person``, who approves in ``namespace``. Raises an ``ApprovalError`` if it is none."""
+    key = active_keys(namespace=namespace).filter(public_key=approver_key).first()
     if key is not None and key.person_id == person.pk:
         return key
     if not has_role(person, Role.VIEWER, namespace=namespace):
@@ -107,10 +114,13 @@ def _own_key(person: Person, namespace: str, signed: SignedDecision) -> Approver
     )
 
 
-def _endorsements(person: Person, signed: SignedDecision) -> list[bytes]:
-    """Return the statements by which workers and auditors know that the key is this person's."""
+def endorsements_of(person: Person, approver_key: bytes) -> list[bytes]:
+    """Return the statements by which workers and auditors know that the key is this person's.
+
+    Raises ``NotEndorsedYet``.
+    """
     try:
-        endorsed = endorsement_of(signed.approver_key)
+        endorsed = endorsement_of(approver_key)
     except NotEndorsed as error:
         raise NotEndorsedYet from error
     if endorsed.person != person.external_id:
@@ -143,6 +153,7 @@ def _write(
     signed: SignedDecision,
     endorsements: list[bytes],
     step_up: StepUp | None,
+    settled: RequestState | None,
     now: datetime,
 ) -> Decision:
     is_approval = signed.kind is DecisionKind.APPROVE
@@ -155,6 +166,7 @@ def _write(
             "person": person.external_id,
             "key": signed.approver_key,
             "key_endorsements": endorsements,
+            **({} if is_approval else {"ends_request": settled is RequestState.DENIED}),
             **({"step_up": {"method": step_up.method, "at": int(step_up.at.timestamp())}} if step_up else {}),
         },
     )
@@ -176,11 +188,12 @@ def _write(
     )
 
 
-def _settle(approval_request: ApprovalRequest, decisions: list[Decision], now: datetime) -> None:
-    if decisions[-1].kind == DecisionKind.DENY:
-        transitions.move(approval_request, RequestState.DENIED, at=now)
-    elif len(decisions) >= approval_request.threshold:
-        transitions.move(approval_request, RequestState.APPROVED, at=now)
-    else:
-        return
-    enqueue(approval_request=approval_request, decisions=decisions, at=now)
+def _settled(
+    approval_request: ApprovalRequest, standing: list[Decision], signed: SignedDecision
+) -> RequestState | None:
+    """Return what the request becomes with one more decision, just as its workflow will see it; None: it waits on."""
+    keys = [signed.approver_key, *(bytes(row.public_key) for row in standing if row.kind == signed.kind)]
+    if signed.kind is DecisionKind.DENY:
+        quorum = parse(approval_request.warrant_chain).quorum
+        return RequestState.DENIED if quorum.is_impossible(keys) else None
+    return RequestState.APPROVED if len(keys) >= approval_request.threshold else None

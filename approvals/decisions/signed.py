@@ -14,7 +14,10 @@ from audit.statements.statements import MalformedStatement
 
 @dataclass(frozen=True, slots=True)
 class SignedDecision:
-    """A decision whose signature verified. Times are UTC seconds; ``expires_at`` only of an approval."""
+    """A decision whose signature verified. Times are UTC seconds; ``expires_at`` only of an approval.
+
+    ``proposed_arguments`` may come with a denial (``approvals.signing.proposal``).
+    """
 
     kind: DecisionKind
     data: bytes
@@ -26,6 +29,7 @@ class SignedDecision:
     expires_at: int | None
     reason: str
     binding: Binding
+    proposed_arguments: bytes | None = None
 
 
 def read(*, approval: bytes | None, denial: bytes | None) -> SignedDecision:
@@ -71,6 +75,7 @@ def _denial(data: bytes) -> SignedDecision:
         expires_at=None,
         reason=denial.reason,
         binding=denial.binding,
+        proposed_arguments=denial.proposed_arguments,
     )
 
 

@@ -31,7 +31,8 @@ class Decision(models.Model):
     reason = models.TextField(blank=True)
     decided_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)  # of an approval's signature
-    # The signature ran out, or its key was revoked, before others had signed too: its person may sign again.
+    # The signature ran out, its key was revoked, or its person took it back, before others had signed too: they may
+    # decide again.
     lapsed = models.BooleanField(default=False)
     # How and when the person showed, for this request, that it was them; empty where the policy does not ask.
     step_up_method = models.CharField(max_length=16, blank=True)
@@ -49,9 +50,6 @@ class Decision(models.Model):
                 fields=["approval_request", "external_id"],
                 name="one_decision_per_person",
                 condition=Q(lapsed=False),
-            ),
-            models.UniqueConstraint(
-                fields=["approval_request"], name="one_denial_per_request", condition=Q(kind=DecisionKind.DENY.value)
             ),
             models.CheckConstraint(
                 name="approval_runs_out",

@@ -11,6 +11,7 @@ from tenuo_core import Warrant
 
 from approvals.errors import MalformedInput, TooLarge
 from audit.statements.delegation import approvers, parties, weakening
+from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
 
@@ -24,6 +25,7 @@ class WarrantChain:
 
     warrants: list[Warrant]
     terms: Terms
+    quorum: Quorum
 
     @property
     def leaf(self) -> Warrant:
@@ -55,7 +57,7 @@ def parse(encoded: list[str]) -> WarrantChain:
     if weakened:
         raise MalformedInput(weakened, field="warrant_chain")
     try:
-        return WarrantChain(warrants, terms_of(warrants))
+        return WarrantChain(warrants, terms_of(warrants), quorum_of(warrants))
     except MalformedStatement as error:
         raise MalformedInput(str(error), field="warrant_chain") from error
 

@@ -24,11 +24,12 @@ from approvals.arguments import as_lines
 from approvals.contracts import DecisionKind, RequestState
 from approvals.errors import BARRED, UnknownRequest
 from approvals.looking.queries import lookers, others_looking
-from approvals.models import ApprovalRequest, Decision, RequiredApprover
+from approvals.models import ApprovalRequest, Decision, RequiredApprover, Retraction
 from approvals.requests import urgency
 from approvals.requests.chain import WarrantChain, parse
 from approvals.requests.shown import binding_of, display_of
 from approvals.requests.steps import Step, steps_of
+from approvals.signing import denial as denials
 
 CARDS_SHOWN = 30
 
@@ -40,6 +41,15 @@ class QueueFilter(StrEnum):
     MINE = "mine"  # waiting, and one of my keys is asked for
     CLOSED = "closed"
     ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """Who has approved or denied so far, and when."""
+
+    kind: str  # DecisionKind
+    person: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,7 @@ class RequestCard:
     earlier_denials: int
     looker: str  # one of those who have it open, or empty
     lookers: int
+    decided: tuple[Deciding, ...]  # while it waits for more; then the page tells
 
     @property
     def others_looking(self) -> int:
@@ -108,6 +119,10 @@ class DecisionLine:
     reason: str
     step_up_method: str
     stepped_up_at: datetime | None
+    retracted_at: datetime | None  # its person took it back
+    proposed: list[tuple[str, str]]  # the arguments that a denial proposes instead
+    may_retract: bool  # whoever looks may take it back
+    nonce: str  # hexadecimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,8 @@ class RequestPage:
     why_not: str
     chain: str
     step_up_seconds: int | None
+    still_possible: int  # how many more people can approve
+    denials_to_end: int  # how many more denials end it; 0 if it has ended
 
     @property
     def turns_in(self) -> int | None:
@@ -143,10 +160,16 @@ _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials",
 )  # fmt: skip
+_PARTLY_DECIDED = {
+    "is_partly_decided": Q(state=RequestState.OPEN)
+    & Exists(Decision.objects.filter(approval_request=OuterRef("pk"), lapsed=False))
+}
 
 
 def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
-    """Return one page of the queue, in one query: waiting requests most urgent first, past ones newest first.
+    """Return one page of the queue: waiting requests most urgent first, past ones newest first.
+
+    In one query, and one more if people have decided about what waits.
 
     ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand.
     """
@@ -160,13 +183,14 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
         counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **counts)[
+        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **counts)[
             first : first + CARDS_SHOWN
         ]
     )
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
+    decided = _decided([row["id"] for row in rows if row["is_partly_decided"]])
     return Queue(
-        cards=[_card(row, now) for row in rows],
+        cards=[_card(row, now, decided.get(row["id"], ())) for row in rows],
         total=total,
         waiting=rows[0].get("waiting", total) if rows else waiting.count(),
         show=show,
@@ -179,10 +203,11 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
-    row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now)).first()
+    row = found.values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now)).first()
     if row is None:
         raise UnknownRequest
-    return _card(row, now)
+    decided = _decided([request_id]) if row["is_partly_decided"] else {}
+    return _card(row, now, decided.get(request_id, ()))
 
 
 def request_page(*, person: Person, request_id: str, within: Reach | None = None) -> RequestPage:
@@ -190,19 +215,27 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
-    decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
+    shown = list(
+        row.decisions.filter(Q(lapsed=False) | Q(retraction__isnull=False)).select_related("retraction").order_by("pk")
+    )
+    decisions = [decision for decision in shown if not decision.lapsed]
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     now = timezone.now()
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
     card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
     chain = parse(row.warrant_chain)
     why_not = _why_not(person, row, chain, card, decisions)
+    is_open = card.state == RequestState.OPEN
+    still_possible, denials_to_end = _possible(chain, decisions) if is_open else (0, 0)
     return RequestPage(
         card=card,
         gate_message=row.gate_message,
         reasoning=row.reasoning,
         history=[_history_line(line) for line in row.history],
-        decisions=[_decision_line(decision) for decision in decisions],
+        decisions=[
+            _decision_line(decision, may_retract=is_open and decision.external_id == person.external_id)
+            for decision in shown
+        ],
         looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions, now),
         outcome_status=row.outcome_status,
@@ -213,6 +246,8 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         why_not=why_not,
         chain=row.chain,
         step_up_seconds=row.step_up_seconds,
+        still_possible=still_possible,
+        denials_to_end=denials_to_end,
     )
 
 
@@ -264,7 +299,27 @@ def _approvals() -> Coalesce:
     return Coalesce(Subquery(counted), 0)
 
 
-def _card(row: dict[str, Any], now: datetime) -> RequestCard:
+def _decided(request_ids: list[str]) -> dict[str, tuple[Deciding, ...]]:
+    """Return who has decided each of these requests so far, oldest first."""
+    if not request_ids:
+        return {}
+    rows = Decision.objects.filter(approval_request__in=request_ids, lapsed=False).order_by("pk")
+    found: dict[str, tuple[Deciding, ...]] = {}
+    for request_id, kind, name, at in rows.values_list("approval_request_id", "kind", "display_name", "decided_at"):
+        found[request_id] = (*found.get(request_id, ()), Deciding(kind, name, at))
+    return found
+
+
+def _possible(chain: WarrantChain, decisions: list[Decision]) -> tuple[int, int]:
+    """Return how many more people can approve, and how many more denials end the request."""
+    quorum = chain.quorum
+    denied = [bytes(decision.public_key) for decision in decisions if decision.kind == DecisionKind.DENY]
+    approved = quorum.people(bytes(row.public_key) for row in decisions if row.kind == DecisionKind.APPROVE)
+    possible = quorum.possible(denied)
+    return possible - len(approved), 1 if quorum.one_denial_ends else possible - quorum.threshold + 1
+
+
+def _card(row: dict[str, Any], now: datetime, decided: tuple[Deciding, ...] = ()) -> RequestCard:
     is_late = row["state"] == RequestState.OPEN and row["expires_at"] <= now
     return RequestCard(
         id=row["id"],
@@ -282,6 +337,7 @@ def _card(row: dict[str, Any], now: datetime) -> RequestCard:
         earlier_denials=row["earlier_denials"],
         looker=row["looker"],
         lookers=row["lookers"],
+        decided=decided,
     )
 
 
@@ -296,7 +352,8 @@ def _history_line(line: dict[str, Any]) -> HistoryLine:
     )
 
 
-def _decision_line(decision: Decision) -> DecisionLine:
+def _decision_line(decision: Decision, *, may_retract: bool) -> DecisionLine:
+    retraction: Retraction | None = getattr(decision, "retraction", None)
     return DecisionLine(
         kind=decision.kind,
         person=decision.display_name,
@@ -305,7 +362,17 @@ def _decision_line(decision: Decision) -> DecisionLine:
         reason=decision.reason,
         step_up_method=decision.step_up_method,
         stepped_up_at=decision.stepped_up_at,
+        retracted_at=retraction.retracted_at if retraction else None,
+        proposed=_proposed(decision),
+        may_retract=may_retract and decision.kind == DecisionKind.APPROVE and not decision.lapsed,
+        nonce=bytes(decision.nonce).hex(),
     )
+
+
+def _proposed(decision: Decision) -> list[tuple[str, str]]:
+    if decision.kind != DecisionKind.DENY:
+        return []
+    return as_lines(denials.parse(bytes(decision.signed)).proposed_arguments or b"")
 
 
 def _why_not(
@@ -353,5 +420,6 @@ def _signing(person: Person, row: ApprovalRequest, chain: WarrantChain, card: Re
         "expires_at": int(row.expires_at.timestamp()),
         "signature_lifetime_seconds": chain.terms.lifetime(settings.SIGNATURE_LIFETIME_SECONDS),
         "decision_url": reverse("approvals:decision", args=[row.pk]),
+        "retraction_url": reverse("approvals:retraction", args=[row.pk]),
         "state": card.state,
     }

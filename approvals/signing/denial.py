@@ -2,7 +2,8 @@
 
     context   = "countersign-denial-v1"                     (see ``audit.statements``)
     statement = canonical CBOR {"denied_at", "display_digest", "external_id", "namespace", "nonce", "policy_version",
-                "reason", "request_hash", "request_id", "run_id", "version": 1, "workflow_id"}
+                "reason", "request_hash", "request_id", "run_id", "version": 1, "workflow_id"}, and
+                "proposed_arguments" if the person would agree to others (``approvals.signing.proposal``)
 
 The browser's twin is ``static/js/lib/denial.js``.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals.signing import proposal
 from approvals.signing.binding import MAXIMUM_REASON, Binding
 from audit.statements.statements import (
     Context,
@@ -38,6 +40,7 @@ class Denial:
     denied_at: int
     reason: str
     binding: Binding
+    proposed_arguments: bytes | None
     envelope: Envelope
 
     @property
@@ -50,7 +53,14 @@ class Denial:
 
 
 def facts(
-    *, request_hash: bytes, nonce: bytes, external_id: str, denied_at: int, reason: str, binding: Binding
+    *,
+    request_hash: bytes,
+    nonce: bytes,
+    external_id: str,
+    denied_at: int,
+    reason: str,
+    binding: Binding,
+    proposed_arguments: bytes | None = None,
 ) -> dict[str, object]:
     """Return the facts of a denial, ready for ``audit.statements.statements.sign``."""
     return {
@@ -60,17 +70,21 @@ def facts(
         "external_id": external_id,
         "denied_at": denied_at,
         "reason": reason,
+        **({} if proposed_arguments is None else {proposal.FIELD: proposed_arguments}),
     }
 
 
 def parse(data: bytes) -> Denial:
     """Return the denial in ``data``; checks its form, not its signature. Raises ``MalformedStatement``."""
     envelope = parse_envelope(data)
-    if set(envelope.facts) != _FIELDS:
+    if set(envelope.facts) - {proposal.FIELD} != _FIELDS:
         raise MalformedStatement("statement", "The denial does not have the fields it must have.")
     reason = require_text("reason", envelope.facts["reason"], MAXIMUM_REASON)
     if not reason.strip():
         raise MalformedStatement("reason", "A denial needs a reason.")
+    proposed_arguments = envelope.facts.get(proposal.FIELD)
+    if proposal.FIELD in envelope.facts:
+        proposal.read(proposed_arguments)
     return Denial(
         request_hash=require_bytes("request_hash", envelope.facts["request_hash"], 32),
         nonce=require_bytes("nonce", envelope.facts["nonce"], 16),
@@ -78,5 +92,6 @@ def parse(data: bytes) -> Denial:
         denied_at=require_uint("denied_at", envelope.facts["denied_at"]),
         reason=reason,
         binding=Binding.from_facts(envelope.facts),
+        proposed_arguments=proposed_arguments,
         envelope=envelope,
     )

@@ -220,6 +220,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.APPROVAL_REQUESTED: _requested,
     EntryKind.APPROVAL_GRANTED: _decided("approval-granted", "Tenuo's approval payload with Countersign's binding"),
     EntryKind.APPROVAL_DENIED: _decided("approval-denied", "Countersign's denial statement"),
+    EntryKind.APPROVAL_RETRACTED: _decided("approval-taken-back", "Countersign's retraction statement"),
     EntryKind.APPROVAL_EXPIRED: _service("approval-expired", "request_id"),
     EntryKind.APPROVAL_WITHDRAWN: _service("approval-withdrawn", "reason"),
     EntryKind.CALL_RESULT: _result,

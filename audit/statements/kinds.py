@@ -16,6 +16,7 @@ class EntryKind(StrEnum):
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_GRANTED = "approval.granted"
     APPROVAL_DENIED = "approval.denied"
+    APPROVAL_RETRACTED = "approval.retracted"
     APPROVAL_EXPIRED = "approval.expired"
     APPROVAL_WITHDRAWN = "approval.withdrawn"
     CALL_RESULT = "call.result"

@@ -30,6 +30,7 @@ class Context(StrEnum):
     ENTRY = "countersign-entry-v1"
     KEY_ENDORSEMENT = "countersign-key-endorsement-v1"
     KEY_REVOCATIONS = "countersign-key-revocations-v1"
+    RETRACTION = "countersign-retraction-v1"
 
 
 class MalformedStatement(ValueError):

@@ -40,7 +40,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a person signed. Times are UTC seconds; ``expires_at`` of a denial is None."""
+    """What a person signed. Times are UTC seconds; ``expires_at`` only of an approval.
+
+    The ``nonce`` of a retraction is that of the approval which it takes back.
+    """
 
     data: bytes
     key: bytes
@@ -103,6 +106,29 @@ def read_denial(data: bytes, step: Step) -> Signed:
         signed_at=facts.integer("denied_at"),
         expires_at=None,
         reason=facts.text("reason"),
+        display_digest=facts.data("display_digest", 32),
+        policy_version=facts.text("policy_version"),
+    )
+
+
+def read_retraction(data: bytes, step: Step) -> Signed:
+    """Return the retraction in ``data``, its signature verified. Raises ``Refused``."""
+    try:
+        envelope = parse_statement(data)
+        envelope.verify(Context.RETRACTION)
+    except MalformedStatement as error:
+        raise Refused(step, f"The retraction does not verify. {error}") from error
+    facts = Fields(envelope.facts, step)
+    return Signed(
+        data=data,
+        key=envelope.signer_key,
+        person=facts.text("external_id"),
+        request_hash=facts.data("request_hash", 32),
+        nonce=facts.data("nonce", 16),
+        address=Address.of(facts),
+        signed_at=facts.integer("retracted_at"),
+        expires_at=None,
+        reason="",
         display_digest=facts.data("display_digest", 32),
         policy_version=facts.text("policy_version"),
     )

@@ -34,6 +34,8 @@ class Request:
     policy_version: str
     standing: Standing = Standing.OPEN
     grants: dict[bytes, str] = field(default_factory=dict)
+    denials: dict[bytes, str] = field(default_factory=dict)  # the key that signed, with its person
+    retracted: set[bytes] = field(default_factory=set)  # approvals that were taken back, as bytes
     # How old a second factor may be at an approval; None: none was asked for.
     step_up_seconds: int | None = None
 

@@ -29,6 +29,11 @@ class Fields:
         require(fits, self.step, f"The field {name!r} is missing or is not a whole number from 0.")
         return int(value or 0)
 
+    def flag(self, name: str) -> bool:
+        value = self.values.get(name)
+        require(isinstance(value, bool), self.step, f"The field {name!r} is missing or is neither true nor false.")
+        return bool(value)
+
     def data(self, name: str, length: int | None = None) -> bytes:
         value = self.values.get(name)
         require(isinstance(value, bytes), self.step, f"The field {name!r} is missing or is not bytes.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, verify_chain
 from audit.statements.kinds import EntryKind
-from audit.verify.approvals import Address, Signed, read_approval, read_denial
+from audit.statements.quorum import quorum_of
+from audit.statements.statements import MalformedStatement
+from audit.verify.approvals import Address, Signed, read_approval, read_denial, read_retraction
 from audit.verify.calls import is_gated
 from audit.verify.case import Case, Request, Standing
 from audit.verify.display import check_shown, check_signed
@@ -66,6 +68,36 @@ def check_decision(entry: Entry, case: Case) -> str:
     is_approval = entry.kind == EntryKind.APPROVAL_GRANTED
     read, name = (read_approval, "approval") if is_approval else (read_denial, "denial")
     signed = read(details.data(name), Step.DECISION)
+    request = _check_about(signed, details, entry, case)
+    _check_first_denial(signed, request)
+    nonce = (signed.key, signed.nonce)
+    require(nonce not in case.granted_nonces, Step.DECISION, "The same signature was recorded before.")
+    case.granted_nonces.add(nonce)
+    if is_approval:
+        _check_lifetime(signed, case.approval_lifetime, Step.DECISION)
+        request.grants[signed.data] = signed.person
+    confirmed = _check_step_up(details, request, entry, is_approval=is_approval)
+    counted = "" if is_approval else _count_denial(signed, details, request)
+    return f"signed by {signed.person}, one of the warrant's approvers{confirmed}{counted}"
+
+
+def check_retraction(entry: Entry, case: Case) -> str:
+    """Step 11 of an approval that its person took back. Raises ``Refused``."""
+    details = entry.details.for_step(Step.DECISION)
+    signed = read_retraction(details.data("retraction"), Step.DECISION)
+    request = _check_about(signed, details, entry, case)
+    own = {
+        read_approval(data, Step.DECISION).nonce: data for data, who in request.grants.items() if who == signed.person
+    }
+    require(signed.nonce in own, Step.DECISION, "It takes back an approval that this person has not given here.")
+    again = own[signed.nonce] in request.retracted
+    require(not again, Step.DECISION, "The approval had been taken back before.")
+    request.retracted.add(own[signed.nonce])
+    return f"signed by {signed.person}, who takes back their approval"
+
+
+def _check_about(signed: Signed, details: Fields, entry: Entry, case: Case) -> Request:
+    """Return the open request that ``signed`` is about, by one of its approvers."""
     request = case.requests.get(details.text("request_id"))
     if request is None:
         raise Refused(Step.DECISION, "The decision is about a request that was not opened before it.")
@@ -76,16 +108,33 @@ def check_decision(entry: Entry, case: Case) -> str:
     require(signed.address == request.address, Step.DECISION, "The decision was signed for another request or run.")
     early = signed.signed_at <= entry.at_ms // 1000 + CLOCK_TOLERANCE
     require(early, Step.DECISION, "The decision was signed after it was recorded.")
-    nonce = (signed.key, signed.nonce)
-    require(nonce not in case.granted_nonces, Step.DECISION, "The same signature was recorded before.")
-    case.granted_nonces.add(nonce)
-    if is_approval:
-        _check_lifetime(signed, case.approval_lifetime, Step.DECISION)
-        request.grants[signed.data] = signed.person
-    else:
+    return request
+
+
+def _check_first_denial(signed: Signed, request: Request) -> None:
+    """A denial stays: its person neither denies again nor approves."""
+    again = signed.person in request.denials.values()
+    require(not again, Step.DECISION, f"{signed.person!r} had denied this request before.")
+
+
+def _count_denial(signed: Signed, details: Fields, request: Request) -> str:
+    """Count again whether the denials so far leave too few people to approve."""
+    request.denials[signed.key] = signed.person
+    try:
+        quorum = quorum_of(request.chain.warrants)
+    except MalformedStatement as error:
+        raise Refused(Step.DECISION, str(error)) from error
+    ends = quorum.is_impossible(request.denials)
+    possible, needed = quorum.possible(request.denials), quorum.threshold
+    if "ends_request" in details.values:
+        said = details.flag("ends_request")
+        claim = "ended the request" if said else "did not end the request"
+        sentence = f"It is said that the denial {claim}, but {possible} people could still approve, of {needed} needed."
+        require(said == ends, Step.DECISION, sentence)
+    if ends:
         request.standing = Standing.DENIED
-    confirmed = _check_step_up(details, request, entry, is_approval=is_approval)
-    return f"signed by {signed.person}, one of the warrant's approvers{confirmed}"
+        return "; it ended the request"
+    return f"; {possible} people could still approve"
 
 
 def _check_step_up(details: Fields, request: Request, entry: Entry, *, is_approval: bool) -> str:
@@ -221,5 +270,9 @@ def _check_bound(signed: Signed, address: Address, call: Call, request: Request)
     earliest, latest = signed.signed_at - CLOCK_TOLERANCE, (signed.expires_at or 0) + CLOCK_TOLERANCE
     valid = earliest <= call.decided_at <= latest
     require(valid, Step.APPROVALS, "An approval was not valid when the call ran.")
+    denied = signed.person in request.denials.values()
+    require(not denied, Step.APPROVALS, "An approval of the call is of a person who had denied it.")
+    retracted = signed.data in request.retracted
+    require(not retracted, Step.APPROVALS, "An approval of the call had been taken back before it ran.")
     granted = signed.data in request.grants
     require(granted, Step.APPROVALS, "An approval of the call was not granted anywhere above in this file.")

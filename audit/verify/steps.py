@@ -11,7 +11,8 @@
  9. Approvals of a call: each is bound to this run and request, was granted in this chain, is short lived,
     belongs to a person of its own, and is used once.
 10. Request: what people were asked is the call that was stopped.
-11. Decision: one of the warrant's approvers signed it, for this request, after it was asked and while open.
+11. Decision: one of the warrant's approvers signed it, for this request, after it was asked and while open. Denials
+    end a request when they leave too few people to approve, or at once if the warrant says so.
 12. Outcome: nothing is said to have run that was not allowed to, and silence is recorded only when time was up.
 13. End: the signed checkpoint names the number of entries and the hash of the last.
 14. People: if people roots are given, every key that decided, and every one whose approval let a call run, is

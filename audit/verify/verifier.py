@@ -178,6 +178,9 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.PEOPLE, people.check_decider(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))
         report.passed(Step.TERMS, conditions.check_decision(entry, case))
+    elif kind is EntryKind.APPROVAL_RETRACTED:
+        report.passed(Step.DECISION, people.check_retraction(entry, case))
+        report.passed(Step.PEOPLE, people.check_decider(entry, case))
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
         report.passed(Step.TERMS, conditions.check_minted(entry, case))

@@ -21,16 +21,19 @@ from approvals.contracts import GateRequest
 from approvals.models import ApprovalRequest
 from approvals.requests import services
 from approvals.requests.shown import binding_of as binding
+from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
+from approvals.signing import retraction as retractions
 from approvals.signing.approval import ApprovalTerms, assemble, encode_payload, signed_message
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display, fitted
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
+from audit.statements.terms import EXTENSION as TERMS
 from audit.statements.terms import Terms, terms_of
 from tests import people
 from tests.endorsing import endorsed
-from warrants.minting.extending import with_terms
+from warrants.minting.extending import with_extensions
 from warrants.models import IssuerKey
 
 TOOL = "restart_service"
@@ -82,6 +85,17 @@ class Approver:
         """Return denial envelope bytes for a request. ``changes`` replace facts."""
         return sign_denial(self.private_key, approval_request, self.person.external_id, **changes)
 
+    def sign_retraction(self, approval_request: ApprovalRequest, approval: bytes, **changes: Any) -> bytes:
+        """Return retraction envelope bytes for an approval of a request. ``changes`` replace facts."""
+        facts = retractions.facts(
+            request_hash=bytes(approval_request.request_hash),
+            nonce=approvals.parse(approval).terms.nonce,
+            external_id=self.person.external_id,
+            retracted_at=int(time.time()),
+            binding=binding(approval_request),
+        )
+        return sign(Context.RETRACTION, {**facts, **changes}, self.private_key).to_bytes()
+
 
 def approver(username: str = "ada", *, namespace: str = "") -> Approver:
     made = person(username, namespace=namespace)
@@ -109,6 +123,7 @@ def mint(
     issuer: tenuo_core.SigningKey | None = None,
     holder: tenuo_core.SigningKey | None = None,
     terms: Terms | None = None,
+    extensions: dict[str, bytes] | None = None,
 ) -> Minted:
     """Return a warrant that gates ``TOOL`` outside staging; its issuer is a trusted root unless told otherwise.
 
@@ -138,8 +153,10 @@ def mint(
             "run_query": None,
         },
     )
-    if terms is not None:
-        warrant = with_terms(warrant, terms, Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes())))
+    added = {**({} if terms is None else {TERMS: terms.to_bytes()}), **(extensions or {})}
+    if added:
+        own = Ed25519PrivateKey.from_private_bytes(bytes(issuer.secret_key_bytes()))
+        warrant = with_extensions(warrant, added, own)
     return Minted([bytes(warrant.to_bytes())], issuer, holder)
 
 
@@ -189,10 +206,14 @@ def gate_request(
 
 
 def open_request(
-    *approvers: Approver, min_approvals: int = 1, terms: Terms | None = None, **changes: Any
+    *approvers: Approver,
+    min_approvals: int = 1,
+    terms: Terms | None = None,
+    extensions: dict[str, bytes] | None = None,
+    **changes: Any,
 ) -> ApprovalRequest:
     """Return an open request that asks for ``approvers``, under ``terms`` if there are any."""
-    minted = mint(*approvers, min_approvals=min_approvals, terms=terms)
+    minted = mint(*approvers, min_approvals=min_approvals, terms=terms, extensions=extensions)
     return services.open(gate_request=gate_request(minted, **changes))
 
 

@@ -12,14 +12,17 @@ import pytest
 from django.db import connections
 
 from approvals import errors
-from approvals.contracts import ApprovalUse
+from approvals.contracts import ApprovalUse, RequestState
 from approvals.decisions.services import record
 from approvals.delivery.services import claim
 from approvals.models import ApprovalRequest, Decision, Delivery, SpentNonce
 from approvals.requests import services
+from approvals.retractions.services import retract
 from approvals.singleuse.services import consume
 from audit.models import LedgerEntry
+from audit.statements import terms
 from audit.statements.kinds import EntryKind
+from audit.statements.terms import Terms
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 
@@ -45,7 +48,8 @@ def _at_once(*calls: Callable[[], T]) -> list[T | errors.ApprovalError]:
 
 
 def test_two_people_deciding_at_once_leave_one_decision(ada: Approver, grace: Approver) -> None:
-    asked = factories.open_request(ada, grace)
+    one_denial_ends = {terms.EXTENSION: Terms(one_denial_ends=True).to_bytes()}
+    asked = factories.open_request(ada, grace, extensions=one_denial_ends)
     approval, denial = ada.sign_approval(asked), grace.sign_denial(asked)
     outcomes = _at_once(
         lambda: record(person=ada.person, request_id=asked.pk, approval=approval),
@@ -56,6 +60,24 @@ def test_two_people_deciding_at_once_leave_one_decision(ada: Approver, grace: Ap
     assert Decision.objects.count() == Delivery.objects.count() == 1
     winner = Decision.objects.get()
     assert refused[0].sentence.startswith(winner.display_name)
+
+
+def test_of_taking_back_and_the_last_approval_one_wins(ada: Approver, grace: Approver) -> None:
+    asked = factories.open_request(ada, grace, min_approvals=2)
+    given = ada.sign_approval(asked)
+    record(person=ada.person, request_id=asked.pk, approval=given)
+    last, back = grace.sign_approval(asked), ada.sign_retraction(asked, given)
+    taken, approved = _at_once(
+        lambda: retract(person=ada.person, request_id=asked.pk, retraction=back),
+        lambda: record(person=grace.person, request_id=asked.pk, approval=last),
+    )
+    assert isinstance(approved, Decision), "Grace's approval is recorded either way"
+    state = ApprovalRequest.objects.get(pk=asked.pk).state
+    if isinstance(taken, errors.TooLateToRetract):
+        assert (state, Delivery.objects.count()) == (RequestState.APPROVED, 1)
+    else:
+        assert (state, Delivery.objects.count()) == (RequestState.OPEN, 0)
+        assert Decision.objects.filter(lapsed=False).count() == 1
 
 
 def test_a_double_click_records_one_decision(ada: Approver) -> None:

@@ -106,7 +106,9 @@ def test_two_people_are_needed_where_the_warrant_says_two(ada: Approver, grace: 
     assert Delivery.objects.count() == 1
 
 
-def test_one_denial_ends_what_another_person_approved(ada: Approver, grace: Approver) -> None:
+def test_a_denial_that_makes_enough_approvals_impossible_ends_what_another_person_approved(
+    ada: Approver, grace: Approver
+) -> None:
     asked = factories.open_request(ada, grace, min_approvals=2)
     _approve(ada, asked)
     _deny(grace, asked)
@@ -446,7 +448,7 @@ def test_the_second_is_told_who_decided_and_when(ada: Approver, grace: Approver)
 
 
 def test_what_was_denied_cannot_be_approved(ada: Approver, grace: Approver) -> None:
-    asked = factories.open_request(ada, grace)
+    asked = factories.open_request(ada, grace, min_approvals=2)
     _deny(ada, asked)
     with pytest.raises(errors.AlreadyDecided, match="Ada denied"):
         _approve(grace, asked)

@@ -23,7 +23,7 @@ from approvals.agent_text import visible
 from approvals.cli.chain import read_chain
 from approvals.cli.review import Examination, Refused, examine
 from approvals.contracts import CallRecord, CallVerdict
-from approvals.signing import approval, denial
+from approvals.signing import approval, denial, retraction
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display, fitted
 from approvals.signing.display import read as read_display
@@ -281,6 +281,23 @@ def test_a_denial_made_in_the_browser_verifies_and_is_no_approval(browser: Brows
     assert parsed.request_hash.hex() == vector["signing"]["request_hash"]
     with pytest.raises(MalformedStatement):
         approval.parse(bytes.fromhex(answer["denial"]))
+
+
+@pytest.mark.parametrize("vector", named("reviews"))
+def test_a_retraction_made_in_the_browser_verifies(browser: Browser, vector: dict[str, Any]) -> None:
+    answer = browser.ask("sign", reason="any", **{k: v for k, v in vector.items() if k != "name"})["answer"]
+    parsed = retraction.parse(bytes.fromhex(answer["retraction"]))
+    parsed.verify()
+    assert parsed.binding == parts.BINDING
+    assert parsed.request_hash.hex() == vector["signing"]["request_hash"]
+    facts = retraction.facts(
+        request_hash=parsed.request_hash,
+        nonce=parsed.nonce,
+        external_id=parsed.external_id,
+        retracted_at=vector["now"],
+        binding=parts.BINDING,
+    )
+    assert cbor.encode({**facts, "version": 1}) == parsed.envelope.statement
 
 
 def examined_here(vector: dict[str, Any]) -> Examination:

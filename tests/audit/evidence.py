@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from approvals.contracts import CallRecord
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
+from approvals.signing import retraction as retractions
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display
 from audit.statements import cbor, statements
@@ -25,8 +26,8 @@ from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_ha
 from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
-from audit.statements.terms import Terms, terms_of
-from warrants.minting.extending import with_terms
+from audit.statements.terms import EXTENSION, Terms
+from warrants.minting.extending import with_extensions
 
 LEAD = "local:lead"
 OTHER_LEAD = "local:other"
@@ -43,7 +44,13 @@ SHOWN = Display(
     history=(CallRecord("delete_database", "denied", 1_767_225_600_000, "tool_not_authorized", "no"),),
 )
 LIFETIME = 900
-TERMS = Terms(policy="incident-response", policy_version=1, policy_digest=bytes(32), approval_seconds=LIFETIME)
+TERMS = Terms(
+    policy="incident-response",
+    policy_version=1,
+    policy_digest=bytes(32),
+    approval_seconds=LIFETIME,
+    one_denial_ends=True,
+)
 
 
 def private_key(key: Ed25519PrivateKey) -> tenuo_core.SigningKey:
@@ -112,7 +119,7 @@ class Evidence:
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
-        return with_terms(plain, self.terms, issuer)
+        return with_extensions(plain, {EXTENSION: self.terms.to_bytes()}, issuer)
 
     def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
         facts = {"role": role, "key": public(key), "issued_at": self.now}
@@ -171,7 +178,7 @@ class Evidence:
             request_id=request_id,
             **RUN,
             display_digest=self.shown.digest,
-            policy_version=terms_of([self.warrant]).policy_label,
+            policy_version=self.terms.policy_label,
         )
 
     # --- Entries ----------------------------------------------------------------------------
@@ -300,7 +307,7 @@ class Evidence:
         }
         return self.add(EntryKind.APPROVAL_GRANTED, details)
 
-    def refused(self, denial: bytes, request_id: str = "request-1") -> int:
+    def refused(self, denial: bytes, request_id: str = "request-1", **changes: Any) -> int:
         signed = denials.parse(denial)
         return self.add(
             EntryKind.APPROVAL_DENIED,
@@ -309,6 +316,29 @@ class Evidence:
                 "denial": denial,
                 "person": signed.external_id,
                 "key": signed.approver_key,
+                "key_endorsements": list(self.key_endorsements),
+                **changes,
+            },
+        )
+
+    def taken_back(self, approval: bytes, *, key: Ed25519PrivateKey | None = None) -> int:
+        """Record that the owner of ``key``, or the lead, takes ``approval`` back."""
+        terms, key = approvals.parse(approval).terms, key or self.lead
+        person = self.people[public(key)]
+        facts = retractions.facts(
+            request_hash=terms.request_hash,
+            nonce=terms.nonce,
+            external_id=person,
+            retracted_at=self.now,
+            binding=terms.binding,
+        )
+        return self.add(
+            EntryKind.APPROVAL_RETRACTED,
+            {
+                "request_id": terms.binding.request_id,
+                "retraction": statements.sign(statements.Context.RETRACTION, facts, key).to_bytes(),
+                "person": person,
+                "key": public(key),
                 "key_endorsements": list(self.key_endorsements),
             },
         )

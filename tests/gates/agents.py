@@ -113,6 +113,20 @@ class HurriedAgent:
 
 
 @workflow.defn
+class YieldingAgent:
+    """Takes the first proposal of whoever denied it, once."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        try:
+            return await restart(service)
+        except ActivityError as error:
+            denials = error.cause.details[1]  # type: ignore[union-attr]
+            proposals = [said["proposed_arguments"] for said in denials if "proposed_arguments" in said]
+            return await restart(**proposals[0]) if proposals else "gave up"
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -151,6 +165,7 @@ class CancellingAgent:
 WORKFLOWS = [
     PlainAgent,
     ForgivingAgent,
+    YieldingAgent,
     HastyAgent,
     BusyAgent,
     HurriedAgent,

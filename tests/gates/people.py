@@ -26,8 +26,10 @@ from approvals.contracts import (
 )
 from approvals.signing import approval, denial
 from audit.statements.key_endorsements import EndorsedRole, facts_of
+from audit.statements.quorum import EXTENSION as SAME_PERSON
 from audit.statements.statements import Context, sign
-from warrants.minting.extending import with_terms
+from audit.statements.terms import EXTENSION, Terms
+from warrants.minting.extending import with_extensions
 from workers.gates.asking import binding_of
 
 
@@ -52,8 +54,13 @@ class Keys:
         return (above, *[endorse(self.administrator, key, person) for key in keys or (self.approver,)])
 
     def warrant(self, capabilities: dict[str, Any], gates: dict[str, Any], **options: Any) -> tenuo_core.Warrant:
-        """Return a warrant that names both approvers; ``terms`` are its policy's, if it was minted under one."""
-        approvers, terms = [self.approver, self.second], options.pop("terms", None)
+        """Return a warrant that names both approvers; one denial ends a request, unless told otherwise.
+
+        ``terms`` are its policy's; ``same_person`` lists the keys that are one person's.
+        """
+        approvers = [self.approver, self.second]
+        terms = options.pop("terms", None) or Terms(one_denial_ends=options.pop("one_denial_ends", True))
+        same_person = options.pop("same_person", b"")
         plain = tenuo_core.Warrant.issue(
             self.issuer,
             capabilities=capabilities,
@@ -63,7 +70,8 @@ class Keys:
             min_approvals=options.pop("min_approvals", 1),
             approval_gates=gates,
         )
-        return plain if terms is None else with_terms(plain, terms, self.issuing_key)
+        added = {EXTENSION: terms.to_bytes(), **({SAME_PERSON: same_person} if same_person else {})}
+        return with_extensions(plain, added, self.issuing_key)
 
     @property
     def issuing_key(self) -> Ed25519PrivateKey:
@@ -104,7 +112,9 @@ def approve(request: GateRequest, key: Ed25519PrivateKey, **changes: Any) -> byt
     return approval.assemble(payload, public(key), key.sign(approval.signed_message(payload)))
 
 
-def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.") -> bytes:
+def deny(
+    request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.", *, proposed: bytes | None = None
+) -> bytes:
     facts = denial.facts(
         request_hash=bytes.fromhex(request.request_hash),
         nonce=os.urandom(16),
@@ -112,6 +122,7 @@ def deny(request: GateRequest, key: Ed25519PrivateKey, reason: str = "Not now.")
         denied_at=int(time.time()),
         reason=reason,
         binding=binding_of(request),
+        proposed_arguments=proposed,
     )
     return sign(Context.DENIAL, facts, key).to_bytes()
 

@@ -11,6 +11,7 @@ import { Float, decode, encode } from "../../static/js/lib/cbor.js";
 import { signDenial } from "../../static/js/lib/denial.js";
 import { displayDigest, readDisplay } from "../../static/js/lib/display.js";
 import { Refusal } from "../../static/js/lib/refusal.js";
+import { retractionTerms, signRetraction } from "../../static/js/lib/retraction.js";
 import { approvalTerms, denialTerms, newNonce, review } from "../../static/js/lib/review.js";
 import { visible } from "../../static/js/lib/visible-text.js";
 import { signerFromSeed } from "./support.js";
@@ -44,6 +45,7 @@ async function signed({ seed, reason, ...question }) {
   return {
     approval: toHex(await signApproval(approvalTerms(subject, choice), signer)),
     denial: toHex(await signDenial(denialTerms(subject, choice), signer)),
+    retraction: toHex(await signRetraction(retractionTerms(subject, choice), signer)),
   };
 }
 

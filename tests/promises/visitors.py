@@ -52,6 +52,9 @@ class World:
         """Return a form that would do what it says, if it were let in."""
         if route.endswith("/decision/") and "devices/" not in route:
             return {"approval": base64.b64encode(self.ada.sign_approval(self.waiting)).decode()}
+        if route.endswith("/retraction/"):  # of an approval that nobody has recorded
+            approval = self.ada.sign_approval(self.waiting)
+            return {"retraction": base64.b64encode(self.ada.sign_retraction(self.waiting, approval)).decode()}
         return {"role": Role.VIEWER.value, "namespace": NAMESPACE, "name": "Phone"}
 
     def visitor(self, who: str) -> Client:

@@ -111,8 +111,9 @@ class Stage:
         key = self.keys.second if by_second else self.keys.approver
         await send(self.plain, request, decision(request, approvals=(approve(request, key),)))
 
-    async def deny(self, request: GateRequest) -> None:
-        await send(self.plain, request, decision(request, denials=(deny(request, self.keys.approver),)))
+    async def deny(self, request: GateRequest, *, by_second: bool = False) -> None:
+        key = self.keys.second if by_second else self.keys.approver
+        await send(self.plain, request, decision(request, denials=(deny(request, key),)))
 
 
 Told = list[tuple[str, str, str]]  # what to keep: file name, workflow id, run id ("" for the latest)
@@ -172,12 +173,21 @@ async def two_approvals(stage: Stage) -> Told:
     return [("two-approvals", handle.id, "")]
 
 
+async def two_denials(stage: Stage) -> Told:
+    handle = await stage.agent("two-denials", agents.ForgivingAgent.run, "checkout", one_denial_ends=False)
+    request = await stage.desk.requests.get()
+    await stage.deny(request)
+    await stage.deny(request, by_second=True)
+    await handle.result()
+    return [("two-denials", handle.id, "")]
+
+
 Story = Callable[[Stage], Awaitable[Told]]
 PATIENT = GateSettings()
 IMPATIENT = GateSettings(request_lifetime_seconds=3, delivery_grace_seconds=1)
 INCIDENTS: list[tuple[Story, GateSettings]] = [(approved, PATIENT), (injected, PATIENT), (expired, IMPATIENT)]
 AGENTS: list[tuple[Story, GateSettings]] = [
-    (story, PATIENT) for story in (parallel, continued, cancelled, two_approvals)
+    (story, PATIENT) for story in (parallel, continued, cancelled, two_approvals, two_denials)
 ]
 
 

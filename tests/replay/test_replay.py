@@ -38,6 +38,7 @@ NAMES = sorted(path.stem for path in HISTORIES.glob("*.json"))
 EXPECTED = {
     "incident-approved", "incident-expired", "injection-denied", "parallel-parent", "parallel-child",
     "continued-first", "continued-second", "cancelled-call", "two-approvals",
+    "two-denials",
 }  # fmt: skip
 
 
@@ -94,6 +95,7 @@ def test_the_approvals_in_the_histories_are_genuine() -> None:
     assert counts == {
         "incident-approved": 1, "incident-expired": 0, "injection-denied": 0, "parallel-parent": 2,
         "parallel-child": 1, "continued-first": 1, "continued-second": 1, "cancelled-call": 0, "two-approvals": 2,
+        "two-denials": 0,
     }  # fmt: skip
     for name in NAMES:
         for signed in approvals(name):
@@ -126,6 +128,15 @@ async def test_a_gate_that_asks_for_more_than_it_did_does_not_replay(monkeypatch
     monkeypatch.setattr(asking.Asking, "_open", twice)
     with pytest.raises(workflow.NondeterminismError):
         await replay("two-approvals", plugins("two-approvals", Keys()))
+
+
+async def test_a_run_from_before_denials_were_counted_still_ends_at_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others could still have approved that one: a gate that counted would wait where the history goes on."""
+    await replay("injection-denied", plugins("injection-denied", recording_keys()))
+    genuine = workflow.patched
+    monkeypatch.setattr(workflow, "patched", lambda marker: "denials" in marker or genuine(marker))
+    with pytest.raises(workflow.NondeterminismError):
+        await replay("injection-denied", plugins("injection-denied", recording_keys()))
 
 
 async def test_a_worker_that_lacks_the_holder_key_does_not_replay() -> None:

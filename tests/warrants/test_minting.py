@@ -21,6 +21,7 @@ from audit.keys.services import ensure_service_key
 from audit.ledger.queries import details_of
 from audit.models import LedgerChain, LedgerEntry, ServiceKey
 from audit.statements.kinds import EntryKind
+from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import Context, parse
 from audit.statements.terms import MAXIMUM_BARRED, Terms, terms_of
 from tests.endorsing import endorsed
@@ -179,6 +180,20 @@ def test_a_strong_key_is_as_good_as_any_where_nothing_is_asked_for(agent: AgentI
     strong = approver_key("grace", strength="strong")
     (named,) = tenuo_core.Warrant.from_bytes(minting(agent, strong).chain[0]).required_approvers()
     assert bytes(named.to_bytes()) == bytes(strong.public_key)
+
+
+def test_a_warrant_tells_which_keys_are_one_persons(agent: AgentIdentity, ada_key: ApproverKey) -> None:
+    phone = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    second = endorsed(ApproverKey.objects.create(person=ada_key.person, public_key=phone, name="Phone"))
+    other, own = approver_key("grace"), {bytes(ada_key.public_key), phone}
+    quorum = counted(minting(agent, ada_key, second, other))
+    assert set(quorum.first_keys) == own
+    assert set(quorum.first_keys.values()) == {min(own)}
+    assert counted(minting(agent, ada_key, other)).first_keys == {}
+
+
+def counted(warrant: MintedWarrant) -> Quorum:
+    return quorum_of([tenuo_core.Warrant.from_bytes(data) for data in warrant.chain])
 
 
 def test_two_people_are_two_approvals(

@@ -1,4 +1,4 @@
-"""Adding Countersign's terms to a warrant that Tenuo made. Tenuo takes no extensions, but signs and keeps them.
+"""Adding Countersign's extensions to a warrant that Tenuo made. Tenuo takes none, but signs and keeps them.
 
     envelope = [1, bstr payload, [1, bstr signature]]
     message  = "tenuo-warrant-v1" || 01 || payload         key 10 of the payload holds the extensions, sorted by name
@@ -8,24 +8,26 @@ Tenuo reads the result back, and refuses it if a byte is out of place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cbor2
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from audit.statements.terms import EXTENSION, Terms
 
 _CONTEXT = b"tenuo-warrant-v1" + b"\x01"
 _EXTENSIONS = 10
 
 
-def with_terms(plain: tenuo_core.Warrant, terms: Terms, issuer_key: Ed25519PrivateKey) -> tenuo_core.Warrant:
-    """Return ``plain`` with ``terms`` in it, signed anew by its issuer."""
+def with_extensions(
+    plain: tenuo_core.Warrant, added: Mapping[str, bytes], issuer_key: Ed25519PrivateKey
+) -> tenuo_core.Warrant:
+    """Return ``plain`` with ``added`` in it, by name, signed anew by its issuer."""
     facts = cbor2.loads(bytes(plain.payload_bytes))
-    extensions = {**facts.get(_EXTENSIONS, {}), EXTENSION: list(terms.to_bytes())}
+    extensions = {**facts.get(_EXTENSIONS, {}), **{name: list(data) for name, data in added.items()}}
     facts[_EXTENSIONS] = dict(sorted(extensions.items()))
     payload = cbor2.dumps(dict(sorted(facts.items())))
     data = cbor2.dumps([1, payload, [1, issuer_key.sign(_CONTEXT + payload)]])
     warrant = tenuo_core.Warrant.from_bytes(data)
     if bytes(warrant.to_bytes()) != data:
-        raise ValueError("Tenuo reads the warrant with Countersign's terms differently from how it was written.")
+        raise ValueError("Tenuo reads the warrant with Countersign's extensions differently from how it was written.")
     return warrant

@@ -9,14 +9,15 @@ from django.db import transaction
 
 from accounts.models import ApproverKey
 from audit.ledger.services import append
+from audit.statements import quorum
 from audit.statements.kinds import EntryKind
-from audit.statements.terms import Terms
+from audit.statements.terms import EXTENSION, Terms
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.checks import barred_people, require_approvers, require_different_keys, require_usable
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
-from warrants.minting.extending import with_terms
+from warrants.minting.extending import with_extensions
 from warrants.minting.queries import as_minted
 from warrants.models import AgentIdentity, IssuerKey, Warrant
 from warrants.policies.queries import load
@@ -70,7 +71,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_terms(plain, terms, statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(terms, approvers), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -88,6 +89,11 @@ def _sign(
         issued_at=expires_at - timedelta(seconds=lifetime),
         expires_at=expires_at,
     )
+
+
+def _extensions(terms: Terms, approvers: list[ApproverKey]) -> dict[str, bytes]:
+    same_person = quorum.same_person((bytes(key.public_key), key.person.external_id) for key in approvers)
+    return {EXTENSION: terms.to_bytes(), **({quorum.EXTENSION: same_person} if same_person else {})}
 
 
 def _terms(policy: Policy, barred: tuple[str, ...]) -> Terms:

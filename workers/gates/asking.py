@@ -27,9 +27,11 @@ from approvals.contracts import (
     OutcomeStatus,
     ReceiptRecord,
 )
+from approvals.signing import proposal
 from approvals.signing.binding import Binding
+from approvals.signing.denial import Denial
 from approvals.signing.display import Display, fitted
-from audit.statements.delegation import approvers, parties
+from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
 from workers.gates.errors import (
@@ -132,9 +134,9 @@ class Asking:
 
     async def _ask(self, message: str, receipt: ReceiptRecord | None) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
-        terms = self._terms()
+        terms, quorum = self._terms()
         request = self._request = self._new_request(message, receipt, terms)
-        gate = self._state.gates[request.request_id] = self._new_gate(request, terms)
+        gate = self._state.gates[request.request_id] = self._new_gate(request, terms, quorum)
         try:
             await self._open(request)
             with suppress(TimeoutError):
@@ -168,15 +170,28 @@ class Asking:
 
     def _refused(self, gate: Gate) -> GatedCallError:
         """Record and report a denial or an expiry, and return the error for the workflow."""
-        if gate.denial is not None:
-            reason = gate.denial.reason
+        if gate.is_denied:
+            denials = list(gate.denials.values())
+            reason = "; ".join(signed.reason for signed in denials)
+            who = "A person" if len(gate.denials) == 1 else f"{len(gate.denials)} people"
             self._state.record(self._call, CallVerdict.DENIED, APPROVAL_DENIED, reason)
             self._report(OutcomeStatus.DENIED, code=APPROVAL_DENIED, detail=reason)
-            return self._error(APPROVAL_DENIED, f"A person denied {self._call.tool}: {reason}", reason)
+            said = [{"reason": signed.reason, **self._proposal(signed)} for signed in denials]
+            return self._error(APPROVAL_DENIED, f"{who} denied {self._call.tool}: {reason}", reason, said)
         sentence = f"Nobody decided on {self._call.tool} in time."
         self._state.record(self._call, CallVerdict.DENIED, APPROVAL_EXPIRED, sentence)
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
+
+    def _proposal(self, signed: Denial) -> dict[str, Any]:
+        """Return the arguments that a denial proposes for this call instead, as plain data, if it does."""
+        if signed.proposed_arguments is None:
+            return {}
+        try:
+            proposal.require_other(signed.proposed_arguments, self._call.arguments_cbor)
+        except MalformedStatement:
+            return {}
+        return {proposal.FIELD: proposal.read(signed.proposed_arguments)}
 
     def _new_request(self, message: str, receipt: ReceiptRecord | None, terms: Terms) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
@@ -209,20 +224,19 @@ class Asking:
             gate_receipt=receipt,
         )
 
-    def _terms(self) -> Terms:
+    def _terms(self) -> tuple[Terms, Quorum]:
+        """Return what the warrant says about deciding, and whose approvals it asks for."""
         try:
-            return terms_of(self._call.chain)
+            return terms_of(self._call.chain), quorum_of(self._call.chain)
         except MalformedStatement as error:
             sentence = f"Nobody can be asked to approve {self._call.tool}. {error}"
             raise self._error(TERMS_MALFORMED, sentence) from error
 
-    def _new_gate(self, request: GateRequest, terms: Terms) -> Gate:
-        leaf = self._call.leaf
+    def _new_gate(self, request: GateRequest, terms: Terms, quorum: Quorum) -> Gate:
         return Gate(
             binding=binding_of(request),
             request_hash=self._call.request_hash,
-            approver_keys=approvers(leaf) - parties(self._call.chain),
-            threshold=leaf.approval_threshold(),
+            quorum=quorum,
             signature_lifetime_seconds=terms.lifetime(self._settings.signature_lifetime_seconds),
             is_people_root=self._trust.checker(),
             endorsers=self._settings.endorsers,
@@ -238,7 +252,7 @@ class Asking:
         self._reports.outcome(self._request, status, code=code, detail=detail, result=result)
         self._request = None
 
-    def _error(self, code: str, sentence: str, *details: str) -> GatedCallError:
+    def _error(self, code: str, sentence: str, *details: Any) -> GatedCallError:
         return GatedCallError(sentence, *details, type=code, activity_type=self._input.activity)
 
 

@@ -20,6 +20,7 @@ from approvals.signing import denial as denials
 from approvals.signing.approval import SignedApproval
 from approvals.signing.binding import Binding
 from audit.statements.key_endorsements import MAXIMUM_ENDORSEMENTS, EndorsedRole, parse_endorsement, verify_chain
+from audit.statements.quorum import Quorum
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms
 
@@ -31,14 +32,13 @@ MAXIMUM_ENDORSEMENT_CHARACTERS = 2 * 1024
 class Gate:
     """One stopped call, waiting for people. Times are UTC seconds.
 
-    ``is_people_root`` says from which keys approvers' keys must be endorsed; None asks for no endorsements and counts
-    keys, not people. ``terms`` are those of the root warrant.
+    ``is_people_root`` says from which keys approvers' keys must be endorsed; None asks for no endorsements and believes
+    the warrant about which keys are one person's. ``terms`` are those of the root warrant.
     """
 
     binding: Binding
     request_hash: bytes
-    approver_keys: frozenset[bytes]
-    threshold: int
+    quorum: Quorum
     signature_lifetime_seconds: int
     is_people_root: Callable[[bytes], bool] | None = None
     endorsers: int = 1
@@ -46,12 +46,13 @@ class Gate:
     approvals: dict[bytes, bytes] = field(default_factory=dict)
     people: dict[bytes, str] = field(default_factory=dict)
     carried: dict[bytes, Sequence[bytes]] = field(default_factory=dict)
-    denial: denials.Denial | None = None
+    denials: dict[bytes, denials.Denial] = field(default_factory=dict)  # by the key that stands for the person
+    is_denied: bool = False
 
     @property
     def is_approved(self) -> bool:
-        given = len(self.approvals) if self.is_people_root is None else len(set(self.people.values()))
-        return self.denial is None and given >= self.threshold
+        given = self.quorum.people(self.approvals) if self.is_people_root is None else set(self.people.values())
+        return not self.is_denied and len(given) >= self.quorum.threshold
 
     @property
     def endorsements(self) -> list[bytes]:
@@ -60,21 +61,25 @@ class Gate:
 
     @property
     def is_settled(self) -> bool:
-        return self.denial is not None or self.is_approved
+        return self.is_denied or self.is_approved
 
     def offer(self, decision: Decision, now: int) -> None:
-        """Take what verifies from ``decision`` and leave the rest. The first settlement stands."""
-        for text in decision.denials[: len(self.approver_keys)]:
+        """Take what verifies from ``decision`` and leave the rest. The first settlement stands.
+
+        A person's denial takes the place of their approval, and stays.
+        """
+        for text in decision.denials[: len(self.quorum.keys)]:
             if not self.is_settled:
                 self._offer_denial(text, now)
-        for text in decision.approvals[: len(self.approver_keys)]:
+        for text in decision.approvals[: len(self.quorum.keys)]:
             if not self.is_settled:
                 self._offer_approval(text, decision.endorsements, now)
 
     def _offer_approval(self, text: str, endorsements: Sequence[str], now: int) -> None:
         try:
             signed = approvals.parse(_decode(text))
-            if signed.approver_key not in self.approver_keys:
+            key = signed.approver_key
+            if key not in self.quorum.keys or self.quorum.person_of(key) in self.denials:
                 return
             check_terms(signed.terms, self.binding, self.request_hash, self.signature_lifetime_seconds, now)
             signed.verify()
@@ -105,7 +110,7 @@ class Gate:
         try:
             signed = denials.parse(_decode(text))
             if (
-                signed.approver_key not in self.approver_keys
+                signed.approver_key not in self.quorum.keys
                 or signed.binding != self.binding
                 or signed.request_hash != self.request_hash
                 or signed.denied_at > now + approvals.CLOCK_TOLERANCE_SECONDS
@@ -114,7 +119,12 @@ class Gate:
             signed.verify()
         except MalformedStatement:
             return
-        self.denial = signed
+        person = self.quorum.person_of(signed.approver_key)
+        self.denials.setdefault(person, signed)
+        for key in [key for key in self.approvals if self.quorum.person_of(key) == person]:
+            del self.approvals[key], self.people[key], self.carried[key]
+        denied = [given.approver_key for given in self.denials.values()]
+        self.is_denied = self.quorum.is_impossible(denied)
 
 
 def check_terms(

@@ -7,7 +7,9 @@ for its warrant to say, at the worker, where it cannot be talked out of it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from workers.incident.contracts import ARGUMENT_CHARACTERS, ARGUMENTS_CHARACTERS, ModelAnswer
 
@@ -124,6 +126,17 @@ def _check_text(spec: ToolSpec, name: str, value: str) -> None:
 def _misfit(spec: ToolSpec, what: str) -> CallRefused:
     takes = ", ".join(f"{name}: {'text' if kind is str else 'whole number'}" for name, kind in spec.parameters.items())
     return CallRefused(INVALID_ARGUMENTS, f"The call does not fit {spec.name}({takes}): {what}.")
+
+
+def denial_text(message: str, details: Sequence[Any]) -> str:
+    """Return what the model is told of a denial: why, and which arguments people would rather agree to, if any.
+
+    ``details`` are those of ``APPROVAL_DENIED``: the reasons as text, then a list with each denial's own.
+    """
+    said = details[1] if len(details) > 1 and isinstance(details[1], list) else []
+    proposals = [one["proposed_arguments"] for one in said if isinstance(one, dict) and "proposed_arguments" in one]
+    words = [f"They propose these arguments instead: {json.dumps(item, ensure_ascii=False)}." for item in proposals]
+    return " ".join([message, *words])
 
 
 def cut(text: str, characters: int) -> str:

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workers.gates.errors import DENIAL_TYPES
     from workers.gates.reasoning import because
     from workers.gates.tenuo_internals import without_warrant
-    from workers.incident.calls import SPECS, CallRefused, Scalar, arguments_for, cut
+    from workers.incident.calls import SPECS, CallRefused, Scalar, arguments_for, cut, denial_text
     from workers.incident.contracts import (
         CALL_MODEL_ACTIVITY,
         DETAIL_CHARACTERS,
@@ -101,7 +101,8 @@ def _failed_step(answer: ModelAnswer, error: ActivityError | ApplicationError) -
     cause = error if isinstance(error, ApplicationError) else error.cause
     if isinstance(cause, ApplicationError):
         code = cause.type or "error"
-        return _step(answer, _outcome_of(code), cut(cause.message, DETAIL_CHARACTERS), code)
+        text = denial_text(cause.message, cause.details) if code == APPROVAL_DENIED else cause.message
+        return _step(answer, _outcome_of(code), cut(text, DETAIL_CHARACTERS), code)
     if isinstance(cause, TimeoutError):
         text = "The call did not finish in time. It may or may not have had its effect."
         return _step(answer, OutcomeKind.FAILED, text, "timeout")

@@ -19,6 +19,7 @@ import { RefusedAnswer, fetchFragment, swapById } from "./fragment.js";
 import { showSigned } from "./shown-view.js";
 import { argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
+import { ProposeArguments } from "./propose-arguments.js";
 import { Leaving, StepUp } from "./step-up.js";
 
 /** @typedef {import("../lib/keystore.js").StoredKey} StoredKey */
@@ -61,6 +62,12 @@ class SignDecision extends StatefulElement {
     return /** @type {HTMLTextAreaElement} */ (this.form.elements.namedItem("reason"));
   }
 
+  /** @returns {ProposeArguments | null} */
+  get proposal() {
+    const found = this.querySelector("propose-arguments");
+    return found instanceof ProposeArguments ? found : null;
+  }
+
   async start() {
     const unsupported = await requireSupport().catch((error) => sentenceOf(error));
     if (!unsupported) this.key = await findKey(this.externalId);
@@ -73,6 +80,9 @@ class SignDecision extends StatefulElement {
     else if (!this.key) this.enter("no-key");
     else if (!result.subject) this.refuse(result);
     else await this.offer(result.subject, this.key);
+    if (result.subject && result.values && result.leaf) {
+      this.proposal?.offer(result.values, result.leaf, result.subject.tool);
+    }
     this.emit("reviewed", { ok: result.subject !== null });
   }
 
@@ -166,12 +176,14 @@ class SignDecision extends StatefulElement {
       this.fail("Say why you deny: the reason is signed and kept.");
       return;
     }
+    const proposed = this.readProposal(kind);
+    if (proposed === undefined) return;
     this.isSending = true;
     this.allowButtons(false);
     this.reason.removeAttribute("aria-invalid");
     this.fill("error");
     try {
-      await this.signAndSend(kind);
+      await this.signAndSend(kind, proposed);
     } catch (error) {
       this.enter("ready");
       this.allowButtons(true);
@@ -182,8 +194,23 @@ class SignDecision extends StatefulElement {
     }
   }
 
-  /** @param {Kind} kind */
-  async signAndSend(kind) {
+  /** @param {Kind} kind @returns {import("../lib/bytes.js").Bytes | null | undefined} undefined: it cannot be sent like this */
+  readProposal(kind) {
+    const { proposal } = this;
+    try {
+      const proposed = proposal?.read() ?? null;
+      if (kind === "deny" || !proposed) return proposed;
+      this.fail("You changed arguments under “Propose other arguments”, and an approval is for those that were asked. "
+        + "Close the proposal to approve these, or deny with it.");
+    } catch (error) {
+      this.fail(sentenceOf(error));
+      proposal?.focusInvalid();
+    }
+    return undefined;
+  }
+
+  /** @param {Kind} kind @param {import("../lib/bytes.js").Bytes | null} proposed */
+  async signAndSend(kind, proposed) {
     const result = await this.review();
     if (!this.key || !result.subject) {
       this.show(result);
@@ -195,7 +222,7 @@ class SignDecision extends StatefulElement {
     this.enter("sending");
     // A signature is only good for moments: whatever a person must do first comes before it.
     const stepUp = kind === "approve" ? this.querySelector("step-up") : null;
-    const send = () => this.send(kind, subject, key);
+    const send = () => this.send(kind, subject, key, proposed);
     const answer = await (stepUp instanceof StepUp ? stepUp.guard(send) : send());
     swapById(answer);
     this.enter("sent");
@@ -203,10 +230,13 @@ class SignDecision extends StatefulElement {
     this.emit("decided", { kind });
   }
 
-  /** @param {Kind} kind @param {Subject} subject @param {StoredKey} key @returns {Promise<DocumentFragment>} */
-  async send(kind, subject, key) {
+  /**
+   * @param {Kind} kind @param {Subject} subject @param {StoredKey} key
+   * @param {import("../lib/bytes.js").Bytes | null} proposed @returns {Promise<DocumentFragment>}
+   */
+  async send(kind, subject, key, proposed) {
     this.say(key.strength === "strong" ? "Your passkey is asked for…" : "Signing and sending…");
-    const signed = await this.sign(kind, subject, key);
+    const signed = await this.sign(kind, subject, key, proposed);
     const body = new FormData();
     body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
     const token = this.form.elements.namedItem("csrfmiddlewaretoken");
@@ -217,11 +247,12 @@ class SignDecision extends StatefulElement {
   /**
    * Sign, then read back what was signed: it must speak of this request and nothing else.
    * @param {Kind} kind @param {Subject} subject @param {StoredKey} key
+   * @param {import("../lib/bytes.js").Bytes | null} proposed with a denial
    */
-  async sign(kind, subject, key) {
+  async sign(kind, subject, key, proposed) {
     const reason = this.reason.value;
     const signer = await unlock(key); // a passkey may take its time: the clock is read after it
-    const choice = { reason, now: seconds(), nonce: newNonce() };
+    const choice = { reason, now: seconds(), nonce: newNonce(), proposed };
     const signed = kind === "approve"
       ? await signApproval(approvalTerms(subject, choice), signer)
       : await signDenial(denialTerms(subject, choice), signer);

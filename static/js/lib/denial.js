@@ -4,6 +4,7 @@
  */
 
 import { MAXIMUM_REASON, bindingFacts, readBinding } from "./approval.js";
+import { readProposal } from "./proposal.js";
 import { Refusal } from "./refusal.js";
 import { asBytes, asCount, asText } from "./shape.js";
 import { Context, parseEnvelope, signStatement } from "./statements.js";
@@ -18,6 +19,7 @@ import { Context, parseEnvelope, signStatement } from "./statements.js";
  * @property {number} deniedAt
  * @property {string} reason not blank
  * @property {import("./approval.js").Binding} binding
+ * @property {Bytes | null} [proposedArguments] canonical, see proposal.js
  */
 
 const FIELDS = [
@@ -34,6 +36,7 @@ export function denialFacts(terms) {
     external_id: terms.externalId,
     denied_at: BigInt(terms.deniedAt),
     reason: readReason(terms.reason),
+    ...(terms.proposedArguments ? { proposed_arguments: terms.proposedArguments } : {}),
   };
 }
 
@@ -46,7 +49,10 @@ export async function signDenial(terms, signer) {
 export function parseDenial(bytes) {
   const envelope = parseEnvelope(bytes);
   const { facts } = envelope;
-  if ([...facts.keys()].join() !== FIELDS.join()) {
+  const proposed = facts.get("proposed_arguments");
+  if (proposed !== undefined) readProposal(proposed);
+  const expected = proposed === undefined ? FIELDS : [...FIELDS, "proposed_arguments"].sort();
+  if ([...facts.keys()].join() !== expected.join()) {
     throw new Refusal("statement", "The denial does not have the fields it must have.");
   }
   const terms = {
@@ -56,6 +62,7 @@ export function parseDenial(bytes) {
     deniedAt: asCount("denied_at", facts.get("denied_at")),
     reason: readReason(facts.get("reason")),
     binding: readBinding(facts),
+    ...(proposed === undefined ? {} : { proposedArguments: /** @type {Bytes} */ (proposed) }),
   };
   return { terms, envelope };
 }

@@ -53,6 +53,8 @@ import { allows, fires, hasKey, verifyChain } from "./warrant.js";
  * @typedef {object} Review
  * @property {import("./values.js").EntryView[] | null} arguments from the bytes that are hashed; null: unreadable
  * @property {import("./display.js").Display | null} display from the bytes whose digest is signed; null: unreadable
+ * @property {Map<string, Value> | null} values the same, as values
+ * @property {Warrant | null} leaf the warrant that the call is made under; null: unreadable
  * @property {import("./warrant-view.js").WarrantView | null} warrant null: unreadable
  * @property {string} gate why the call stopped, as this browser reads the warrant
  * @property {Check[]} checks
@@ -88,7 +90,9 @@ export async function review(signing, trust) {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     findings.add("request", error.field, false, "", `The server's data cannot be read. ${error.message}`);
-    return { arguments: null, display: null, warrant: null, gate: "", ...findings, subject: null };
+    return {
+      arguments: null, display: null, values: null, leaf: null, warrant: null, gate: "", ...findings, subject: null,
+    };
   }
   // 1. The chain verifies up to a root this browser pinned.
   const { warrants, leaf, problems } = await verifyChain(claim.warrantChain, trust);
@@ -112,6 +116,8 @@ export async function review(signing, trust) {
   return {
     arguments: values && viewEntries(values),
     display,
+    values,
+    leaf,
     warrant: leaf && (await viewChain(warrants, claim.tool, trust.publicKey)),
     gate: leaf ? gateSentence(claim.tool, leaf) : "",
     checks: findings.checks,
@@ -305,10 +311,10 @@ export function approvalTerms(subject, { reason, now, nonce }) {
 }
 
 /**
- * @param {Subject} subject @param {{ reason: string, now: number, nonce: Bytes }} choice
+ * @param {Subject} subject @param {{ reason: string, now: number, nonce: Bytes, proposed?: Bytes | null }} choice
  * @returns {import("./denial.js").DenialTerms}
  */
-export function denialTerms(subject, { reason, now, nonce }) {
+export function denialTerms(subject, { reason, now, nonce, proposed = null }) {
   return {
     requestHash: subject.requestHash,
     nonce,
@@ -316,5 +322,6 @@ export function denialTerms(subject, { reason, now, nonce }) {
     deniedAt: now,
     reason,
     binding: subject.binding,
+    proposedArguments: proposed,
   };
 }

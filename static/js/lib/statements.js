@@ -20,7 +20,11 @@ import { asBytes, asTextMap } from "./shape.js";
 /** @typedef {{ statement: Bytes, signerKey: Bytes, signature: Bytes, facts: Map<string, Value> }} Envelope */
 
 /** The statements a person's browser signs. @enum {string} */
-export const Context = { DENIAL: "countersign-denial-v1", ENROLMENT: "countersign-enrolment-v1" };
+export const Context = {
+  DENIAL: "countersign-denial-v1",
+  ENROLMENT: "countersign-enrolment-v1",
+  RETRACTION: "countersign-retraction-v1",
+};
 
 /** @param {string} context @param {Bytes} statement @returns {Bytes} the bytes that are signed */
 export function statementMessage(context, statement) {
