@@ -61,7 +61,11 @@ test("a denial carries it, and is read back with it", async () => {
   const bytes = proposed({ replicas: "3" });
   const terms = {
     requestHash: new Uint8Array(32), nonce: new Uint8Array(16), externalId: "local:ada", deniedAt: 1, reason: "Fewer.",
-    binding: { requestId: "req_1", namespace: "default", workflowId: "w", runId: "r" }, proposedArguments: bytes,
+    binding: {
+      requestId: "req_1", namespace: "default", workflowId: "w", runId: "r", displayDigest: new Uint8Array(32),
+      policyVersion: "",
+    },
+    proposedArguments: bytes,
   };
   const { terms: read } = parseDenial(await signDenial(terms, await signerFromSeed("07".repeat(32))));
   assert.equal(toHex(read.proposedArguments), toHex(bytes));
