@@ -16,6 +16,8 @@ from approvals.signing import approval, denial
 from approvals.signing.display import Display
 from audit.statements import cbor
 from audit.statements.statements import Context, parse
+from audit.statements.terms import Terms
+from warrants.minting.extending import with_terms
 
 ROOT, HOLDER = tenuo_core.SigningKey.generate(), tenuo_core.SigningKey.generate()
 DISPLAY = Display("IncidentWorkflow", 1, "A restart needs a person.", "It leaks.")
@@ -177,3 +179,28 @@ def test_a_call_that_needs_no_approval_is_not_signed(signer):
     page = signing(warrant(signer.public_key), arguments={**ARGUMENTS, "environment": "staging"})
     with pytest.raises(Refused, match="no gate that stops this call"):
         checked(page, signer)
+
+
+def under(terms: Terms, signer: Signer) -> dict[str, Any]:
+    """Return what an honest page says of a warrant with ``terms``."""
+    root = Ed25519PrivateKey.from_private_bytes(bytes(ROOT.secret_key_bytes()))
+    return signing(with_terms(warrant(signer.public_key), terms, root))
+
+
+def test_a_signature_lives_no_longer_than_the_policy_says_whatever_the_server_asks_for(signer):
+    page = {**under(Terms(approval_seconds=60), signer), "signature_lifetime_seconds": 86_400}
+    terms = approval.parse(signer.approve(checked(page, signer), reason="")).terms
+    assert terms.expires_at - terms.approved_at == 60
+
+
+def test_nothing_is_signed_for_whoever_raised_the_alert(signer):
+    with pytest.raises(Refused, match="You raised this alert") as refused:
+        checked(under(Terms(barred_people=("local:lead",)), signer), signer)
+    assert refused.value.fields == {"required_approvers"}
+
+
+def test_terms_that_cannot_be_read_are_refused(signer, monkeypatch):
+    monkeypatch.setattr(Terms, "to_bytes", lambda self: b"\xa0")
+    with pytest.raises(Refused) as refused:
+        checked(under(Terms(), signer), signer)
+    assert refused.value.fields == {"warrant.terms"}
