@@ -30,8 +30,6 @@ from approvals.requests.identifiers import is_request_id
 from approvals.signing.display import MAXIMUM_BYTES, Display, fitted
 from approvals.texts import is_plain
 from audit.statements import cbor
-from audit.statements.statements import MalformedStatement
-from audit.statements.terms import terms_of
 
 _IDENTIFIERS = {"namespace": 255, "workflow_id": 1000, "run_id": 64, "workflow_type": 1000, "tool": 200}
 _TEXTS = (
@@ -228,10 +226,6 @@ def _require_call(line: CallRecord) -> None:
 
 
 def _policy_version(gate_request: GateRequest, chain: WarrantChain) -> str:
-    try:
-        label = terms_of(chain.warrants).policy_label
-    except MalformedStatement as error:
-        raise MalformedInput(str(error), field="warrant_chain") from error
-    if gate_request.policy_version != label:
+    if gate_request.policy_version != chain.terms.policy_label:
         raise MalformedInput("The policy version is not the one in the root warrant.", field="policy_version")
-    return label
+    return chain.terms.policy_label

@@ -1,4 +1,4 @@
-"""Step 15: the root warrant's terms for deciding, as its issuer signed them. Whose keys are whose is step 14's."""
+"""Step 16: the root warrant's terms for deciding, as its issuer signed them. Whose keys are whose is step 14's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from audit.verify.steps import Step, require
 
 
 def check_minted(entry: Entry, case: Case) -> str:
-    """Step 15 of the warrant: nobody is named as an approver whom its own terms bar. Raises ``Refused``."""
+    """Step 16 of the warrant: nobody is named as an approver whom its own terms bar. Raises ``Refused``."""
     details = entry.details.for_step(Step.TERMS)
     terms = case.warrants.verified(details.list_of_data("warrant_chain")).terms
     for item in details.list_of_fields("approvers"):
@@ -23,7 +23,7 @@ def check_minted(entry: Entry, case: Case) -> str:
 
 
 def check_decision(entry: Entry, case: Case) -> str:
-    """Step 15 of a decision; a denial may be anybody's. Raises ``Refused``."""
+    """Step 16 of a decision; a denial may be anybody's. Raises ``Refused``."""
     if entry.kind != EntryKind.APPROVAL_GRANTED:
         return ""
     details = entry.details.for_step(Step.TERMS)
@@ -32,7 +32,7 @@ def check_decision(entry: Entry, case: Case) -> str:
 
 
 def check_use(entry: Entry, case: Case) -> str:
-    """Step 15 of a call that ran with approvals. Raises ``Refused``."""
+    """Step 16 of a call that ran with approvals. Raises ``Refused``."""
     details = entry.details.for_step(Step.TERMS)
     approvals = [read_approval(data, Step.TERMS) for data in details.list_of_data("approvals")]
     if not approvals:

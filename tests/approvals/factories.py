@@ -30,9 +30,10 @@ from approvals.signing.display import Display, fitted
 from audit.statements import cbor
 from audit.statements.statements import Context, sign
 from audit.statements.terms import EXTENSION as TERMS
-from audit.statements.terms import Terms, terms_of
+from audit.statements.terms import Terms
 from tests import people
 from tests.endorsing import endorsed
+from tests.extending import policy_label_of
 from warrants.minting.extending import with_extensions
 from warrants.models import IssuerKey
 
@@ -184,7 +185,7 @@ def gate_request(
         opened_at_ms=now * 1000,
         expires_at=now + 1800,
         display_digest="",
-        policy_version=terms_of([leaf]).policy_label,
+        policy_version=policy_label_of(leaf),
     )
     changed = dataclasses.replace(made, **changes)
     display = fitted(

@@ -17,7 +17,7 @@ from approvals.signing.display import Display
 from audit.statements import cbor
 from audit.statements.statements import Context, parse
 from audit.statements.terms import Terms
-from warrants.minting.extending import with_terms
+from tests.extending import with_terms
 
 ROOT, HOLDER = tenuo_core.SigningKey.generate(), tenuo_core.SigningKey.generate()
 DISPLAY = Display("IncidentWorkflow", 1, "A restart needs a person.", "It leaks.")

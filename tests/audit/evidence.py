@@ -27,6 +27,7 @@ from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
+from tests.extending import policy_label_of
 from warrants.minting.extending import with_extensions
 
 LEAD = "local:lead"
@@ -178,7 +179,7 @@ class Evidence:
             request_id=request_id,
             **RUN,
             display_digest=self.shown.digest,
-            policy_version=self.terms.policy_label,
+            policy_version=policy_label_of(self.warrant),
         )
 
     # --- Entries ----------------------------------------------------------------------------

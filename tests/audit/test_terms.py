@@ -14,7 +14,7 @@ from audit.statements import cbor
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import EXTENSION, MAXIMUM_BARRED, Terms, read, terms_of
 from tests.audit.evidence import Evidence, private_key, public
-from warrants.minting.extending import with_terms
+from tests.extending import with_terms
 
 TERMS = Terms(
     policy="incident-response",

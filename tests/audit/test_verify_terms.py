@@ -1,4 +1,4 @@
-"""Step 15: what an evidence file says of people who must not approve, and of how long approvals live."""
+"""Step 16: what an evidence file says of people who must not approve, and of how long approvals live."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_an_approval_by_whoever_raised_the_alert_is_found_where_it_was_given_and
     report = story(evidence)
     assert failed(report) == [(1, Step.TERMS), (4, Step.TERMS), (5, Step.TERMS)]
     text = report.as_text()
-    assert "step 15 (terms): The warrant names 'local:lead' as an approver, but its terms bar them." in text
-    assert "step 15 (terms): 'local:lead' approved, but raised the alert, or the agent acts for them." in text
+    assert "step 16 (terms): The warrant names 'local:lead' as an approver, but its terms bar them." in text
+    assert "step 16 (terms): 'local:lead' approved, but raised the alert, or the agent acts for them." in text
 
 
 def test_a_denial_may_be_anybodys() -> None:

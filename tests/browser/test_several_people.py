@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from django.conf import settings as configured
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Page, Playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.keys.queries import keys_of
-from approvals.contracts import RequestState
-from approvals.models import ApprovalRequest, Decision, Retraction
-from approvals.signing import denial, proposal
 from tests.approvals import factories
-from tests.approvals.factories import ARGUMENTS, Approver
+from tests.approvals.factories import Approver
 from tests.browser.chromium import launch_options
-from tests.browser.conftest import look
 from tests.endorsing import endorsed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -19,9 +19,9 @@ from approvals.signing import approval, denial
 from audit.statements import cbor
 from tests.browser import signing_site as site_says
 from tests.browser.signing_site import SigningSite, fingerprint, running_site
+from tests.extending import with_terms
 from tests.vectors import parts, reviews
 from tests.vectors.parts import BINDING
-from warrants.minting.extending import with_terms
 
 pytestmark = pytest.mark.browser
 

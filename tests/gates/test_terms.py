@@ -14,12 +14,12 @@ import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.statements.terms import Terms
+from tests.extending import with_terms
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import Keys, approve, decision, deny, endorse, public, send
 from tests.gates.replaying import ClaimsRequest
 from tests.gates.test_attacks import thieves
-from warrants.minting.extending import with_terms
 
 pytestmark = pytest.mark.temporal
 # Ada's key is the first approver's, Grace's the second's.

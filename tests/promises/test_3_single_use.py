@@ -34,12 +34,12 @@ from audit.models import LedgerEntry
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import Terms
+from tests.extending import with_terms
 from tests.gates import agents
 from tests.gates.people import approve
 from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
 from tests.promises.conftest import House, eventually, guarded_worker, server_keys
 from tests.promises.thieves import RepeatingAgent
-from warrants.minting.extending import with_terms
 from workers.client import with_plugins
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter

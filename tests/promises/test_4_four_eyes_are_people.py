@@ -34,6 +34,7 @@ from audit.statements.terms import Terms, terms_of
 from tests.approvals import factories
 from tests.approvals.factories import Approver, base64_text, sign_approval
 from tests.endorsing import ROOT, endorsed, ensure_people_root, statement
+from tests.extending import with_terms
 from tests.gates import agents
 from tests.promises.conftest import House, approvals_message, denials_message, server_keys
 from warrants.agents.services import ensure_agent
@@ -42,7 +43,6 @@ from warrants.issuers.services import ensure_issuer
 from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
-from warrants.minting.extending import with_terms
 from warrants.minting.services import mint
 from warrants.policies import queries as policies
 from warrants.policies.rules import parse_policy
