@@ -1,4 +1,4 @@
-"""``/approvals/``: the queue, a request, and its decision."""
+"""``/approvals/``: the queue, a request, its decision, and who is at it."""
 
 from django.urls import include, path, register_converter
 
@@ -10,4 +10,6 @@ app_name = "approvals"
 urlpatterns = [
     path("", include("approvals.requests.urls")),
     path("", include("approvals.decisions.urls")),
+    path("", include("approvals.looking.urls")),
+    path("", include("approvals.claims.urls")),
 ]

@@ -20,9 +20,12 @@ from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach, has_role, reach
 from approvals.arguments import as_lines
+from approvals.claims.queries import StandingClaim, claimers, standing_claim
 from approvals.contracts import DecisionKind, RequestState
+from approvals.decisions import slow
+from approvals.decisions.slow import SlowTerms
 from approvals.errors import UnknownRequest
-from approvals.looking.queries import lookers, others_looking
+from approvals.looking.queries import Looker, lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover
 from approvals.requests import urgency
 from approvals.requests.chain import parse
@@ -59,6 +62,10 @@ class RequestCard:
     earlier_denials: int
     looker: str  # one of those who have it open, or empty
     lookers: int
+    looking_since: datetime | None  # of that one
+    claimer: str  # who works on it, or empty
+    claimed_at: datetime | None
+    claimed_until: datetime | None
 
     @property
     def others_looking(self) -> int:
@@ -115,7 +122,8 @@ class RequestPage:
     reasoning: str
     history: list[HistoryLine]
     decisions: list[DecisionLine]
-    looking: list[str]  # names of the others who have it open
+    looking: list[Looker]  # the others who have it open
+    claim: StandingClaim | None
     steps: list[Step]
     outcome_status: str  # OutcomeStatus, or empty
     outcome_detail: str
@@ -125,12 +133,17 @@ class RequestPage:
     why_not: str
     chain: str
     step_up_seconds: int | None
+    slow: SlowTerms | None
 
 
 _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials",
 )  # fmt: skip
+# The request's page says who is there in other fields.
+_NOBODY: dict[str, Any] = {
+    "looker": "", "lookers": 0, "looking_since": None, "claimer": "", "claimed_at": None, "claimed_until": None,
+}  # fmt: skip
 
 
 def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
@@ -148,7 +161,7 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
         counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **counts)[
+        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **claimers(now), **counts)[
             first : first + CARDS_SHOWN
         ]
     )
@@ -167,7 +180,7 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
-    row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now)).first()
+    row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **claimers(now)).first()
     if row is None:
         raise UnknownRequest
     return _card(row, now)
@@ -182,7 +195,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     now = timezone.now()
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
-    card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
+    card = _card({**columns, **_NOBODY, "given": given}, now)
     why_not = _why_not(person, row, card, decisions)
     return RequestPage(
         card=card,
@@ -190,6 +203,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         reasoning=row.reasoning,
         history=[_history_line(line) for line in row.history],
         decisions=[_decision_line(decision) for decision in decisions],
+        claim=standing_claim(person=person, request_id=row.pk, now=now) if card.state == RequestState.OPEN else None,
         looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions),
         outcome_status=row.outcome_status,
@@ -200,6 +214,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         why_not=why_not,
         chain=row.chain,
         step_up_seconds=row.step_up_seconds,
+        slow=slow.terms(person=person, approval_request=row, now=now),
     )
 
 
@@ -269,6 +284,10 @@ def _card(row: dict[str, Any], now: datetime) -> RequestCard:
         earlier_denials=row["earlier_denials"],
         looker=row["looker"],
         lookers=row["lookers"],
+        looking_since=row["looking_since"],
+        claimer=row["claimer"],
+        claimed_at=row["claimed_at"],
+        claimed_until=row["claimed_until"],
     )
 
 

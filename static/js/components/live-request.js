@@ -34,6 +34,7 @@ class LiveRequest extends HTMLElement {
     this.socket.open();
     this.addEventListener("countersign:decided", () => this.refresh());
     this.addEventListener("countersign:time-over", () => this.refresh());
+    this.addEventListener("countersign:lapsed", () => this.refresh());
     this.followDecision();
   }
 
@@ -69,7 +70,9 @@ class LiveRequest extends HTMLElement {
     if (shown === null || shown.isEqualNode(fresh)) return;
     const details = shown.querySelector("details");
     if (details !== null) fresh.querySelector("details")?.toggleAttribute("open", details.open);
+    const focused = shown.contains(document.activeElement) ? document.activeElement?.getAttribute("data-say") : null;
     shown.replaceWith(fresh);
+    if (focused) /** @type {HTMLElement | null} */ (fresh.querySelector(`[data-say="${focused}"]`))?.focus({ preventScroll: true });
   }
 
   get state() {
