@@ -11,6 +11,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddIndex(
+            model_name="decision",
+            index=models.Index(fields=["-decided_at"], name="decision_when"),
+        ),
         migrations.AddField(
             model_name="approvalrequest",
             name="approvals_per_hour",
