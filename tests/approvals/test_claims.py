@@ -16,7 +16,7 @@ from approvals import errors
 from approvals.claims.services import CLAIM_SECONDS, claim, release
 from approvals.contracts import RequestState
 from approvals.decisions.services import record
-from approvals.models import ApprovalRequest, Claim
+from approvals.models import ApprovalRequest, Claim, Decision
 from approvals.requests import services as requests
 from audit.models import LedgerEntry
 from tests.approvals import factories
@@ -186,6 +186,25 @@ class TestAddresses:
     def test_reading_claims_nothing(self, ada: Approver, asked: ApprovalRequest) -> None:
         seen_by(ada.person, asked)
         assert not Claim.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("answers", [JSON, HTMX, {"accept": "text/html"}], ids=["JSON", "fragment", "page"])
+def test_the_slower_of_two_is_told_who_and_when_and_nothing_of_theirs_is_kept(
+    ada: Approver, grace: Approver, asked: ApprovalRequest, answers: dict[str, str]
+) -> None:
+    signed = grace.sign_approval(asked)  # before she could know
+    denial = record(person=ada.person, request_id=asked.pk, denial=ada.sign_denial(asked))
+    before = LedgerEntry.objects.count()
+    client = Client()
+    client.force_login(grace.person)
+    fields = {"approval": factories.base64_text(signed), "reason": "typed"}
+    answer = client.post(f"/approvals/{asked.pk}/decision/", fields, headers=answers)
+    assert answer.status_code == 409
+    told = f"Ada denied this request at {denial.decided_at:%H:%M:%S} UTC. Your signature was not used."
+    assert told in answer.content.decode()
+    assert LedgerEntry.objects.count() == before
+    assert Decision.objects.get() == denial
 
 
 @pytest.mark.django_db(transaction=True)

@@ -153,6 +153,8 @@ def one_is_slower(demo: Demo, ada: Page, grace: Page) -> None:
     expect(told).to_contain_text("Nothing was sent to the workflow. What you typed is still here.")
     expect(grace.get_by_label("Reason")).to_have_value(REASON)
     expect(grace.get_by_label("Reason")).to_be_visible()
+    grace.get_by_label("Reason").select_text()  # it can be copied, and nothing can be sent with it
+    expect(grace.locator(".choices[inert]")).to_be_visible()
     expect(grace.locator("#so-far .decisions")).to_contain_text("Denied by Ada Lovelace")
     expect(grace.locator("#so-far .decisions")).not_to_contain_text("Grace Hopper")
     for page in (ada, grace):

@@ -85,8 +85,17 @@ class LiveRequest extends HTMLElement {
     const words = /** @type {Record<string, string>} */ (ENDED)[state];
     if (announce !== null && words !== undefined) announce.textContent = words;
     if (state === "open") return;
-    this.querySelector('[data-part="form"]')?.toggleAttribute("inert", true);
+    this.switchOff();
     this.querySelector('[data-part="thumb-bar"]')?.toggleAttribute("hidden", true);
+  }
+
+  /** Nothing can be sent any more; what was typed can still be read and copied. */
+  switchOff() {
+    const reason = this.querySelector("textarea[name='reason']");
+    if (reason instanceof HTMLTextAreaElement) reason.readOnly = true;
+    for (const part of this.querySelector('[data-part="form"]')?.children ?? []) {
+      part.toggleAttribute("inert", !part.contains(reason));
+    }
   }
 
   /** The bar that leads a thumb to the decision is not needed where the decision is. */
