@@ -179,7 +179,7 @@ def test_a_policy_makes_an_approver_read_and_type_and_rest_and_never_a_denier(
         look(page, "request-slow")
 
         # Time passes by itself; the name is typed; neither alone is enough.
-        expect(page.locator("slow-approval [data-part=wait]")).to_be_hidden(timeout=15_000)
+        expect(page.locator("slow-approval [data-part=wait]")).to_have_text("The wait is over.", timeout=15_000)
         expect(approve).to_be_disabled()
         confirmation = page.get_by_label("To approve, type")
         confirmation.fill(TARGET.upper())

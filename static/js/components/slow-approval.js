@@ -8,6 +8,7 @@ import { postForJson } from "./post.js";
 import { sentenceOf } from "./states.js";
 
 const AGAIN_MS = 5000;
+const OVER = "The wait is over.";
 
 class SlowApproval extends HTMLElement {
   /** Milliseconds of `performance.now()` at which the time to read is over. */
@@ -70,7 +71,7 @@ class SlowApproval extends HTMLElement {
     const isWaiting = toRead > 0 || toNext > 0;
     this.sayWait(toRead, toNext);
     this.hold(isWaiting || !this.isConfirmed);
-    if (this.wasWaiting && !isWaiting) this.named("ready").textContent = "The wait is over.";
+    if (this.wasWaiting && !isWaiting) this.named("ready").textContent = OVER;
     this.wasWaiting = isWaiting;
   }
 
@@ -84,6 +85,8 @@ class SlowApproval extends HTMLElement {
     let words = "";
     if (toRead > 0) words = Number.isFinite(toRead) ? `Time to read: ${inWords(toRead)}. Denying does not wait.` : this.trouble || "Time to read begins…";
     if (toNext > Math.max(toRead, 0)) words = `Until your next approval: ${inWords(toNext)}. Denying does not wait.`;
+    // The line stays where it is: nothing moves under a finger that is on its way to the button.
+    if (words === "" && line.textContent !== "") words = OVER;
     line.hidden = words === "";
     if (line.textContent !== words) line.textContent = words;
   }
