@@ -15,7 +15,7 @@ from tests.browser.demo import Demo
 from tests.browser.test_endorsing import arrive
 from tests.browser.test_story import ALERT, make_key, open_card, sign_in, wait_until_up
 
-pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(600)]
 
 PROGRAM = "tests/browser/policy_manage.py"
 TWO_OF_THREE = (PROGRAM, "tests/browser/policies/two_of_three.yaml")
@@ -76,7 +76,7 @@ def is_same_page(page: Page) -> bool:
 
 def test_two_of_three_sign_and_see_each_other_and_the_slower_of_two_is_told(tmp_path: Path, open_browser: Open) -> None:
     demo = Demo(tmp_path / "data", "serve", program=TWO_OF_THREE)
-    demo.manage("setup")
+    demo.manage("setup", patience=180)
     with demo:
         ada, grace = sign_in_all(demo, open_browser)
         two_sign_one_request(demo, ada, grace)
