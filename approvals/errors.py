@@ -6,6 +6,7 @@ person what to do. Views render them in ``approvals.web``, activities raise them
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 BARRED = "You raised this alert, or the agent acts for you: somebody else must decide."
@@ -203,6 +204,65 @@ class StepUpNeeded(ApprovalError):
             "the page of this request: only there can your passkey or your provider answer. You can deny without it.",
             field="step_up",
         )
+
+
+class ReadFirst(ApprovalError):
+    """The policy asks for time to read before an approval, and it is not over."""
+
+    code = "read_first"
+    http_status = 409
+
+    def __init__(self, *, seconds: int, left: int, is_open: bool) -> None:
+        so_far = f"{_seconds(left)} left" if is_open else "the time begins when the request's page is open"
+        super().__init__(
+            f"Read the request for {_seconds(seconds)} before you approve it: {so_far}. Your signature was not used. "
+            "You can deny at once.",
+            field="reading_seconds",
+        )
+
+
+class NotConfirmed(ApprovalError):
+    """The policy asks the approver to type what they approve, and something else was typed."""
+
+    code = "not_confirmed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "To approve this, type what the page asks for, letter by letter. Your signature was not used.",
+            field="confirmation",
+        )
+
+
+class TooManyApprovals(ApprovalError):
+    """This person has approved as many requests in the last hour as the policy lets them."""
+
+    code = "too_many_approvals"
+    http_status = 429
+
+    def __init__(self, *, most: int, next_at: datetime) -> None:
+        super().__init__(
+            f"The policy lets a person approve {most} in an hour, and you have. You can approve again at "
+            f"{next_at:%H:%M:%S} UTC; somebody else can at once, and you can deny. Your signature was not used.",
+            field="approvals_per_hour",
+        )
+
+
+class ClaimedByAnother(ApprovalError):
+    """Somebody else works on the request; taking it over names their claim."""
+
+    code = "claimed_by_another"
+    http_status = 409
+
+    def __init__(self, *, person: str, at: datetime, until: datetime) -> None:
+        super().__init__(
+            f"{person} has claimed this request at {at:%H:%M:%S} UTC, until {until:%H:%M:%S} UTC. Ask them, or take it "
+            "over. You can decide it without a claim.",
+            field="claim",
+        )
+
+
+def _seconds(number: int) -> str:
+    return f"{number} second{'' if number == 1 else 's'}"
 
 
 def minutes(seconds: int) -> str:

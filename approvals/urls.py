@@ -1,4 +1,4 @@
-"""``/approvals/``: the queue, a request, its decision, and taking an approval back."""
+"""``/approvals/``: the queue, a request, its decision, taking an approval back, and who is at it."""
 
 from django.urls import include, path, register_converter
 
@@ -11,4 +11,6 @@ urlpatterns = [
     path("", include("approvals.requests.urls")),
     path("", include("approvals.decisions.urls")),
     path("", include("approvals.retractions.urls")),
+    path("", include("approvals.looking.urls")),
+    path("", include("approvals.claims.urls")),
 ]

@@ -8,6 +8,7 @@ urlpatterns = [
     path("accounts/", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),
+    path("measures/", include("approvals.measures.urls")),
     path("incidents/", include("audit.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),
 ]

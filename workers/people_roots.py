@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import get_ident
 
 from django.conf import settings
 
@@ -64,7 +65,8 @@ def _read() -> bytes:
 
 
 def _write_once(key: bytes) -> None:
-    partial = _path().with_suffix(f".{os.getpid()}")
+    # Threads of one process pin at once, too.
+    partial = _path().with_suffix(f".{os.getpid()}-{get_ident()}")
     partial.write_text(f"{key.hex()}\n")
     partial.chmod(0o600)
     try:

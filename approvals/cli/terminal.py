@@ -35,6 +35,14 @@ def coloured(text: str, *codes: str) -> str:
     return f"\x1b[{';'.join(codes)}m{text}\x1b[0m"
 
 
+def ask(question: str) -> str:
+    """Return what the person types. Raises ``CannotGoOn`` if nobody is there."""
+    try:
+        return input(question)
+    except EOFError:
+        raise CannotGoOn("Nobody is there to type it. Run this at a terminal, or use --confirm.") from None
+
+
 def ask_secret(question: str, file: Path | None = None) -> str:
     """Return a secret that the person types, or the first line of ``file``; never one from the command line.
 

@@ -30,10 +30,15 @@ class SignedBytesField(forms.Field):
 
 
 class DecisionForm(forms.Form):
-    """Exactly one of ``approval`` (Tenuo SignedApproval) and ``denial`` (denial envelope)."""
+    """Exactly one of ``approval`` (Tenuo SignedApproval) and ``denial`` (denial envelope).
+
+    ``confirmation``: what was typed to confirm an approval.
+    """
 
     approval = SignedBytesField()
     denial = SignedBytesField()
+    # Compared and not kept, so that any text will do.
+    confirmation = forms.Field(required=False)
 
     def signed(self) -> tuple[bytes | None, bytes | None]:
         """Return (approval, denial), one of which is None. Raises ``MalformedInput`` or ``TooLarge``."""

@@ -16,6 +16,7 @@ from accounts.roles.queries import has_role
 from approvals.contracts import DecisionKind, RequestState
 from approvals.decisions import checks
 from approvals.decisions.signed import SignedDecision, read
+from approvals.decisions.slow import require_slow_thinking
 from approvals.decisions.step_up import use_step_up
 from approvals.delivery.services import enqueue
 from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
@@ -39,10 +40,12 @@ def record(
     approval: bytes | None = None,
     denial: bytes | None = None,
     session_key: str = "",
+    confirmation: str = "",
 ) -> Decision:
     """Record what ``person`` signed about a request: exactly one of the two, as bytes.
 
     ``session_key`` is the web session it comes from, or empty: a step-up counts only in its own session.
+    ``confirmation`` is what the person typed to confirm an approval.
 
     1. The bytes are canonical and their signature verifies.
     2. The person may see the request; the key is an active key of theirs, who approves in its namespace, and a people
@@ -55,6 +58,7 @@ def record(
     7. It was signed just now and lives no longer than it may.
     8. Its nonce was never seen.
     9. Where the policy asks for it, the person has just shown that it is them, for this request: to approve.
+    10. Likewise, they had time to read, have typed what they approve, and did not approve too much of late.
 
     Enough approvals, or enough denials (``audit.statements.quorum``), end the waiting and go to the outbox; earlier
     ones stay until then. The same bytes again return the same decision. Raises the ``ApprovalError`` of the first
@@ -63,13 +67,15 @@ def record(
     signed = read(approval=approval, denial=denial)  # 1
     try:
         with transaction.atomic():
-            return _record(person, transitions.lock(request_id), signed, session_key)
+            return _record(person, transitions.lock(request_id), signed, session_key, confirmation)
     except IntegrityError as error:
         # Only the nonce can collide without the request's lock: the same signature sent to two requests at once.
         raise Replayed(_REPLAYED, field="nonce") from error
 
 
-def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDecision, session_key: str) -> Decision:
+def _record(
+    person: Person, approval_request: ApprovalRequest, signed: SignedDecision, session_key: str, confirmation: str
+) -> Decision:
     now = timezone.now()
     own_key(person, approval_request.namespace, signed.approver_key)  # 2
     endorsements = endorsements_of(person, signed.approver_key)
@@ -92,6 +98,7 @@ def _record(person: Person, approval_request: ApprovalRequest, signed: SignedDec
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9
+    require_slow_thinking(person, approval_request, signed.kind, confirmation, now)  # 10
     settled = _settled(approval_request, standing, signed)
     decision = _write(person, approval_request, signed, endorsements, step_up, settled, now)
     if settled is not None:

@@ -23,13 +23,15 @@ from approvals.web import renders_errors
 @renders_errors
 def decision(http_request: HttpRequest, request_id: str) -> HttpResponse:
     """Record what the browser signed. Answers JSON {"state", "url"}, the progress fragment, or a redirect."""
-    approval, denial = DecisionForm(http_request.POST).signed()
+    form = DecisionForm(http_request.POST)
+    approval, denial = form.signed()
     recorded = services.record(
         person=signed_in(http_request),
         request_id=request_id,
         approval=approval,
         denial=denial,
         session_key=http_request.session.session_key or "",
+        confirmation=form.cleaned_data["confirmation"] or "",
     )
     url = reverse("approvals:request", args=[request_id])
     if wants_json(http_request):

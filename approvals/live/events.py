@@ -14,6 +14,7 @@ class LiveKind(StrEnum):
     REQUEST_VERIFIED = "request.verified"
     REQUEST_CLOSED = "request.closed"
     LOOKING = "request.looking"  # somebody opened its page, or closed it
+    CLAIMED = "request.claimed"  # somebody claimed it, or gave it back
     DELIVERY_DUE = "delivery.due"  # for the relay
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_FAILED = "delivery.failed"

@@ -1,18 +1,22 @@
-"""Telling others who has a request open, so that two people do not work on one without knowing."""
+"""Telling others who has a request open, so that two people do not work on one without knowing.
+
+The first time somebody has a request open is kept: a policy can ask for time to read from there.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.queries import Reach
+from approvals.errors import UnknownRequest
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.looking.queries import LOOKING_SECONDS
-from approvals.models import ApprovalRequest, Looking
+from approvals.models import ApprovalRequest, Looking, Opening
 
 
 @transaction.atomic
@@ -29,7 +33,8 @@ def look(*, socket: str, person: Person, request_id: str, within: Reach) -> None
         return
     # What a killed process left behind.
     Looking.objects.filter(seen_at__lt=now - timedelta(seconds=LOOKING_SECONDS)).delete()
-    Looking.objects.create(socket=socket, approval_request_id=request_id, person=person, seen_at=now)
+    Looking.objects.create(socket=socket, approval_request_id=request_id, person=person, since=now, seen_at=now)
+    _note_opening(person, request_id, now)
     chain, namespace = found
     bus.publish(Event(LiveKind.LOOKING, request_id, chain, namespace=namespace))
 
@@ -42,3 +47,21 @@ def look_away(*, socket: str) -> None:
         asked = row.approval_request
         row.delete()
         bus.publish(Event(LiveKind.LOOKING, asked.pk, asked.chain, namespace=asked.namespace))
+
+
+def open_page(*, person: Person, request_id: str, within: Reach) -> datetime:
+    """Note that ``person`` has the request before them; return when that was first. Raises ``UnknownRequest``.
+
+    For pages and programs without a socket. The first time counts, however often it is said.
+    """
+    namespace = ApprovalRequest.objects.filter(pk=request_id).values_list("namespace", flat=True).first()
+    if namespace is None or namespace not in within:
+        raise UnknownRequest
+    _note_opening(person, request_id, timezone.now())
+    return Opening.objects.get(approval_request=request_id, person=person).opened_at
+
+
+def _note_opening(person: Person, request_id: str, now: datetime) -> None:
+    Opening.objects.bulk_create(
+        [Opening(approval_request_id=request_id, person=person, opened_at=now)], ignore_conflicts=True
+    )

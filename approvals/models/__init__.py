@@ -1,17 +1,20 @@
+from approvals.models.claim import Claim
 from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
-from approvals.models.looking import Looking
+from approvals.models.looking import Looking, Opening
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
 from approvals.models.spent_nonce import SpentNonce
 
 __all__ = [
     "ApprovalRequest",
+    "Claim",
     "ClosedRun",
     "Decision",
     "Delivery",
     "Looking",
+    "Opening",
     "RequiredApprover",
     "Retraction",
     "SpentNonce",

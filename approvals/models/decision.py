@@ -63,6 +63,7 @@ class Decision(models.Model):
             ),
             models.UniqueConstraint(fields=["public_key", "nonce"], name="decision_nonce_once"),
         ]
+        indexes = [models.Index(fields=["-decided_at"], name="decision_when")]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.approval_request_id} by {self.external_id}"

@@ -30,6 +30,11 @@ class ApprovalRequest(models.Model):
     threshold = models.PositiveSmallIntegerField()
     # How old an approver's second factor may be. None: the policy does not ask for one.
     step_up_seconds = models.PositiveIntegerField(null=True, blank=True)
+    # How long an approver must have had the page open; how many they may approve in an hour; what they have to type.
+    # None, and empty: the policy does not ask.
+    reading_seconds = models.PositiveIntegerField(null=True, blank=True)
+    approvals_per_hour = models.PositiveIntegerField(null=True, blank=True)
+    confirm_text = models.CharField(max_length=200, blank=True)
     earlier_denials = models.PositiveIntegerField(default=0)
     tool = models.CharField(max_length=200)
     target = models.CharField(max_length=200, blank=True)

@@ -21,9 +21,12 @@ from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach, has_role, reach
 from approvals.arguments import as_lines
+from approvals.claims.queries import StandingClaim, claimers, standing_claim
 from approvals.contracts import DecisionKind, RequestState
+from approvals.decisions import slow
+from approvals.decisions.slow import SlowTerms
 from approvals.errors import BARRED, UnknownRequest
-from approvals.looking.queries import lookers, others_looking
+from approvals.looking.queries import Looker, lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover, Retraction
 from approvals.requests import urgency
 from approvals.requests.chain import WarrantChain, parse
@@ -72,6 +75,10 @@ class RequestCard:
     looker: str  # one of those who have it open, or empty
     lookers: int
     decided: tuple[Deciding, ...]  # while it waits for more; then the page tells
+    looking_since: datetime | None  # of that one
+    claimer: str  # who works on it, or empty
+    claimed_at: datetime | None
+    claimed_until: datetime | None
 
     @property
     def others_looking(self) -> int:
@@ -132,7 +139,8 @@ class RequestPage:
     reasoning: str
     history: list[HistoryLine]
     decisions: list[DecisionLine]
-    looking: list[str]  # names of the others who have it open
+    looking: list[Looker]  # the others who have it open
+    claim: StandingClaim | None
     steps: list[Step]
     outcome_status: str  # OutcomeStatus, or empty
     outcome_detail: str
@@ -144,6 +152,7 @@ class RequestPage:
     step_up_seconds: int | None
     still_possible: int  # how many more people can approve
     denials_to_end: int  # how many more denials end it; 0 if it has ended
+    slow: SlowTerms | None
 
     @property
     def turns_in(self) -> int | None:
@@ -164,6 +173,10 @@ _PARTLY_DECIDED = {
     "is_partly_decided": Q(state=RequestState.OPEN)
     & Exists(Decision.objects.filter(approval_request=OuterRef("pk"), lapsed=False))
 }
+# The request's page says who is there in other fields.
+_NOBODY: dict[str, Any] = {
+    "looker": "", "lookers": 0, "looking_since": None, "claimer": "", "claimed_at": None, "claimed_until": None,
+}  # fmt: skip
 
 
 def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
@@ -183,9 +196,9 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
         counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **counts)[
-            first : first + CARDS_SHOWN
-        ]
+        found.order_by(*order).values(
+            *_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **claimers(now), **counts
+        )[first : first + CARDS_SHOWN]
     )
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
     decided = _decided([row["id"] for row in rows if row["is_partly_decided"]])
@@ -203,7 +216,7 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
-    row = found.values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now)).first()
+    row = found.values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **claimers(now)).first()
     if row is None:
         raise UnknownRequest
     decided = _decided([request_id]) if row["is_partly_decided"] else {}
@@ -222,7 +235,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     now = timezone.now()
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
-    card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
+    card = _card({**columns, **_NOBODY, "given": given}, now)
     chain = parse(row.warrant_chain)
     why_not = _why_not(person, row, chain, card, decisions)
     is_open = card.state == RequestState.OPEN
@@ -236,6 +249,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
             _decision_line(decision, may_retract=is_open and decision.external_id == person.external_id)
             for decision in shown
         ],
+        claim=standing_claim(person=person, request_id=row.pk, now=now) if is_open else None,
         looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions, now),
         outcome_status=row.outcome_status,
@@ -248,6 +262,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         step_up_seconds=row.step_up_seconds,
         still_possible=still_possible,
         denials_to_end=denials_to_end,
+        slow=slow.terms(person=person, approval_request=row, now=now),
     )
 
 
@@ -338,6 +353,10 @@ def _card(row: dict[str, Any], now: datetime, decided: tuple[Deciding, ...] = ()
         looker=row["looker"],
         lookers=row["lookers"],
         decided=decided,
+        looking_since=row["looking_since"],
+        claimer=row["claimer"],
+        claimed_at=row["claimed_at"],
+        claimed_until=row["claimed_until"],
     )
 
 

@@ -24,6 +24,7 @@ from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 
 MAXIMUM_RESULT = 64 * 1024
+MAXIMUM_CONFIRMATION = 120
 _STATES = {
     OutcomeStatus.EXECUTED: RequestState.EXECUTED,
     OutcomeStatus.FAILED: RequestState.FAILED,
@@ -161,6 +162,9 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         threshold=checked.threshold,
         # The terms of the policy the warrant was minted under, whatever the policy says by now.
         step_up_seconds=minted.step_up_seconds if minted else None,
+        reading_seconds=minted.reading_seconds if minted else None,
+        approvals_per_hour=minted.approvals_per_hour if minted else None,
+        confirm_text=_confirm_text(minted, gate_request.tool, checked) if minted else "",
         gate_message=checked.display.gate_message,
         reasoning=checked.display.reasoning,
         history=[dataclasses.asdict(line) for line in checked.display.history],
@@ -178,6 +182,15 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
     )
     entries.requested(approval_request, checked)
     return approval_request
+
+
+def _confirm_text(minted: Warrant, tool: str, checked: intake.CheckedRequest) -> str:
+    """Return what an approver has to type: the value of the argument that the policy names, or the tool's name."""
+    name = minted.confirmed_arguments.get(tool)
+    if name is None:
+        return ""
+    value = checked.arguments.get(name)
+    return storable(value, MAXIMUM_CONFIRMATION).strip() if isinstance(value, str) and value.strip() else tool
 
 
 def _withdraw(approval_request: ApprovalRequest, reason: str, at: datetime) -> None:

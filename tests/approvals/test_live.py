@@ -280,7 +280,9 @@ async def test_others_see_who_has_a_request_open_for_as_long_as_it_is_open() -> 
         assert await _next(events) == Event(LiveKind.LOOKING, request_id, await _chain(request_id), namespace="default")
         card, page = await database_sync_to_async(_seen_by)(ada, request_id)
         assert "Grace Hopper is looking" in card
-        assert "Looking at this now: <strong>Grace Hopper</strong>" in page
+        since = (await Looking.objects.aget()).since
+        assert f'is looking, <time-since data-since="{int(since.timestamp())}">' in card
+        assert f'<strong>Grace Hopper</strong>, <time-since data-since="{int(since.timestamp())}">' in page
         _, own = await database_sync_to_async(_seen_by)(grace, request_id)
         assert "Looking at this now" not in own
         await socket.disconnect()
@@ -300,6 +302,9 @@ async def test_two_pages_of_one_person_are_one_person() -> None:
     card, page = await database_sync_to_async(_seen_by)(ada, request_id)
     assert "Ada and 1 more are looking" in card
     assert page.count("Grace Hopper") == 1
+    oldest = await Looking.objects.filter(person=grace).order_by("since").afirst()
+    assert oldest is not None
+    assert f"{oldest.since:since %H:%M} UTC" in page
     for socket in sockets:
         await socket.disconnect()
 
@@ -307,7 +312,8 @@ async def test_two_pages_of_one_person_are_one_person() -> None:
 async def test_who_was_left_behind_by_a_killed_process_is_forgotten() -> None:
     ada, grace, request_id = await database_sync_to_async(_asked)()
     long_ago = timezone.now() - timedelta(seconds=LOOKING_SECONDS + 1)
-    await Looking.objects.acreate(socket="dead", approval_request_id=request_id, person=grace, seen_at=long_ago)
+    times = {"since": long_ago, "seen_at": long_ago}
+    await Looking.objects.acreate(socket="dead", approval_request_id=request_id, person=grace, **times)
     card, page = await database_sync_to_async(_seen_by)(ada, request_id)
     assert "looking" not in card
     assert "Looking" not in page

@@ -113,7 +113,7 @@ class Demo:
         assert found
         return found.group()
 
-    def manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str, patience: float = PATIENCE_SECONDS) -> str:
         """Run another command of the same installation; return what it says."""
         done = subprocess.run(
             [sys.executable, *self._program, *arguments],
@@ -121,7 +121,7 @@ class Demo:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

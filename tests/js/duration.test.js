@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { inWords, spoken } from "../../static/js/lib/duration.js";
+import { forWords, inWords, spoken } from "../../static/js/lib/duration.js";
 
 test("a countdown shows minutes and seconds below an hour", () => {
   assert.equal(inWords(3599), "59:59 left");
@@ -23,4 +23,12 @@ test("a countdown ends, and never runs below nothing", () => {
 test("what is read aloud is rounded to minutes", () => {
   assert.equal(spoken(299), "5 minutes left.");
   assert.equal(spoken(60), "One minute left.");
+});
+
+test("how long something has been so is told in minutes, and a clock that disagrees tells no nonsense", () => {
+  assert.equal(forWords(-5), "for less than a minute");
+  assert.equal(forWords(59), "for less than a minute");
+  assert.equal(forWords(60), "for 1 min");
+  assert.equal(forWords(3599), "for 59 min");
+  assert.equal(forWords(3900), "for 1 h 05 min");
 });

@@ -88,8 +88,13 @@ GET  approvals/roots/                                               in   404  20
 GET  approvals/<request_id:request_id>/                             in   404  200  200  200  200  200  200   200   404  in
 GET  approvals/<request_id:request_id>/card/                        in   404  200  200  200  200  200  200   200   404  in
 GET  approvals/<request_id:request_id>/progress/                    in   404  200  200  200  200  200  200   200   404  in
+POST approvals/<request_id:request_id>/opening/                     in   404  200  200  200  200  200  200   200   404  in
+POST approvals/<request_id:request_id>/claim/                       in   404  404  302  404  404  404  404   404   404  in
+POST approvals/<request_id:request_id>/claim/release/               in   404  404  302  404  404  404  404   404   404  in
 POST approvals/<request_id:request_id>/decision/                    in   404  404  302  404  404  404  404   404   404  in
 POST approvals/<request_id:request_id>/retraction/                  in   404  404  409  404  404  404  404   404   404  in
+
+GET  measures/                                                      in   404  200  200  200  200  200  200   200   200  in
 
 GET  incidents/                                                     in   404  200  200  200  200  200  200   200   200  in
 GET  incidents/<slug:chain>/                                        in   404  200  200  200  200  200  200   200   404  in

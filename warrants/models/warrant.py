@@ -25,6 +25,10 @@ class Warrant(models.Model):
     policy_digest = models.BinaryField(max_length=32)
     # From the policy as it was at the minting: how old an approver's second factor may be. None: not asked for.
     step_up_seconds = models.PositiveIntegerField(null=True, blank=True)
+    # Likewise: time to read, approvals of one person in an hour, and {tool: argument} whose value has to be typed.
+    reading_seconds = models.PositiveIntegerField(null=True, blank=True)
+    approvals_per_hour = models.PositiveIntegerField(null=True, blank=True)
+    confirmed_arguments = models.JSONField(default=dict, blank=True)
     incident_id = models.CharField(max_length=200, db_index=True)
     severity = models.CharField(max_length=32)
     service = models.CharField(max_length=200)

@@ -6,6 +6,8 @@ In YAML, beside a tool's arguments:
     gate: {message: text, unless: {argument: ...}}    every call, but for these values (the safe form)
     gate: {message: text, when: {argument: ...}}      only these values
 
+and, with any of them, ``confirm: argument``: to approve, a person types that argument's value.
+
 Tenuo's gates fail open: what a ``when`` does not match exactly runs with no approval at all. So ``when`` is allowed
 only on an argument that is itself limited in the same way, where every other value is refused, not let through.
 With several arguments a call stops as soon as one of them asks for it.
@@ -35,25 +37,42 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A gate with its message for people; ``arguments`` is empty for ``ALWAYS``."""
+    """A gate with its message for people; ``arguments`` is empty for ``ALWAYS``.
+
+    ``confirm`` is the argument whose value people type to approve, or empty.
+    """
 
     message: str
     form: Form
     arguments: Mapping[str, Constraint] = field(default_factory=dict)
+    confirm: str = ""
 
 
 def parse_gate(section: Section, declared: Mapping[str, Constraint]) -> Gate:
     """Return the gate of a tool whose arguments are ``declared``. Raises ``PolicyError`` for an unsafe one."""
-    section.only("message", *Form)
+    section.only("message", "confirm", *Form)
     message = section.text("message", maximum=MAXIMUM_MESSAGE)
     forms = [form for form in Form if form in section.values]
     if len(forms) != 1:
         raise PolicyError(section.path, "Say which calls stop, with exactly one of always, unless and when.")
     form = forms[0]
+    confirm = _confirmed(section, declared)
     if form is Form.ALWAYS:
         _require_true(section)
-        return Gate(message, form)
-    return Gate(message, form, _conditions(section.section(form), form, declared))
+        return Gate(message, form, confirm=confirm)
+    return Gate(message, form, _conditions(section.section(form), form, declared), confirm)
+
+
+def _confirmed(section: Section, declared: Mapping[str, Constraint]) -> str:
+    """Return the argument that people type: one of known texts, for nobody types what may be anything."""
+    if "confirm" not in section.values:
+        return ""
+    name = section.text("confirm", maximum=64)
+    if not isinstance(declared.get(name), OneOf):
+        raise PolicyError(
+            section.at("confirm"), "confirm names one of the tool's arguments that is limited with one_of."
+        )
+    return name
 
 
 def _require_true(section: Section) -> None:

@@ -8,6 +8,8 @@ approver_key_strength: strong   keys that are asked for: "ordinary" (any key, th
 endorsers: 1                    people who must have endorsed an approver's key; may be left out
 step_up_seconds: 300            optional: approving needs a passkey or provider sign-in at most this old
 approval_seconds: 300           optional: the longest life of an approval's signature
+reading_seconds: 20             optional: how long an approver must have had the request open
+approvals_per_hour: 10          optional: how many requests one person may approve in an hour
 one_denial_ends: true           optional: one denial ends a request, even if others could still approve it
 tools:
   NAME:
@@ -35,6 +37,8 @@ MAXIMUM_APPROVALS = 10
 MAXIMUM_ENDORSERS = 5
 SHORTEST_STEP_UP, LONGEST_STEP_UP = 30, 3600
 SHORTEST_APPROVAL, LONGEST_APPROVAL = 30, 24 * 3600
+LONGEST_READING = 600
+MOST_PER_HOUR = 1000
 MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -58,6 +62,8 @@ class Policy:
 
     ``step_up_seconds`` is how old a person's second factor may be when they approve; None: none is asked for.
     ``approval_seconds`` is how long an approval's signature may live; None: as long as this installation allows.
+    ``reading_seconds`` is how long an approver must have had the request open, ``approvals_per_hour`` how many requests
+    one person may approve in an hour; None: as short, and as many, as they like.
     ``one_denial_ends``: one denial ends a request; otherwise those that make enough approvals impossible.
     """
 
@@ -72,6 +78,13 @@ class Policy:
     step_up_seconds: int | None = None
     approval_seconds: int | None = None
     one_denial_ends: bool = False
+    reading_seconds: int | None = None
+    approvals_per_hour: int | None = None
+
+    @property
+    def confirmed_arguments(self) -> dict[str, str]:
+        """The argument whose value is typed to approve, by tool."""
+        return {name: tool.gate.confirm for name, tool in self.tools.items() if tool.gate and tool.gate.confirm}
 
 
 def parse_policy(text: str) -> Policy:
@@ -87,6 +100,8 @@ def parse_policy(text: str) -> Policy:
         "step_up_seconds",
         "approval_seconds",
         "one_denial_ends",
+        "reading_seconds",
+        "approvals_per_hour",
         "tools",
     )
     return Policy(
@@ -102,13 +117,15 @@ def parse_policy(text: str) -> Policy:
             else 1
         ),
         tools=_tools(section.section("tools")),
-        step_up_seconds=_seconds(section, "step_up_seconds", SHORTEST_STEP_UP, LONGEST_STEP_UP),
-        approval_seconds=_seconds(section, "approval_seconds", SHORTEST_APPROVAL, LONGEST_APPROVAL),
+        step_up_seconds=_whole(section, "step_up_seconds", SHORTEST_STEP_UP, LONGEST_STEP_UP),
+        approval_seconds=_whole(section, "approval_seconds", SHORTEST_APPROVAL, LONGEST_APPROVAL),
         one_denial_ends=section.flag("one_denial_ends") if "one_denial_ends" in section.values else False,
+        reading_seconds=_whole(section, "reading_seconds", 1, LONGEST_READING),
+        approvals_per_hour=_whole(section, "approvals_per_hour", 1, MOST_PER_HOUR),
     )
 
 
-def _seconds(section: Section, name: str, minimum: int, maximum: int) -> int | None:
+def _whole(section: Section, name: str, minimum: int, maximum: int) -> int | None:
     return section.whole_number(name, minimum=minimum, maximum=maximum) if name in section.values else None
 
 

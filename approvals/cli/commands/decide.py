@@ -12,6 +12,7 @@ from approvals.cli.commands.options import add_secret_file, add_temporal
 from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
 from approvals.cli.page import shown_lines
+from approvals.cli.patience import be_patient
 from approvals.cli.review import Refused, Review
 from approvals.cli.session import own_key, signed_in, unchanged_roots
 from approvals.cli.signer import Signer
@@ -22,6 +23,8 @@ from approvals.signing.binding import MAXIMUM_REASON
 
 def add_arguments(parser: argparse.ArgumentParser, *, needs_reason: bool) -> None:
     parser.add_argument("request", metavar="REQUEST", help="the request's id")
+    if not needs_reason:
+        parser.add_argument("--confirm", metavar="TEXT", help="what a policy asks to be typed; otherwise you are asked")
     parser.add_argument("--reason", required=needs_reason, default="", help="why; it is signed and kept")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait for what comes of it")
     add_secret_file(parser)
@@ -41,7 +44,8 @@ async def run(options: argparse.Namespace, home: Home, *, is_approval: bool) -> 
         _say_what(reviewed, opened, is_approval=is_approval)
         signer = Signer(keeper)
         if is_approval:
-            fields = {"approval": to_base64(signer.approve(reviewed, reason=reason))}
+            typed = await be_patient(opened.page, seconds_ago=opened.seconds_ago, typed=options.confirm)
+            fields = {"approval": to_base64(signer.approve(reviewed, reason=reason)), **typed}
         else:
             fields = {"denial": to_base64(signer.deny(reviewed, reason=reason))}
         answer = await visit.submit(reviewed.decision_url, fields)

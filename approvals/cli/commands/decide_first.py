@@ -15,8 +15,9 @@ from approvals.cli import terminal
 from approvals.cli.approver import enrol, first_of_mine, outcome
 from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
+from approvals.cli.patience import be_patient, begin_reading
 from approvals.cli.signer import Signer
-from approvals.cli.visit import Visit, to_base64
+from approvals.cli.visit import Visit, request_path, to_base64
 
 HELP = "decide the first request, with a key that ends with the program"
 
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--link", required=True, help="the one-time sign-in link")
     parser.add_argument("--decide", required=True, choices=["approve", "deny"])
     parser.add_argument("--reason", default="", help="required to deny")
+    parser.add_argument("--confirm", metavar="TEXT", help="what a policy asks to be typed")
     parser.add_argument("--root", default="", help="the root to trust, in hexadecimal; otherwise the one shown now")
     parser.add_argument("--timeout", type=float, default=600, help="seconds to wait for a request")
 
@@ -47,8 +49,11 @@ async def _decide(options: argparse.Namespace) -> int:
         request_id, reviewed = await first_of_mine(visit, signer, key.roots)
         call = f"{visible(reviewed.tool)} {_in_words(reviewed.arguments)}"
         terminal.say(f"checked   {call}: warrant, hash, gate and approvers hold")
+        seconds_ago = await begin_reading(visit, request_id)
         if options.decide == "approve":
-            fields = {"approval": to_base64(signer.approve(reviewed, reason=options.reason))}
+            page = await visit.read(request_path(request_id))
+            typed = await be_patient(page, seconds_ago=seconds_ago, typed=options.confirm)
+            fields = {"approval": to_base64(signer.approve(reviewed, reason=options.reason)), **typed}
         else:
             fields = {"denial": to_base64(signer.deny(reviewed, reason=options.reason))}
         answer = await visit.submit(reviewed.decision_url, fields)

@@ -9,16 +9,21 @@ from typing import Any
 from approvals.cli.commands.options import temporal_access
 from approvals.cli.failures import SiteRefused
 from approvals.cli.history import Difference, differences, read_history
+from approvals.cli.patience import begin_reading
 from approvals.cli.review import Examination, examine
 from approvals.cli.visit import Visit, request_path
 
 
 @dataclass(slots=True)
 class OpenedRequest:
-    """``page`` is what the site says; ``found`` was computed here; ``differences`` are with the history."""
+    """``page`` is what the site says; ``found`` was computed here; ``differences`` are with the history.
+
+    ``seconds_ago`` is since when this person has had the request before them, as the site says.
+    """
 
     page: dict[str, Any]
     found: Examination
+    seconds_ago: float
     was_compared: bool = False
     differences: list[Difference] = field(default_factory=list)
 
@@ -45,7 +50,7 @@ async def open_request(
             "The decision is in the name of the person who signed in here.",
             "The site wants this signed in another person's name.",
         )
-    opened = OpenedRequest(page, found)
+    opened = OpenedRequest(page, found, await begin_reading(visit, options.request))
     access = temporal_access(options)
     if access is not None:
         if claim is None:

@@ -8,6 +8,7 @@
 
 import { BacklogNotice } from "./backlog-notice.js";
 import { fetchFragment, swapById } from "./fragment.js";
+import "./lapsing-claim.js";
 import { keepStill, PointerWatch } from "./keep-still.js";
 import { LiveSocket } from "./live-socket.js";
 import { QueueKeys } from "./queue-keys.js";
@@ -44,6 +45,7 @@ class LiveQueue extends HTMLElement {
       ended: () => this.say("ended", "Signed out. Reload the page to sign in again."),
     });
     this.socket.open();
+    this.addEventListener("countersign:lapsed", (event) => this.lapsed(/** @type {Element} */ (event.target)));
     this.addEventListener("htmx:after:swap", () => this.count());
     this.count();
   }
@@ -111,6 +113,12 @@ class LiveQueue extends HTMLElement {
     if (known !== null) this.replace(known, card);
     else await this.insert(card);
     this.count();
+  }
+
+  /** @param {Element} claim */
+  lapsed(claim) {
+    const request = /** @type {HTMLElement | null} */ (claim.closest(".card"))?.dataset.request ?? "";
+    this.inTurn(() => this.changed({ kind: "claim.lapsed", request, chain: "" }));
   }
 
   /** Whether a new request simply belongs into the list that is shown. */

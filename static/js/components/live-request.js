@@ -38,6 +38,7 @@ class LiveRequest extends HTMLElement {
     this.socket.open();
     this.addEventListener("countersign:decided", () => this.refresh());
     this.addEventListener("countersign:time-over", () => this.refresh());
+    this.addEventListener("countersign:lapsed", () => this.refresh());
     this.followDecision();
     this.awaitTurn();
   }
@@ -77,7 +78,9 @@ class LiveRequest extends HTMLElement {
     if (shown === null || shown.isEqualNode(fresh)) return;
     const details = shown.querySelector("details");
     if (details !== null) fresh.querySelector("details")?.toggleAttribute("open", details.open);
+    const focused = shown.contains(document.activeElement) ? document.activeElement?.getAttribute("data-say") : null;
     shown.replaceWith(fresh);
+    if (focused) /** @type {HTMLElement | null} */ (fresh.querySelector(`[data-say="${focused}"]`))?.focus({ preventScroll: true });
   }
 
   get state() {
@@ -106,8 +109,17 @@ class LiveRequest extends HTMLElement {
     const words = /** @type {Record<string, string>} */ (ENDED)[state];
     if (words !== undefined) this.announce(words);
     if (state === "open") return;
-    this.querySelector('[data-part="form"]')?.toggleAttribute("inert", true);
+    this.switchOff();
     this.querySelector('[data-part="thumb-bar"]')?.toggleAttribute("hidden", true);
+  }
+
+  /** Nothing can be sent any more; what was typed can still be read and copied. */
+  switchOff() {
+    const reason = this.querySelector("textarea[name='reason']");
+    if (reason instanceof HTMLTextAreaElement) reason.readOnly = true;
+    for (const part of this.querySelector('[data-part="form"]')?.children ?? []) {
+      part.toggleAttribute("inert", !part.contains(reason));
+    }
   }
 
   /** The bar that leads a thumb to the decision is not needed where the decision is. */

@@ -239,6 +239,8 @@ class SignDecision extends StatefulElement {
     const signed = await this.sign(kind, subject, key, proposed);
     const body = new FormData();
     body.set(kind === "approve" ? "approval" : "denial", toBase64(signed));
+    const typed = this.form.elements.namedItem("confirmation");
+    if (kind === "approve" && typed instanceof HTMLInputElement) body.set("confirmation", typed.value);
     const token = this.form.elements.namedItem("csrfmiddlewaretoken");
     const headers = { "X-CSRFToken": token instanceof HTMLInputElement ? token.value : "" };
     return fetchFragment(this.form.action, { method: "POST", headers, body });

@@ -39,10 +39,10 @@ export class StatefulElement extends HTMLElement {
     this.dispatchEvent(new CustomEvent(`countersign:${name}`, { bubbles: true, detail }));
   }
 
-  /** @param {boolean} isAllowed */
+  /** A button that something holds (`data-hold`) stays off. @param {boolean} isAllowed */
   allowButtons(isAllowed) {
     const buttons = this.querySelectorAll("form[data-part='form'] button, button[data-action]");
-    for (const button of buttons) button.toggleAttribute("disabled", !isAllowed);
+    for (const button of buttons) button.toggleAttribute("disabled", !isAllowed || button.hasAttribute("data-hold"));
   }
 }
 

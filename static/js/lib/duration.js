@@ -9,6 +9,17 @@ export function inWords(seconds) {
   return `${minutes}:${String(seconds % 60).padStart(2, "0")} left`;
 }
 
+/**
+ * For how long something has been so; a few seconds of disagreement between clocks are nothing.
+ * @param {number} seconds whole seconds @returns {string}
+ */
+export function forWords(seconds) {
+  if (seconds < 60) return "for less than a minute";
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `for ${minutes} min`;
+  return `for ${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
 /** @param {number} seconds whole seconds @returns {string} */
 export function spoken(seconds) {
   if (seconds <= 0) return "The time is over.";
