@@ -74,6 +74,8 @@ test-javascript: develop ## the browser's signing code, in Node
 
 test-postgresql: develop ## what touches the database, on a real PostgreSQL
 	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO_AT_ONCE) -m "not browser and not temporal"
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO_AT_ONCE) tests/workers/test_relay.py \
+		tests/promises/test_6_no_decision_is_lost.py tests/promises/test_12_when_countersign_is_down.py
 
 test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
 	@$(BIN)/python -m pytest -q $(TWO_AT_ONCE)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import psycopg
-from django.db import OperationalError, connection
+from asgiref.sync import sync_to_async
+from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
 
-@contextmanager
-def database_away() -> Iterator[None]:
+@asynccontextmanager
+async def database_away() -> AsyncIterator[None]:
     """Let nobody of this process use the database, whatever they have open."""
     with _postgresql_away() if connection.vendor == "postgresql" else _sqlite_away():
         yield
+    # The test's own thread is not looked after as those of workers are (workers.database).
+    await sync_to_async(connections.close_all)()
 
 
 @contextmanager

@@ -9,9 +9,11 @@ going away on its own is in ``test_12_the_single_use_store_is_down.py``, the web
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 from temporalio.client import WorkflowHandle
 
 from approvals.contracts import RequestState
@@ -27,6 +29,15 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
 ]
 AGENTS = 3
+
+
+@pytest.fixture(autouse=True)
+def _no_dead_connection(transactional_db: None) -> Iterator[None]:
+    """What empties the database after the test must not use a connection that was cut."""
+    yield
+    connections.close_all()
+
+
 Run = WorkflowHandle[Any, Any]
 
 
@@ -66,7 +77,7 @@ async def test_while_the_database_is_away(
     early = await busy(house)
     asked = [await house.request_of(run) for run in early]
     signed = [house.ada.sign_approval(waiting) for waiting in asked]
-    with database_away():
+    async with database_away():
         late = await busy(house)
         for run, waiting, approval in zip(early, asked, signed, strict=True):
             await house.signal(run, approvals_message(waiting, approval))
@@ -98,7 +109,7 @@ async def test_while_database_and_relay_go_away_one_after_the_other(
     monkeypatch.setattr(nonces, "PATIENCE_SECONDS", 1.0)
     runs = await busy(house)
     waiting = [await house.request_of(run) for run in runs]
-    with database_away():
+    async with database_away():
         await allowed_calls_go_on(house, runs)
         await house.stop_relay()
         await allowed_calls_go_on(house, runs)

@@ -106,6 +106,22 @@ async def test_three_relays_deliver_twenty_decisions_once_each(client):
     assert heard == [[request_id] for request_id in made]
 
 
+async def test_four_relays_that_compete_for_forty_decisions_signal_each_of_them_once(client):
+    """The decisions are there before the relays, so that none is handed to one of them: they all claim."""
+    lead = await sync_to_async(approver)()
+    handles = [await listener(client) for _ in range(8)]
+    made = {handle: [await decide(lead, handle) for _ in range(5)] for handle in handles}
+    async with relaying(client, relays=4, poll_seconds=0.05):
+        for handle, request_ids in made.items():
+            assert sorted(await handle.execute_update(Listener.heard, 5)) == sorted(request_ids)
+            for request_id in request_ids:
+                sent = await delivery(request_id, lambda one: one.sent_at is not None)
+                assert sent.attempts == 1
+    for handle in handles:
+        await handle.signal(Listener.stop)
+        assert len(await handle.result()) == 5, "no decision came twice"
+
+
 async def test_what_a_relay_claimed_before_it_was_killed_is_delivered_by_another(client):
     lead, handle = await sync_to_async(approver)(), await listener(client)
     request_id = await decide(lead, handle)
