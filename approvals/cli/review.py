@@ -62,6 +62,11 @@ class Review:
         """Where the decision goes: made here, not taken from the page, which could name any address."""
         return f"/approvals/{self.binding.request_id}/decision/"
 
+    @property
+    def retraction_url(self) -> str:
+        """Where a retraction goes."""
+        return f"/approvals/{self.binding.request_id}/retraction/"
+
 
 @dataclass(slots=True)
 class Examination:

@@ -12,7 +12,7 @@ from approvals.cli.failures import KeyRefused
 from approvals.cli.keepers.contracts import Keeper
 from approvals.cli.keepers.memory import MemoryKeeper
 from approvals.cli.review import Review
-from approvals.signing import approval, denial
+from approvals.signing import approval, denial, retraction
 from approvals.signing.binding import Binding
 from audit.statements import cbor
 from audit.statements.statements import Context, Envelope, MalformedStatement, message
@@ -56,7 +56,7 @@ class Signer:
         _require_same(review, parsed.terms.request_hash, parsed.terms.binding)
         return signed
 
-    def deny(self, review: Review, *, reason: str) -> bytes:
+    def deny(self, review: Review, *, reason: str, proposed: bytes | None = None) -> bytes:
         """Return the envelope of a denial. Raises ``KeyRefused``."""
         facts = denial.facts(
             request_hash=review.request_hash,
@@ -65,12 +65,27 @@ class Signer:
             denied_at=int(time.time()),
             reason=reason,
             binding=review.binding,
+            proposed_arguments=proposed,
         )
         signed = self._statement(Context.DENIAL, facts)
         try:
             parsed = denial.parse(signed)
         except MalformedStatement as error:
             raise KeyRefused(f"What was signed does not hold. {error} Nothing was sent.") from error
+        _require_same(review, parsed.request_hash, parsed.binding)
+        return signed
+
+    def retract(self, review: Review, *, nonce: bytes) -> bytes:
+        """Return the envelope that takes back the approval with this nonce. Raises ``KeyRefused``."""
+        facts = retraction.facts(
+            request_hash=review.request_hash,
+            nonce=nonce,
+            external_id=review.external_id,
+            retracted_at=int(time.time()),
+            binding=review.binding,
+        )
+        signed = self._statement(Context.RETRACTION, facts)
+        parsed = retraction.parse(signed)
         _require_same(review, parsed.request_hash, parsed.binding)
         return signed
 

@@ -56,7 +56,8 @@ def _signed(approval_request: ApprovalRequest, decisions: list[Decision]) -> Ste
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     last = decisions[-1].decided_at if decisions else None
     if approval_request.state == RequestState.DENIED:
-        return Step("signed", "done", last, f"Denied by {decisions[-1].display_name}" if decisions else "Denied")
+        names = [decision.display_name for decision in decisions if decision.kind == DecisionKind.DENY]
+        return Step("signed", "done", last, f"Denied by {' and '.join(names)}" if names else "Denied")
     counted = f"{given} of {approval_request.threshold} approvals"
     if given >= approval_request.threshold:
         return Step("signed", "done", last, counted)

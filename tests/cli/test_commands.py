@@ -13,9 +13,12 @@ from django.test import Client
 
 from accounts.models import ApiToken, ApproverKey
 from approvals.cli.__main__ import main
+from approvals.cli.failures import CannotGoOn
+from approvals.cli.proposing import proposed
 from approvals.contracts import RequestState
 from approvals.models import ApprovalRequest, Decision
 from approvals.signing import approval, denial
+from audit.statements import cbor
 from tests.accounts.conftest import signed_in
 from tests.approvals import factories
 from tests.cli.conftest import Desk
@@ -125,6 +128,39 @@ def test_a_denial_says_why(enrolled: Enrolled) -> None:
     read = denial.parse(bytes(Decision.objects.get().signed))
     read.verify()
     assert read.reason == "Payments are in flight."
+
+
+def test_a_denial_proposes_arguments_of_the_types_that_were_asked(enrolled: Enrolled) -> None:
+    desk, key = enrolled
+    waiting = desk.open_request(key)
+    for wrong in ("environment", "replicas=3", "environment=production"):
+        assert desk.terminal.decide("deny", waiting.pk, "--reason", "No.", "--propose", wrong).code == 1
+    assert not Decision.objects.exists()
+    assert desk.terminal.decide("deny", waiting.pk, "--reason", "No.", "--propose", "environment=staging")
+    kept = denial.parse(bytes(Decision.objects.get().signed)).proposed_arguments
+    assert cbor.decode(kept or b"") == {**factories.ARGUMENTS, "environment": "staging"}
+
+
+def test_a_typed_value_keeps_its_type() -> None:
+    asked = {"replicas": 1, "ratio": 1.0, "force": True, "text": "1", "hosts": ["a"]}
+    given = ["replicas=2", "ratio=2", "force=false", "text=2"]
+    assert cbor.decode(proposed(asked, given) or b"") == {
+        "replicas": 2, "ratio": 2.0, "force": False, "text": "2", "hosts": ["a"],
+    }  # fmt: skip
+    for wrong in ("replicas=2.0", f"replicas={2**63}", "ratio=nan", "ratio=inf", "force=yes", "hosts=b", "other=1"):
+        with pytest.raises(CannotGoOn):
+            proposed(asked, [wrong])
+
+
+def test_an_approval_is_taken_back(enrolled: Enrolled) -> None:
+    desk, key = enrolled
+    minted = factories.mint(bytes(key.public_key), bytes(range(32)), min_approvals=2, issuer=desk.issuer)
+    waiting = factories.services.open(gate_request=factories.gate_request(minted))
+    assert "no approval here" in desk.terminal.decide("retract", waiting.pk).errors
+    assert desk.terminal.decide("approve", waiting.pk)
+    ended = desk.terminal.decide("retract", waiting.pk)
+    assert ended, ended.errors
+    assert Decision.objects.get().lapsed
 
 
 def test_what_an_agent_writes_cannot_move_the_cursor_or_pretend(enrolled: Enrolled) -> None:

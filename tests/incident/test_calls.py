@@ -8,7 +8,7 @@ import json
 import pytest
 
 from workers.incident.activities import TOOLS
-from workers.incident.calls import INVALID_ARGUMENTS, SPECS, UNKNOWN_TOOL, CallRefused, arguments_for
+from workers.incident.calls import INVALID_ARGUMENTS, SPECS, UNKNOWN_TOOL, CallRefused, arguments_for, denial_text
 from workers.incident.contracts import ModelAnswer
 
 
@@ -72,3 +72,15 @@ def test_arguments_that_do_not_fit_are_refused(arguments: object) -> None:
 def test_text_that_is_no_json_object_is_refused(text: str) -> None:
     with pytest.raises(CallRefused):
         arguments_for(ModelAnswer("why", "read_logs", text))
+
+
+def test_the_model_is_told_what_people_would_rather_agree_to() -> None:
+    said = [{"reason": "No."}, {"reason": "Less.", "proposed_arguments": {"service": "a", "replicas": 2, "note": "ü"}}]
+    told = denial_text("2 people denied scale_service: No.; Less.", ["No.; Less.", said])
+    assert told.startswith("2 people denied scale_service: No.; Less. They propose these arguments instead: ")
+    assert '{"service": "a", "replicas": 2, "note": "ü"}' in told
+
+
+@pytest.mark.parametrize("details", [[], ["No."], ["No.", "text"], ["No.", [None, 1, {"reason": "No."}]]], ids=str)
+def test_a_denial_without_a_proposal_is_told_as_it_is(details: list[object]) -> None:
+    assert denial_text("A person denied it: No.", details) == "A person denied it: No."

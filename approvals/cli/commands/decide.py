@@ -13,6 +13,7 @@ from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
 from approvals.cli.page import shown_lines
 from approvals.cli.patience import be_patient
+from approvals.cli.proposing import proposed
 from approvals.cli.review import Refused, Review
 from approvals.cli.session import own_key, signed_in, unchanged_roots
 from approvals.cli.signer import Signer
@@ -40,14 +41,15 @@ async def run(options: argparse.Namespace, home: Home, *, is_approval: bool) -> 
         opened = await open_request(
             visit, options, roots=roots, own_key=keeper.public_key, external_id=session.external_id
         )
-        reviewed = _sound(opened)
+        reviewed = sound(opened)
         _say_what(reviewed, opened, is_approval=is_approval)
         signer = Signer(keeper)
         if is_approval:
             typed = await be_patient(opened.page, seconds_ago=opened.seconds_ago, typed=options.confirm)
             fields = {"approval": to_base64(signer.approve(reviewed, reason=reason)), **typed}
         else:
-            fields = {"denial": to_base64(signer.deny(reviewed, reason=reason))}
+            other = proposed(reviewed.arguments, options.propose)
+            fields = {"denial": to_base64(signer.deny(reviewed, reason=reason, proposed=other))}
         answer = await visit.submit(reviewed.decision_url, fields)
         terminal.say(f"Signed and recorded. The request is {visible(str(answer.get('state', 'unknown')))}.")
         if options.wait > 0:
@@ -64,7 +66,7 @@ def _reason(text: str, *, is_required: bool) -> str:
     return text
 
 
-def _sound(opened: OpenedRequest) -> Review:
+def sound(opened: OpenedRequest) -> Review:
     """Return what may be signed. Raises ``Refused`` if anything differs, here or from the history."""
     for problem in opened.found.problems:
         terminal.complain(f"{problem.field}: {problem.sentence}")

@@ -12,6 +12,10 @@ HELP = "sign a denial of a request"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     decide.add_arguments(parser, needs_reason=True)
+    parser.add_argument(
+        "--propose", action="append", default=[], metavar="NAME=VALUE",
+        help="an argument you would agree to instead; repeat it for more",
+    )  # fmt: skip
 
 
 async def run(options: argparse.Namespace, home: Home) -> int:
