@@ -57,6 +57,16 @@ def asking_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("warrants.minting.services.load", lambda name: parse_policy(text))
 
 
+def test_numbers_are_written_as_tenuo_writes_them_so_that_browsers_take_them(
+    agent: AgentIdentity, ada_key: ApproverKey
+) -> None:
+    """The policy has ranges, which are floats: 1440.0 is three bytes long, and a browser refuses nine."""
+    warrant = tenuo_core.Warrant.from_bytes(minting(agent, ada_key).chain[0])
+    payload = bytes(warrant.payload_bytes)
+    assert bytes.fromhex("f965a0") in payload
+    assert bytes.fromhex("fb4096800000000000") not in payload
+
+
 # --- Who ------------------------------------------------------------------------------------
 
 

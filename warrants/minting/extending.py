@@ -3,15 +3,20 @@
     envelope = [1, bstr payload, [1, bstr signature]]
     message  = "tenuo-warrant-v1" || 01 || payload         key 10 of the payload holds the extensions, sorted by name
 
-Tenuo reads the result back, and refuses it if a byte is out of place.
+Tenuo reads the result back, and refuses it if a byte is out of place. Floats are written in their shortest form, as
+Tenuo writes them: Tenuo would take longer ones too, but browsers refuse what is not canonical.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import cbor2
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from audit.statements import cbor
 from audit.statements.terms import EXTENSION, Terms
 
 _CONTEXT = b"tenuo-warrant-v1" + b"\x01"
@@ -23,9 +28,27 @@ def with_terms(plain: tenuo_core.Warrant, terms: Terms, issuer_key: Ed25519Priva
     facts = cbor2.loads(bytes(plain.payload_bytes))
     extensions = {**facts.get(_EXTENSIONS, {}), EXTENSION: list(terms.to_bytes())}
     facts[_EXTENSIONS] = dict(sorted(extensions.items()))
-    payload = cbor2.dumps(dict(sorted(facts.items())))
+    payload = cbor2.dumps(_with_marked_floats(dict(sorted(facts.items()))), default=_write_shortest)
     data = cbor2.dumps([1, payload, [1, issuer_key.sign(_CONTEXT + payload)]])
     warrant = tenuo_core.Warrant.from_bytes(data)
     if bytes(warrant.to_bytes()) != data:
         raise ValueError("Tenuo reads the warrant with Countersign's terms differently from how it was written.")
     return warrant
+
+
+@dataclass(frozen=True, slots=True)
+class _Float:
+    value: float
+
+
+def _with_marked_floats(value: Any) -> Any:
+    """Return ``value`` with every float as a ``_Float``, for which the encoder asks ``_write_shortest``."""
+    if isinstance(value, float):
+        return _Float(value)
+    if isinstance(value, dict):
+        return {key: _with_marked_floats(inner) for key, inner in value.items()}
+    return [_with_marked_floats(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _write_shortest(encoder: cbor2.CBOREncoder, marked: _Float) -> None:
+    encoder.write(cbor.encode(marked.value))
