@@ -79,6 +79,8 @@ class GateRequest:
 
     ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first. Texts and
     history are as ``display_digest`` covers them, ``policy_version`` is that of the root warrant's terms.
+    ``gate_receipt`` is the worker's receipt for stopping it: it came with the failure, and is on file before the
+    request is.
     """
 
     request_id: str
@@ -97,6 +99,7 @@ class GateRequest:
     display_digest: str  # hexadecimal, see ``approvals.signing.display``
     policy_version: str
     history: list[CallRecord] = field(default_factory=list)
+    gate_receipt: ReceiptRecord | None = None
 
 
 @dataclass(frozen=True)

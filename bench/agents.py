@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from workers.gates import setup  # noqa: F401  what every guarded worker has loaded anyway
 
 FLOOR_QUEUE = "bench-floor"
+ELSEWHERE_QUEUE = "bench-elsewhere"  # served by another worker, as a gate's requests are
 TENUO_QUEUE = "bench-tenuo"
 GUARDED_QUEUE = "bench-guarded"
 _SHORT = timedelta(seconds=60)
@@ -53,10 +54,13 @@ class Calls:
     """``count`` allowed calls, one after the other; returns the times of their bodies."""
 
     @workflow.run
-    async def run(self, count: int) -> list[int]:
+    async def run(self, count: int, task_queue: str | None = None) -> list[int]:
         return [
             await workflow.execute_activity(
-                read_metrics, args=["payment-service-prod", "error_rate"], start_to_close_timeout=_SHORT
+                read_metrics,
+                args=["payment-service-prod", "error_rate"],
+                task_queue=task_queue,
+                start_to_close_timeout=_SHORT,
             )
             for _ in range(count)
         ]

@@ -51,6 +51,9 @@ async def _story() -> int:
             await running.enter_async_context(
                 Worker(client, task_queue=task_queue, workflows=agents.WORKFLOWS, activities=agents.ACTIVITIES)
             )
+        await running.enter_async_context(
+            Worker(plain, task_queue=agents.ELSEWHERE_QUEUE, activities=agents.ACTIVITIES)
+        )
         refreshing = asyncio.create_task(refresh_keys(guarded[1], roots))
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -32,7 +32,7 @@ from approvals.errors import ApprovalError
 from approvals.requests import services as requests
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
-from workers.recording import MalformedRecord
+from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
 
 Message = TypeVar("Message")
@@ -65,7 +65,9 @@ def _activity(name: str) -> Callable[[Callable[[Message], None]], Callable[[Mess
 @_activity(OPEN_REQUEST_ACTIVITY)
 @_edge
 def open_request(request: GateRequest) -> None:
-    """Open an approval request. Opening the same one again is harmless."""
+    """Open an approval request, after the receipt for stopping its call. Opening the same one again is harmless."""
+    if request.gate_receipt is not None:
+        record_gate(request.gate_receipt)
     requests.open(gate_request=request)
 
 

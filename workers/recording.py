@@ -14,6 +14,7 @@ from approvals.errors import ApprovalError
 from approvals.requests.services import mark_verified
 from audit.ledger.errors import LedgerError
 from audit.models import LedgerEntry
+from audit.receipts.services import is_recorded
 from audit.receipts.services import record as record_receipt
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,18 @@ def record_receipts(records: Sequence[ReceiptRecord]) -> None:
     with transaction.atomic():
         for record in records:
             _record_one(record)
+
+
+def record_gate(record: ReceiptRecord) -> None:
+    """Write the receipt of a stopped call before its request, unless its worker was faster.
+
+    One that is not genuine is nobody's evidence, and keeps nobody from being asked.
+    """
+    try:
+        if not is_recorded(bytes.fromhex(record.receipt)):
+            record_receipts([record])
+    except ValueError as error:  # of which MalformedRecord is one
+        logger.error("A call was stopped, but its receipt cannot be kept: %s", error)
 
 
 def _record_one(record: ReceiptRecord) -> None:

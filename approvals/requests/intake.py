@@ -15,7 +15,7 @@ from typing import Any
 from tenuo.exceptions import TenuoError
 from tenuo_core import Authorizer, PublicKey, approval_requirement, py_compute_request_hash
 
-from approvals.contracts import CallRecord, CallVerdict, GateRequest
+from approvals.contracts import CallRecord, CallVerdict, GateRequest, ReceiptRecord
 from approvals.errors import (
     ApprovalNotNeeded,
     HashMismatch,
@@ -72,6 +72,8 @@ def check_form(gate_request: GateRequest) -> bytes:
             raise MalformedInput(f"{field} is not a whole number.", field=field)
     _require_list("warrant_chain", gate_request.warrant_chain, str)
     _require_list("history", gate_request.history, CallRecord)
+    if not isinstance(gate_request.gate_receipt, ReceiptRecord | None):
+        raise MalformedInput("gate_receipt is not a receipt.", field="gate_receipt")
     try:
         content = json.dumps(dataclasses.asdict(gate_request), sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:

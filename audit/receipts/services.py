@@ -99,7 +99,7 @@ def record(
         "detail": detail,
         "key_endorsements": list(key_endorsements),
     }
-    if _is_recorded(receipt):
+    if is_recorded(receipt):
         return None
     _require_genuine(_KINDS[verdict], chain, details, arguments_cbor)
     if RecordedReceipt.objects.filter(worker=worker, sequence=sequence).exists():
@@ -112,7 +112,7 @@ def record(
             RecordedReceipt.objects.create(digest=_digest(receipt), worker=worker, sequence=sequence, entry=entry)
     except IntegrityError:
         # Another delivery of the same receipt was faster; anything else is a real fault.
-        if not _is_recorded(receipt):
+        if not is_recorded(receipt):
             raise
         return None
     return entry
@@ -122,7 +122,8 @@ def _digest(receipt: bytes) -> bytes:
     return hashlib.sha256(receipt).digest()
 
 
-def _is_recorded(receipt: bytes) -> bool:
+def is_recorded(receipt: bytes) -> bool:
+    """Return whether the receipt, in Tenuo's wire form, is in the ledger."""
     return RecordedReceipt.objects.filter(digest=_digest(receipt)).exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.config.source import ROOT
 
-MEASURED = ["decide_to_executed", "gate_to_visible", "memory", "plugin_cost", "queue_page"]
+MEASURED = ["decide_to_executed", "decide_while_others_wait", "gate_to_visible", "memory", "plugin_cost", "queue_page"]
 
 
 @pytest.mark.temporal

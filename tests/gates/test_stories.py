@@ -26,6 +26,7 @@ async def test_a_gated_call_waits_for_a_person_and_runs_once(floor: Floor) -> No
         ("restart_service", CallVerdict.GATED),
     ]
     assert agents.effects == []
+    assert request.gate_receipt == floor.sink.records[-1]
 
     await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
 

@@ -11,12 +11,39 @@ import pytest
 from django.db import OperationalError
 from temporalio.exceptions import ApplicationError
 
-from approvals.contracts import CLOSING_REPORT_WORKFLOW, ClosingReport, Outcome, OutcomeStatus, RunReport
+from approvals.contracts import (
+    CLOSING_REPORT_WORKFLOW,
+    ClosingReport,
+    GateRequest,
+    Outcome,
+    OutcomeStatus,
+    ReceiptRecord,
+    RunReport,
+)
 from approvals.errors import NobodyCanApprove
 from approvals.requests import services
 from audit.models import LedgerEntry
 from tests.workers.records import CHAIN, mint, record
 from workers import activities
+
+
+def _stopped(receipt: ReceiptRecord | None) -> GateRequest:
+    return GateRequest(
+        request_id="apr_1",
+        namespace="default",
+        workflow_id="workflow",
+        run_id="run",
+        workflow_type="Incident",
+        tool="restart_service",
+        arguments_cbor="",
+        request_hash="",
+        warrant_chain=[],
+        gate_message="",
+        reasoning="",
+        opened_at_ms=1,
+        expires_at=2,
+        gate_receipt=receipt,
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -33,8 +60,31 @@ def test_the_sentence_for_people_travels_with_the_code(monkeypatch):
 
     monkeypatch.setattr(services, "open", refuse)
     with pytest.raises(ApplicationError, match="No usable key") as raised:
-        activities.open_request(None)
+        activities.open_request(_stopped(None))
     assert raised.value.type == "nobody_can_approve"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_receipt_for_stopping_a_call_is_on_file_before_its_request(monkeypatch):
+    mint()
+    seen = []
+    monkeypatch.setattr(services, "open", lambda **_: seen.append(LedgerEntry.objects.filter(chain=CHAIN).count()))
+    activities.open_request(_stopped(record(1)))
+    activities.record_receipts([record(1)])  # its worker's own delivery, which came later
+    activities.open_request(_stopped(record(1)))
+    assert seen == [2, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("changes", [{"receipt": "no hexadecimal"}, {"worker": "somebody else\n"}, {"tool": "another"}])
+def test_people_are_asked_even_if_the_receipt_is_not_genuine(changes, monkeypatch, caplog):
+    mint()
+    opened = []
+    monkeypatch.setattr(services, "open", lambda **_: opened.append(True))
+    activities.open_request(_stopped(record(1, **changes)))
+    assert opened == [True]
+    assert "its receipt cannot be kept" in caplog.text
+    assert LedgerEntry.objects.filter(chain=CHAIN).count() == 1
 
 
 def test_a_database_that_is_away_is_tried_again(monkeypatch):

@@ -12,7 +12,7 @@ import inspect
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import tenuo_core
@@ -39,35 +39,28 @@ from workers.gates.verdicts import check_terms
 logger = logging.getLogger("countersign.gates")
 
 FLUSH_SECONDS = 10.0
-GATE_FLUSH_SECONDS = 2.0
 
 
 class DispatchInterceptor(Interceptor):
     """Outside Tenuo's: notes what came with the activity."""
 
-    def __init__(self, receipts: ReceiptWriter) -> None:
-        self._receipts = receipts
-
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Outer(next, self._receipts)
+        return _Outer(next)
 
 
 class _Outer(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, receipts: ReceiptWriter) -> None:
-        super().__init__(next)
-        self._receipts = receipts
-
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        token = current_dispatch.set(begin_dispatch(input.headers, REQUEST_HEADER, ENDORSEMENTS_HEADER))
+        dispatch = begin_dispatch(input.headers, REQUEST_HEADER, ENDORSEMENTS_HEADER)
+        token = current_dispatch.set(dispatch)
         try:
             return await self.next.execute_activity(input)
         except ApplicationError as error:
-            if error.type in GATE_TYPES:
-                # The gate comes before the request in the ledger, as it did in life.
-                with suppress(Exception):
-                    async with asyncio.timeout(GATE_FLUSH_SECONDS):
-                        await self._receipts.sink.flush()
-            raise
+            if error.type not in GATE_TYPES or dispatch.gated is None:
+                raise
+            # The gate's receipt goes along, so that it is on file before the request, as it was in life.
+            raise ApplicationError(
+                error.message, asdict(dispatch.gated), type=error.type, non_retryable=True
+            ) from error
         finally:
             current_dispatch.reset(token)
 

@@ -25,6 +25,7 @@ from approvals.contracts import (
     CallVerdict,
     GateRequest,
     OutcomeStatus,
+    ReceiptRecord,
 )
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display, fitted
@@ -32,6 +33,7 @@ from audit.statements.delegation import approvers, parties
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import terms_of
 from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from workers.gates.receipts import read_receipt
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
@@ -105,7 +107,8 @@ class Asking:
             ) from error
         message = error.cause.message if isinstance(error.cause, ApplicationError) else ""
         self._state.record(self._call, CallVerdict.GATED, code or "", message)
-        await self._ask(message)
+        details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
+        await self._ask(message, read_receipt(details))
         self._stale_proofs = 0
         return self._dispatch_again()
 
@@ -120,9 +123,9 @@ class Asking:
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
         return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))
 
-    async def _ask(self, message: str) -> None:
+    async def _ask(self, message: str, receipt: ReceiptRecord | None) -> None:
         """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
-        request = self._request = self._new_request(message)
+        request = self._request = self._new_request(message, receipt)
         gate = self._state.gates[request.request_id] = self._new_gate(request)
         try:
             await self._open(request)
@@ -167,7 +170,7 @@ class Asking:
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
 
-    def _new_request(self, message: str) -> GateRequest:
+    def _new_request(self, message: str, receipt: ReceiptRecord | None) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
         display = fitted(
             Display(
@@ -195,6 +198,7 @@ class Asking:
             display_digest=display.digest.hex(),
             policy_version=self._policy_version(),
             history=list(display.history),
+            gate_receipt=receipt,
         )
 
     def _policy_version(self) -> str:

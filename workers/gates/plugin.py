@@ -50,7 +50,7 @@ class GatePlugin(SimplePlugin):
         self.revocation = revocation
         self.approvers = approvers
         self._functions = functions
-        self._outer = DispatchInterceptor(receipts)
+        self._outer = DispatchInterceptor()
         self._inner = ApprovalInterceptor(settings, nonces, receipts, approvers, floors)
         super().__init__(
             "countersign.GatePlugin",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -24,6 +25,9 @@ from workers.gates.dispatches import Dispatch, current_dispatch
 from workers.gates.errors import GATE_TYPES
 
 logger = logging.getLogger("countersign.gates")
+
+_NUMBERS = ("attempt", "at_ms", "sequence")
+_LISTS = ("warrant_chain", "approvals", "endorsements")
 
 
 class ReceiptSink(Protocol):
@@ -99,7 +103,9 @@ class ReceiptWriter:
         verdict = CallVerdict.GATED if result.error_type in GATE_TYPES else CallVerdict.DENIED
         wire = self._denial_receipt(result, tenuo_internals.decision_code(result.error_type), now_ms, dispatch)
         record = self._record(result, wire, verdict, now_ms, dispatch)
-        self._write(replace(record, code=result.error_type or "", detail=(result.denial_reason or "")[:500]))
+        record = self._write(replace(record, code=result.error_type or "", detail=(result.denial_reason or "")[:500]))
+        if dispatch is not None and verdict is CallVerdict.GATED:
+            dispatch.gated = record
 
     def _refuse(self, result: Any, dispatch: Dispatch, code: str, detail: str) -> None:
         now_ms = time.time_ns() // 1_000_000
@@ -152,9 +158,22 @@ class ReceiptWriter:
             endorsements=[_base64(data) for data in dispatch.endorsements] if dispatch else [],
         )
 
-    def _write(self, record: ReceiptRecord) -> None:
+    def _write(self, record: ReceiptRecord) -> ReceiptRecord:
+        """Number ``record`` and hand it to the sink; return it as it was written."""
         self._sequence += 1
-        self.sink.write(replace(record, sequence=self._sequence))
+        numbered = replace(record, sequence=self._sequence)
+        self.sink.write(numbered)
+        return numbered
+
+
+def read_receipt(details: Sequence[Any]) -> ReceiptRecord | None:
+    """Return the receipt that travels as the only detail of a gate's failure, or None if there is none of that form."""
+    fields = details[0] if len(details) == 1 else None
+    if not isinstance(fields, dict) or set(fields) != set(ReceiptRecord.__dataclass_fields__):
+        return None
+    expected = {**dict.fromkeys(_NUMBERS, int), **dict.fromkeys(_LISTS, list)}
+    is_readable = all(isinstance(value, expected.get(name, str)) for name, value in fields.items())
+    return ReceiptRecord(**fields) if is_readable else None
 
 
 def _request_id(dispatch: Dispatch | None) -> str:
