@@ -42,6 +42,8 @@ def _stopped(receipt: ReceiptRecord | None) -> GateRequest:
         reasoning="",
         opened_at_ms=1,
         expires_at=2,
+        display_digest="",
+        policy_version="",
         gate_receipt=receipt,
     )
 
