@@ -87,6 +87,8 @@ def test_a_person_makes_a_key_reads_a_request_and_signs_it(page: Page, site: Sig
     state(page, "sign-decision", "ready")
     expect(page.locator("table.arguments tbody tr")).to_have_text(["namepayment-service-prodtext"])
     expect(page.locator("ol.checks li[data-ok='false']")).to_have_count(0)
+    for words in ("incident-response@2", "at most 10 min", "One denial ends a request.", "local:raiser"):
+        expect(page.locator("[data-part=warrant]")).to_contain_text(words)
     page.get_by_label("Reason").fill("Known leak 🚨")
     page.locator("summary").click()
     expect(page.locator("pre.bytes")).to_have_count(4)
