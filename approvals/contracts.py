@@ -32,6 +32,7 @@ class RequestState(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # the workflow moved on, in nobody's name
+    SUPERSEDED = "superseded"  # the same call was asked about anew, in nobody's name
 
     @property
     def is_final(self) -> bool:
@@ -59,6 +60,7 @@ class OutcomeStatus(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"  # never reported: opening the next request ends the one before
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class GateRequest:
     """A call stopped at its gate; the argument of ``OPEN_REQUEST_ACTIVITY``.
 
     ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first.
+    ``supersedes`` is the request about the same call that this one takes over from, or empty; ``why_again`` says why.
     """
 
     request_id: str
@@ -94,6 +97,8 @@ class GateRequest:
     opened_at_ms: int
     expires_at: int
     history: list[CallRecord] = field(default_factory=list)
+    supersedes: str = ""
+    why_again: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,8 @@ def _why(page: Mapping[str, Any], found: Examination) -> Iterator[str]:
             yield f"  {sentence}"
     if page.get("gate_message"):
         yield f"  {one_line(page['gate_message'])}"
+    if page.get("why_again"):
+        yield f"  Asked again. Given as the reason: {one_line(page['why_again'])}"
     yield f"  {card.get('approvals_given', 0)} of {card.get('approvals_needed', '?')} approvals given"
 
 
@@ -119,6 +121,8 @@ def _decided(page: Mapping[str, Any]) -> Iterator[str]:
     for line in map(_map, page.get("decisions") or []):
         reason = f": {one_line(line['reason'])}" if line.get("reason") else ""
         yield f"  {one_line(line.get('kind', '?'))} by {one_line(line.get('person', '?'))}{reason}"
+    if page.get("superseded_by"):
+        yield f"  The same call is asked about anew, as {one_line(page['superseded_by'])}"
     if page.get("why_not"):
         yield f"  {one_line(page['why_not'])}"
 

@@ -25,6 +25,7 @@ from approvals.errors import UnknownRequest
 from approvals.looking.queries import lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover
 from approvals.requests import urgency
+from approvals.requests.again import EarlierRequest, LapsedApproval, earlier_requests, split
 from approvals.requests.chain import parse
 from approvals.requests.steps import Step, steps_of
 
@@ -57,6 +58,7 @@ class RequestCard:
     approvals_given: int
     approvals_needed: int
     earlier_denials: int
+    asked_again: bool  # about a call that people were asked about before
     looker: str  # one of those who have it open, or empty
     lookers: int
 
@@ -115,6 +117,10 @@ class RequestPage:
     reasoning: str
     history: list[HistoryLine]
     decisions: list[DecisionLine]
+    lapsed: list[LapsedApproval]  # given and run out while others had not signed yet
+    why_again: str  # partly the agent's words; empty where a call is asked about for the first time
+    earlier: list[EarlierRequest]
+    superseded_by: str  # the id of the request that took over, or empty
     looking: list[str]  # names of the others who have it open
     steps: list[Step]
     outcome_status: str  # OutcomeStatus, or empty
@@ -129,7 +135,7 @@ class RequestPage:
 
 _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
-    "opened_at", "expires_at", "threshold", "earlier_denials",
+    "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
 )  # fmt: skip
 
 
@@ -148,7 +154,7 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
         counts["waiting"] = _count(waiting)
     first = (page - 1) * CARDS_SHOWN
     rows = list(
-        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(), **lookers(now), **counts)[
+        found.order_by(*order).values(*_CARD_COLUMNS, given=_approvals(now), **lookers(now), **counts)[
             first : first + CARDS_SHOWN
         ]
     )
@@ -167,7 +173,7 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
-    row = found.values(*_CARD_COLUMNS, given=_approvals(), **lookers(now)).first()
+    row = found.values(*_CARD_COLUMNS, given=_approvals(now), **lookers(now)).first()
     if row is None:
         raise UnknownRequest
     return _card(row, now)
@@ -178,9 +184,9 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
-    decisions = list(row.decisions.filter(lapsed=False).order_by("pk"))
-    given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     now = timezone.now()
+    decisions, lapsed = split(row, list(row.decisions.order_by("pk")), now)
+    given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
     card = _card({**columns, "given": given, "looker": "", "lookers": 0}, now)
     why_not = _why_not(person, row, card, decisions)
@@ -190,6 +196,10 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         reasoning=row.reasoning,
         history=[_history_line(line) for line in row.history],
         decisions=[_decision_line(decision) for decision in decisions],
+        lapsed=lapsed,
+        why_again=row.why_again,
+        earlier=earlier_requests(row),
+        superseded_by=row.superseded_by_id or "",
         looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions),
         outcome_status=row.outcome_status,
@@ -244,9 +254,14 @@ def _count(requests: QuerySet[ApprovalRequest]) -> Subquery:
     )
 
 
-def _approvals() -> Coalesce:
-    """Return the number of approvals of each request that count."""
-    approvals = Decision.objects.filter(approval_request=OuterRef("pk"), kind=DecisionKind.APPROVE, lapsed=False)
+def _approvals(now: datetime) -> Coalesce:
+    """Return the number of approvals of each request that count at ``now``."""
+    approvals = Decision.objects.filter(
+        Q(expires_at__gt=now) | ~Q(approval_request__state=RequestState.OPEN),
+        approval_request=OuterRef("pk"),
+        kind=DecisionKind.APPROVE,
+        lapsed=False,
+    )
     counted = approvals.order_by().values("approval_request").annotate(number=Count("*")).values("number")
     return Coalesce(Subquery(counted), 0)
 
@@ -267,6 +282,7 @@ def _card(row: dict[str, Any], now: datetime) -> RequestCard:
         approvals_given=row["given"],
         approvals_needed=row["threshold"],
         earlier_denials=row["earlier_denials"],
+        asked_again=bool(row["why_again"]),
         looker=row["looker"],
         lookers=row["lookers"],
     )

@@ -29,12 +29,12 @@ from workers.gates import tenuo_internals
 from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
-from workers.gates.errors import GATE_TYPES, UnsafeSettings, refusal
+from workers.gates.errors import ASK_TYPES, LAPSED, UnsafeSettings, refusal
 from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
-from workers.gates.verdicts import check_terms
+from workers.gates.verdicts import check_terms, has_expired
 
 logger = logging.getLogger("countersign.gates")
 
@@ -62,7 +62,7 @@ class _Outer(ActivityInboundInterceptor):
         try:
             return await self.next.execute_activity(input)
         except ApplicationError as error:
-            if error.type in GATE_TYPES:
+            if error.type in ASK_TYPES:
                 # The gate comes before the request in the ledger, as it did in life.
                 with suppress(Exception):
                     async with asyncio.timeout(GATE_FLUSH_SECONDS):
@@ -205,6 +205,8 @@ class _Inner(ActivityInboundInterceptor):
         except MalformedStatement as error:
             code = "APPROVAL_LIFETIME" if error.field in ("expires_at", "approved_at") else "APPROVAL_UNBOUND"
             raise self._refused(dispatch, code, str(error)) from error
+        if has_expired(approval.terms, int(time.time())):
+            raise self._refused(dispatch, LAPSED, "The approval expired before this worker could run the call.")
         return approval
 
     def _refused(self, dispatch: Dispatch, code: str, sentence: str) -> Exception:

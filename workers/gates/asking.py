@@ -28,7 +28,8 @@ from approvals.contracts import (
 )
 from approvals.signing.binding import Binding
 from audit.statements.delegation import approvers, parties
-from workers.gates.errors import GATE_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
+from workers.gates import asking_again
+from workers.gates.errors import ASK_TYPES, REQUEST_REFUSED, STALE_PROOF, TOO_MANY_ROUNDS, GatedCallError
 from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
@@ -89,20 +90,16 @@ class Asking:
         if code == STALE_PROOF and self._stale_proofs < self._settings.dispatches_per_proof:
             self._stale_proofs += 1
             return self._dispatch_again()
-        if code not in GATE_TYPES or not self._call.is_gated():
+        if code not in ASK_TYPES or not self._call.is_gated():
             self._state.record_failure(self._call, error.cause)
             self._report(OutcomeStatus.FAILED, code=code or "", detail=str(error.cause or error))
             raise error
-        # Signatures that expired before the call ran are asked for anew; no decision disappears silently.
-        self._report(OutcomeStatus.WITHDRAWN, code=code or "", detail="The signatures expired before the call ran.")
-        self._rounds += 1
-        if self._rounds > self._settings.rounds_per_call:
-            raise self._error(
-                TOO_MANY_ROUNDS, f"{self._call.tool} was approved {self._rounds - 1} times, each time too late to run."
-            ) from error
         message = error.cause.message if isinstance(error.cause, ApplicationError) else ""
         self._state.record(self._call, CallVerdict.GATED, code or "", message)
-        await self._ask(message)
+        why = asking_again.refused(self._approvals, code or "", workflow.now()) if self._request else ""
+        # Signatures that expired before the call ran are asked for anew; no decision disappears silently.
+        while (again := await self._ask(message, why)) is not None:
+            why = again
         self._stale_proofs = 0
         return self._dispatch_again()
 
@@ -117,23 +114,51 @@ class Asking:
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
         return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))
 
-    async def _ask(self, message: str) -> None:
-        """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
-        request = self._request = self._new_request(message)
+    async def _ask(self, message: str, why_again: str) -> str | None:
+        """Open a request and wait until enough people approved; raise ``GatedCallError`` if they did not.
+
+        Return why they must be asked again, or None if what they signed came in time. ``why_again`` is why they are
+        asked again now, or empty.
+        """
+        self._rounds += 1
+        self._require_another_round(why_again)
+        earlier = self._request
+        request = self._request = self._new_request(message, earlier, why_again)
         gate = self._state.gates[request.request_id] = self._new_gate(request)
+        is_open = False
         try:
             await self._open(request)
+            is_open = True
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: gate.is_settled, timeout=self._time_left(request))
+                await workflow.wait_condition(
+                    lambda: gate.is_settled or gate.has_lapsed, timeout=self._time_left(request)
+                )
         except asyncio.CancelledError:
             self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
             raise
         finally:
             del self._state.gates[request.request_id]
+            if not is_open:
+                # Nothing took over from it, as far as is known here.
+                self._reports.outcome(earlier, OutcomeStatus.WITHDRAWN, detail=f"{why_again} Nobody could be asked.")
+        if gate.has_lapsed:
+            return asking_again.late([*gate.people.values(), *gate.late.values()], workflow.now())
         if not gate.is_approved:
             raise self._refused(gate)
         self._approvals = list(gate.approvals.values())
         self._endorsements = gate.endorsements
+        return None
+
+    def _require_another_round(self, why_again: str) -> None:
+        """Raise ``GatedCallError`` if people were asked often enough, or the warrant's time is over meanwhile."""
+        if self._rounds > self._settings.rounds_per_call:
+            code, sentence = TOO_MANY_ROUNDS, f"{self._call.tool} was approved {self._rounds - 1} times, each too late."
+        elif self._request is not None and self._call.expires_at <= workflow.now().timestamp():
+            code, sentence = APPROVAL_EXPIRED, f"{why_again} The warrant has ended since, so nobody can be asked again."
+        else:
+            return
+        self._report(OutcomeStatus.WITHDRAWN, code=code, detail=sentence)
+        raise self._error(code, sentence)
 
     async def _open(self, request: GateRequest) -> None:
         try:
@@ -164,7 +189,7 @@ class Asking:
         self._report(OutcomeStatus.EXPIRED, code=APPROVAL_EXPIRED, detail=sentence)
         return self._error(APPROVAL_EXPIRED, sentence)
 
-    def _new_request(self, message: str) -> GateRequest:
+    def _new_request(self, message: str, earlier: GateRequest | None, why_again: str) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
         return GateRequest(
             request_id=f"apr_{workflow.uuid4().hex}",
@@ -181,6 +206,8 @@ class Asking:
             opened_at_ms=opened_at_ms,
             expires_at=min(opened_at_ms // 1000 + self._settings.request_lifetime_seconds, call.expires_at),
             history=list(self._state.history),
+            supersedes=earlier.request_id if earlier else "",
+            why_again=why_again,
         )
 
     def _new_gate(self, request: GateRequest) -> Gate:

@@ -45,11 +45,21 @@ class Gate:
     people: dict[bytes, str] = field(default_factory=dict)
     carried: dict[bytes, Sequence[bytes]] = field(default_factory=dict)
     denial: denials.Denial | None = None
+    # Who approved by which key, genuinely, but reached the workflow too late.
+    late: dict[bytes, str] = field(default_factory=dict)
 
     @property
     def is_approved(self) -> bool:
         given = len(self.approvals) if self.is_people_root is None else len(set(self.people.values()))
         return self.denial is None and given >= self.threshold
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether enough people approved, but so long ago that their signatures have expired."""
+        if self.is_settled:
+            return False
+        keys, people = self.approvals.keys() | self.late.keys(), {*self.people.values(), *self.late.values()}
+        return len(keys if self.is_people_root is None else people) >= self.threshold
 
     @property
     def endorsements(self) -> list[bytes]:
@@ -78,6 +88,9 @@ class Gate:
             signed.verify()
             carried = self._endorsed(signed, endorsements, now)
         except MalformedStatement:
+            return
+        if has_expired(signed.terms, now):
+            self.late[signed.approver_key] = signed.terms.external_id
             return
         self.approvals[signed.approver_key] = signed.to_bytes()
         self.people[signed.approver_key] = signed.terms.external_id
@@ -119,7 +132,7 @@ def check_terms(
     """Raise ``MalformedStatement`` unless an approval is for this request and short lived.
 
     1. bound to this request of this run; 2. for this request hash; 3. not from the future;
-    4. lives no longer than ``lifetime_seconds``; 5. has not expired.
+    4. lives no longer than ``lifetime_seconds``. Whether it has expired, ``has_expired`` says.
     """
     if terms.binding != binding:
         raise MalformedStatement("binding", "The approval was signed for another request, run or namespace.")
@@ -129,8 +142,11 @@ def check_terms(
         raise MalformedStatement("approved_at", "The approval was signed in the future; check the clocks.")
     if not 0 < terms.expires_at - terms.approved_at <= lifetime_seconds:
         raise MalformedStatement("expires_at", f"The approval lives longer than {lifetime_seconds} seconds.")
-    if terms.expires_at + approvals.CLOCK_TOLERANCE_SECONDS < now:
-        raise MalformedStatement("expires_at", "The approval has expired.")
+
+
+def has_expired(terms: approvals.ApprovalTerms, now: int) -> bool:
+    """Return whether an approval's life is over, by a clock that may be a little ahead."""
+    return terms.expires_at + approvals.CLOCK_TOLERANCE_SECONDS < now
 
 
 def read_decision(*arguments: Any) -> Decision | None:
