@@ -34,6 +34,8 @@ from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
 from workers.recording import MalformedRecord
 from workers.recording import record_receipts as write_receipts
+from workers.sweep import SweepWorkflow
+from workers.sweeping import Sweeper
 
 Message = TypeVar("Message")
 
@@ -98,8 +100,8 @@ def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta 
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow],
-        activities=ACTIVITIES,
+        workflows=[ClosingReportWorkflow, SweepWorkflow],
+        activities=[*ACTIVITIES, Sweeper(client).sweep],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,
         graceful_shutdown_timeout=graceful,

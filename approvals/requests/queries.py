@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -133,6 +133,16 @@ class RequestPage:
     step_up_seconds: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A request that is not over, and the run that waits for it."""
+
+    request_id: str
+    namespace: str
+    workflow_id: str
+    run_id: str
+
+
 _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
@@ -211,6 +221,15 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         chain=row.chain,
         step_up_seconds=row.step_up_seconds,
     )
+
+
+def unfinished(*, after: str, limit: int, older_than: timedelta) -> list[WaitingCall]:
+    """Return the next ``limit`` requests that are not over, by id, of those opened before ``older_than``."""
+    found = ApprovalRequest.objects.filter(
+        pk__gt=after, urgency__isnull=False, opened_at__lte=timezone.now() - older_than
+    )
+    rows = found.order_by("pk").values_list("pk", "namespace", "workflow_id", "run_id")
+    return [WaitingCall(*row) for row in rows[:limit]]
 
 
 def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalRequest]:
