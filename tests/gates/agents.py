@@ -63,6 +63,20 @@ class ForgivingAgent:
 
 
 @workflow.defn
+class DistantAgent:
+    """Its tools run on workers of their own, on a task queue that is named after its own."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        return await workflow.execute_activity(
+            restart_service,
+            args=[service, "production"],
+            start_to_close_timeout=SHORT,
+            task_queue=f"{workflow.info().task_queue}-tools",
+        )
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -98,4 +112,4 @@ class CancellingAgent:
         return "ran"
 
 
-WORKFLOWS = [PlainAgent, ForgivingAgent, ParallelAgent, ContinuingAgent, CancellingAgent]
+WORKFLOWS = [PlainAgent, ForgivingAgent, DistantAgent, ParallelAgent, ContinuingAgent, CancellingAgent]
