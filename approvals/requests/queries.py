@@ -28,6 +28,7 @@ from approvals.requests import urgency
 from approvals.requests.again import EarlierRequest, LapsedApproval, earlier_requests, split
 from approvals.requests.chain import parse
 from approvals.requests.steps import Step, steps_of
+from approvals.requests.superseding import ANOTHER_RUN
 
 CARDS_SHOWN = 30
 
@@ -119,6 +120,7 @@ class RequestPage:
     decisions: list[DecisionLine]
     lapsed: list[LapsedApproval]  # given and run out while others had not signed yet
     why_again: str  # partly the agent's words; empty where a call is asked about for the first time
+    is_another_run: bool  # then ``why_again`` is this service's own sentence
     earlier: list[EarlierRequest]
     superseded_by: str  # the id of the request that took over, or empty
     looking: list[str]  # names of the others who have it open
@@ -208,6 +210,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         decisions=[_decision_line(decision) for decision in decisions],
         lapsed=lapsed,
         why_again=row.why_again,
+        is_another_run=row.why_again == ANOTHER_RUN,
         earlier=earlier_requests(row),
         superseded_by=row.superseded_by_id or "",
         looking=others_looking(person=person, request_id=row.pk, now=now),

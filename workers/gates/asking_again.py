@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from approvals.signing import approval
+from workers.gates.errors import LAPSED
 from workers.gates.verdicts import has_expired
 
 
@@ -18,7 +19,7 @@ def refused(approvals: Sequence[bytes], code: str, now: datetime) -> str:
     """Return why a worker did not run the call with ``approvals``, which verified when they came."""
     terms = [approval.parse(data).terms for data in approvals]
     people = [one.external_id for one in terms]
-    if any(has_expired(one, int(now.timestamp())) for one in terms):
+    if code == LAPSED or any(has_expired(one, int(now.timestamp())) for one in terms):
         return late(people, now)
     return f"{_approvals_of(people)} did not satisfy the worker ({code})."
 
