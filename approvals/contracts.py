@@ -13,6 +13,7 @@ from enum import StrEnum
 APPROVALS_TASK_QUEUE = "countersign-approvals"
 DECISION_SIGNAL = "countersign.decision"
 OPEN_REQUEST_ACTIVITY = "countersign.open_request"
+FETCH_DECISION_ACTIVITY = "countersign.fetch_decision"
 REPORT_OUTCOME_ACTIVITY = "countersign.report_outcome"
 REPORT_RUN_ACTIVITY = "countersign.report_run"
 RECORD_RECEIPTS_ACTIVITY = "countersign.record_receipts"
@@ -103,7 +104,10 @@ class GateRequest:
 
 @dataclass(frozen=True)
 class Decision:
-    """What ``DECISION_SIGNAL`` carries. Whoever sends a signal is unauthenticated: only signatures count."""
+    """What ``DECISION_SIGNAL`` carries, and ``FETCH_DECISION_ACTIVITY`` returns for a request's id.
+
+    Whoever sends a signal is unauthenticated: only signatures count.
+    """
 
     request_id: str
     approvals: list[str] = field(default_factory=list)  # base64 of Tenuo SignedApproval bytes

@@ -19,15 +19,18 @@ from temporalio.worker import Worker
 
 from approvals.contracts import (
     APPROVALS_TASK_QUEUE,
+    FETCH_DECISION_ACTIVITY,
     OPEN_REQUEST_ACTIVITY,
     RECORD_RECEIPTS_ACTIVITY,
     REPORT_OUTCOME_ACTIVITY,
     REPORT_RUN_ACTIVITY,
+    Decision,
     GateRequest,
     Outcome,
     ReceiptRecord,
     RunReport,
 )
+from approvals.delivery.services import decision_of
 from approvals.errors import ApprovalError
 from approvals.requests import services as requests
 from workers.closing_report import ClosingReportWorkflow
@@ -38,15 +41,16 @@ from workers.sweep import SweepWorkflow
 from workers.sweeping import Sweeper
 
 Message = TypeVar("Message")
+Answer = TypeVar("Answer")
 
 
-def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
+def _edge(function: Callable[[Message], Answer]) -> Callable[[Message], Answer]:
     """Return ``function`` with domain errors turned into Temporal's, and the database looked after."""
 
     @functools.wraps(function)
-    def call(message: Message) -> None:
+    def call(message: Message) -> Answer:
         try:
-            with_database(function)(message)
+            return with_database(function)(message)
         except ApprovalError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
         except MalformedRecord as error:
@@ -55,7 +59,7 @@ def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
     return call
 
 
-def _activity(name: str) -> Callable[[Callable[[Message], None]], Callable[[Message], None]]:
+def _activity(name: str) -> Callable[[Callable[[Message], Answer]], Callable[[Message], Answer]]:
     """Make an activity of a function that is never interrupted.
 
     Temporal's way to cancel a thread is to raise in it, wherever it is: between BEGIN and COMMIT, that leaves the
@@ -69,6 +73,13 @@ def _activity(name: str) -> Callable[[Callable[[Message], None]], Callable[[Mess
 def open_request(request: GateRequest) -> None:
     """Open an approval request. Opening the same one again is harmless."""
     requests.open(gate_request=request)
+
+
+@_activity(FETCH_DECISION_ACTIVITY)
+@_edge
+def fetch_decision(request_id: str) -> Decision:
+    """Return what people decided about a request, for a workflow that was not told."""
+    return decision_of(request_id)
 
 
 @_activity(REPORT_OUTCOME_ACTIVITY)
@@ -92,7 +103,7 @@ def record_receipts(records: list[ReceiptRecord]) -> None:
     write_receipts(records)
 
 
-ACTIVITIES: list[Callable[..., None]] = [open_request, report_outcome, report_run, record_receipts]
+ACTIVITIES: list[Callable[..., object]] = [open_request, fetch_decision, report_outcome, report_run, record_receipts]
 
 
 def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:

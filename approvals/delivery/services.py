@@ -98,6 +98,12 @@ def mark_failed(*, job_id: int, error: str, gone: bool) -> None:
         _publish(LiveKind.DELIVERY_FAILED, job_id)
 
 
+def decision_of(request_id: str) -> DecisionMessage:
+    """Return what a relay delivers for a request, or would have: nothing in it while people have not decided."""
+    is_decided = Delivery.objects.filter(approval_request=request_id).exists()
+    return _messages([request_id])[request_id] if is_decided else DecisionMessage(request_id)
+
+
 _ADDRESS = (
     "approval_request__namespace",
     "approval_request__workflow_id",

@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from temporalio import activity
+from temporalio.service import RPCError, RPCStatusCode
 
-from approvals.contracts import OutcomeStatus, RequestState
+from approvals.contracts import FETCH_DECISION_ACTIVITY, OutcomeStatus, RequestState
 from approvals.decisions.services import record
+from approvals.delivery.contracts import Job
 from approvals.models import ApprovalRequest, Delivery
 from approvals.signing import approval
 from audit.models import LedgerEntry
@@ -25,7 +28,10 @@ from audit.statements import statements
 from audit.statements.kinds import EntryKind
 from tests.gates import agents
 from tests.promises.conftest import House, eventually, guarded_worker
+from workers import activities
+from workers.activities import ACTIVITIES
 from workers.gates.settings import GateSettings
+from workers.relay import Relay
 
 pytestmark = [
     pytest.mark.temporal,
@@ -159,3 +165,73 @@ async def test_a_decision_that_did_not_expire_is_used_however_late_the_workers_c
     async with at_work(house, house.agent_queue):
         assert await handle.result() == "restarted checkout"
     assert await ApprovalRequest.objects.acount() == 1
+
+
+class TestNoRelayWasThere:
+    """The decision was taken in time and nobody delivered it: the workflow fetches it before it speaks of silence."""
+
+    @pytest.fixture
+    def gate_settings(self, gate_settings: GateSettings) -> GateSettings:
+        return GateSettings(
+            request_lifetime_seconds=6,
+            delivery_grace_seconds=1,
+            approvals_task_queue=gate_settings.approvals_task_queue,
+        )
+
+    @pytest.fixture
+    def back(self, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+        """Until this is set, relays claim and never signal."""
+        signal, back = Relay._signal, asyncio.Event()
+
+        async def away(relay: Relay, job: Job) -> None:
+            if not back.is_set():
+                raise RPCError("The server is away.", RPCStatusCode.UNAVAILABLE, b"")
+            await signal(relay, job)
+
+        monkeypatch.setattr(Relay, "_signal", away)
+        return back
+
+    @pytest.mark.usefixtures("back")
+    async def test_it_runs_with_what_people_signed(self, house: House) -> None:
+        handle, waiting = await house.waiting()
+        await runs_once(house, handle, waiting)
+
+    @pytest.mark.usefixtures("back")
+    async def test_a_denial_is_not_taken_for_silence(self, house: House) -> None:
+        handle, waiting = await house.waiting()
+        denied = house.ada.sign_denial(waiting)
+        await sync_to_async(record)(person=house.ada.person, request_id=waiting.pk, denial=denied)
+        assert (await handle.result()).startswith("APPROVAL_DENIED: A person denied restart_service")
+        assert agents.effects == []
+
+    @pytest.mark.usefixtures("no_tolerance")
+    async def test_what_expired_meanwhile_is_asked_for_again(self, house: House, back: asyncio.Event) -> None:
+        handle, waiting = await house.waiting()
+        await approve(house, waiting, seconds=2)
+        again = await reopened(waiting)
+        back.set()
+        await runs_once(house, handle, again)
+
+
+class TestTheApplicationAnswersNonsense:
+    """What is fetched is believed as little as a signal is, and stops no workflow."""
+
+    @pytest.fixture
+    def gate_settings(self, gate_settings: GateSettings) -> GateSettings:
+        return GateSettings(
+            request_lifetime_seconds=3,
+            delivery_grace_seconds=0,
+            approvals_task_queue=gate_settings.approvals_task_queue,
+        )
+
+    @pytest.fixture(params=[None, 7, {"request_id": 1}, {"request_id": "x", "approvals": {"a": [None]}}, ["denied"]])
+    def approvals_activities(self, request: pytest.FixtureRequest) -> list[Any]:
+        def fetch_decision(request_id: str) -> Any:
+            return request.param
+
+        lying = activity.defn(name=FETCH_DECISION_ACTIVITY)(fetch_decision)
+        return [one for one in ACTIVITIES if one is not activities.fetch_decision] + [lying]
+
+    async def test_silence_stays_silence(self, house: House) -> None:
+        handle, _ = await house.waiting()
+        assert (await handle.result()).startswith("APPROVAL_EXPIRED: Nobody decided")

@@ -21,6 +21,7 @@ from tenuo.temporal import set_activity_approvals
 from approvals.contracts import (
     APPROVAL_DENIED,
     APPROVAL_EXPIRED,
+    FETCH_DECISION_ACTIVITY,
     OPEN_REQUEST_ACTIVITY,
     CallVerdict,
     GateRequest,
@@ -34,10 +35,11 @@ from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
 from workers.gates.trust import WorkflowTrust
-from workers.gates.verdicts import Gate
+from workers.gates.verdicts import Gate, read_decision
 
 REQUEST_HEADER = "countersign-request"
 ENDORSEMENTS_HEADER = "countersign-endorsements"
+LAST_LOOK = timedelta(seconds=10)
 _MOVED_ON = "The workflow cancelled the call."
 
 Dispatch = Callable[[StartActivityInput], asyncio.Future[Any]]
@@ -133,6 +135,8 @@ class Asking:
                 await workflow.wait_condition(
                     lambda: gate.is_settled or gate.has_lapsed, timeout=self._time_left(request)
                 )
+            if not gate.is_settled and not gate.has_lapsed:
+                await self._look_once_more(request, gate)
         except asyncio.CancelledError:
             self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
             raise
@@ -176,6 +180,21 @@ class Asking:
                 raise self._error(REQUEST_REFUSED, sentence) from error
             sentence = f"Nobody could be asked to approve {request.tool}: Countersign did not answer in time."
             raise self._error(APPROVAL_EXPIRED, sentence) from error
+
+    async def _look_once_more(self, request: GateRequest, gate: Gate) -> None:
+        """Fetch what people decided, before their silence is reported: perhaps nobody could deliver it."""
+        try:
+            # Without its type: like a signal, whatever comes must not raise here.
+            found = await self._reports.own_activity(
+                FETCH_DECISION_ACTIVITY, request.request_id, schedule_to_close_timeout=LAST_LOOK
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            return
+        decision = read_decision(found)
+        if decision is not None:
+            gate.offer(decision, int(workflow.now().timestamp()))
 
     def _refused(self, gate: Gate) -> GatedCallError:
         """Record and report a denial or an expiry, and return the error for the workflow."""
