@@ -16,12 +16,16 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from approvals.contracts import FETCH_DECISION_ACTIVITY, OutcomeStatus, RequestState
 from approvals.decisions.services import record
 from approvals.delivery.contracts import Job
 from approvals.models import ApprovalRequest, Delivery
+from approvals.requests.superseding import ANOTHER_RUN
 from approvals.signing import approval
 from audit.models import LedgerEntry
 from audit.statements import statements
@@ -165,6 +169,38 @@ async def test_a_decision_that_did_not_expire_is_used_however_late_the_workers_c
     async with at_work(house, house.agent_queue):
         assert await handle.result() == "restarted checkout"
     assert await ApprovalRequest.objects.acount() == 1
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_the_run_after_a_reset_asks_anew_and_what_was_signed_for_the_run_before_runs_nothing(
+    house: House, approved: bool
+) -> None:
+    house.agent_queue = f"absent-{uuid.uuid4().hex[:8]}"
+    async with at_work(house, house.agent_queue):
+        handle, waiting = await house.waiting()
+    if approved:
+        await house.approve(waiting)
+        await delivered(waiting)
+    await house.plain.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=house.plain.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=waiting.run_id),
+            workflow_task_finish_event_id=4,
+            request_id=str(uuid.uuid4()),
+            # A decision that was on its way to the run before is not for this one.
+            reset_reapply_type=ResetReapplyType.RESET_REAPPLY_TYPE_SIGNAL,
+        )
+    )
+    async with at_work(house, house.agent_queue):
+        again = await eventually(ApprovalRequest.objects.filter(supersedes=waiting.pk).afirst)
+        await waiting.arefresh_from_db()
+        assert (waiting.state, waiting.outcome_detail) == (RequestState.SUPERSEDED, ANOTHER_RUN)
+        assert again.run_id != waiting.run_id
+        assert agents.effects == []
+        await house.approve(again)
+        run = house.plain.get_workflow_handle(handle.id, run_id=again.run_id)
+        assert await run.result() == "restarted checkout"
+    assert agents.effects == ["checkout/production"]
 
 
 class TestNoRelayWasThere:

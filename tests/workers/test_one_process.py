@@ -61,7 +61,7 @@ async def test_it_schedules_the_sweep_and_sweeps(tmp_path):
     client = await Client.connect(f"localhost:{installation.environment['TEMPORAL_DEVELOPMENT_PORT']}")
     handle = client.get_schedule_handle(SCHEDULE)
     async with asyncio.timeout(60):
-        while not (actions := (await handle.describe()).info.recent_actions):
+        while not (actions := (await handle.describe()).info.recent_actions):  # noqa: ASYNC110
             await asyncio.sleep(0.5)
         started = actions[0].action
         swept = client.get_workflow_handle(started.workflow_id, run_id=started.first_execution_run_id)
