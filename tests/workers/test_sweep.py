@@ -204,7 +204,8 @@ async def test_a_namespace_that_the_server_lacks_tells_nothing_of_its_runs(clien
     assert (await now(waiting))[0] == RequestState.OPEN
 
 
-async def test_an_address_that_no_run_can_have_spoils_nobody_elses_sweep(client):
+async def test_an_address_that_no_run_can_have_spoils_nobody_elses_sweep(client, monkeypatch):
+    monkeypatch.setattr(sweeping, "AT_ONCE", 1)
     bad = await ask("never", "no-run-id", request_id="apr_00000001")
     good = await ask(f"never-{uuid.uuid4()}", str(uuid.uuid4()))
     await sweep(client)
