@@ -13,6 +13,7 @@ from enum import StrEnum
 APPROVALS_TASK_QUEUE = "countersign-approvals"
 DECISION_SIGNAL = "countersign.decision"
 OPEN_REQUEST_ACTIVITY = "countersign.open_request"
+FETCH_DECISION_ACTIVITY = "countersign.fetch_decision"
 REPORT_OUTCOME_ACTIVITY = "countersign.report_outcome"
 REPORT_RUN_ACTIVITY = "countersign.report_run"
 RECORD_RECEIPTS_ACTIVITY = "countersign.record_receipts"
@@ -32,6 +33,7 @@ class RequestState(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # the workflow moved on, in nobody's name
+    SUPERSEDED = "superseded"  # the same call was asked about anew, in nobody's name
 
     @property
     def is_final(self) -> bool:
@@ -59,6 +61,7 @@ class OutcomeStatus(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"  # never reported: opening the next request ends the one before
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class GateRequest:
     ``request_id`` is made by the workflow, so opening is idempotent. ``warrant_chain`` is root first. Texts and
     history are as ``display_digest`` covers them, ``policy_version`` is that of the root warrant's terms.
     ``gate_receipt`` is the worker's receipt for stopping it: it came with the failure, and is on file before the
-    request is.
+    request is. ``supersedes`` is the request about the same call that this one takes over from, or empty;
+    ``why_again`` says why.
     """
 
     request_id: str
@@ -100,11 +104,16 @@ class GateRequest:
     policy_version: str
     history: list[CallRecord] = field(default_factory=list)
     gate_receipt: ReceiptRecord | None = None
+    supersedes: str = ""
+    why_again: str = ""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What ``DECISION_SIGNAL`` carries. Whoever sends a signal is unauthenticated: only signatures count."""
+    """What ``DECISION_SIGNAL`` carries, and ``FETCH_DECISION_ACTIVITY`` returns for a request's id.
+
+    Whoever sends a signal is unauthenticated: only signatures count.
+    """
 
     request_id: str
     approvals: list[str] = field(default_factory=list)  # base64 of Tenuo SignedApproval bytes

@@ -63,6 +63,16 @@ class RequestConflict(ApprovalError):
     http_status = 409
 
 
+class CannotSupersede(ApprovalError):
+    """The request named as the one before is about another call, or has its answer."""
+
+    code = "cannot_supersede"
+    http_status = 409
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"{sentence} Ask without naming one.", field="supersedes")
+
+
 class UntrustedWarrant(ApprovalError):
     code = "untrusted_warrant"
 

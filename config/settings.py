@@ -239,6 +239,8 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"countersign@{_site.hostname or 'lo
 # A request waits this long for people; a signature lives at most this long. Seconds.
 REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)
 SIGNATURE_LIFETIME_SECONDS = env.integer("SIGNATURE_LIFETIME_SECONDS", 900, minimum=30, maximum=86_400)
+# How often requests are looked through for those whose workflow is gone. Seconds.
+SWEEP_SECONDS = env.integer("SWEEP_SECONDS", 30, minimum=5, maximum=3600)
 
 # Where workers remember which approvals were used, if not in the database.
 REDIS_URL = env.secret("REDIS_URL")

@@ -19,32 +19,38 @@ from temporalio.worker import Worker
 
 from approvals.contracts import (
     APPROVALS_TASK_QUEUE,
+    FETCH_DECISION_ACTIVITY,
     OPEN_REQUEST_ACTIVITY,
     RECORD_RECEIPTS_ACTIVITY,
     REPORT_OUTCOME_ACTIVITY,
     REPORT_RUN_ACTIVITY,
+    Decision,
     GateRequest,
     Outcome,
     ReceiptRecord,
     RunReport,
 )
+from approvals.delivery.services import decision_of
 from approvals.errors import ApprovalError
 from approvals.requests import services as requests
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
 from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
+from workers.sweep import SweepWorkflow
+from workers.sweeping import Sweeper
 
 Message = TypeVar("Message")
+Answer = TypeVar("Answer")
 
 
-def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
+def _edge(function: Callable[[Message], Answer]) -> Callable[[Message], Answer]:
     """Return ``function`` with domain errors turned into Temporal's, and the database looked after."""
 
     @functools.wraps(function)
-    def call(message: Message) -> None:
+    def call(message: Message) -> Answer:
         try:
-            with_database(function)(message)
+            return with_database(function)(message)
         except ApprovalError as error:
             raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
         except MalformedRecord as error:
@@ -53,7 +59,7 @@ def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
     return call
 
 
-def _activity(name: str) -> Callable[[Callable[[Message], None]], Callable[[Message], None]]:
+def _activity(name: str) -> Callable[[Callable[[Message], Answer]], Callable[[Message], Answer]]:
     """Make an activity of a function that is never interrupted.
 
     Temporal's way to cancel a thread is to raise in it, wherever it is: between BEGIN and COMMIT, that leaves the
@@ -69,6 +75,13 @@ def open_request(request: GateRequest) -> None:
     if request.gate_receipt is not None:
         record_gate(request.gate_receipt)
     requests.open(gate_request=request)
+
+
+@_activity(FETCH_DECISION_ACTIVITY)
+@_edge
+def fetch_decision(request_id: str) -> Decision:
+    """Return what people decided about a request, for a workflow that was not told."""
+    return decision_of(request_id)
 
 
 @_activity(REPORT_OUTCOME_ACTIVITY)
@@ -92,7 +105,7 @@ def record_receipts(records: list[ReceiptRecord]) -> None:
     write_receipts(records)
 
 
-ACTIVITIES: list[Callable[..., None]] = [open_request, report_outcome, report_run, record_receipts]
+ACTIVITIES: list[Callable[..., object]] = [open_request, fetch_decision, report_outcome, report_run, record_receipts]
 
 
 def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:
@@ -100,8 +113,8 @@ def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta 
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow],
-        activities=ACTIVITIES,
+        workflows=[ClosingReportWorkflow, SweepWorkflow],
+        activities=[*ACTIVITIES, Sweeper(client).sweep],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,
         graceful_shutdown_timeout=graceful,

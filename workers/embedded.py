@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import uvloop
@@ -28,6 +29,7 @@ from workers.gates.errors import UnsafeSettings
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
+from workers.sweeping import keep_schedule
 from workers.web import WebServer, build_web_server, listen
 
 logger = logging.getLogger(__name__)
@@ -130,6 +132,8 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     keys = refresh_keys(crew.gate_plugin, crew.gate_plugin.approvers.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
     opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
+    sweeps = keep_schedule(crew.clients.plain, every=timedelta(seconds=settings.SWEEP_SECONDS))
+    opened.push_async_callback(cancel, supervisor.watch("schedule of sweeps", sweeps))
 
 
 async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[Any]]) -> None:

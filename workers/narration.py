@@ -26,6 +26,7 @@ _REFUSALS = {
     "POP_VERIFICATION_FAILED": "the agent's proof was too old",
     "APPROVAL_REPLAYED": "the approval was used before",
     "APPROVAL_LIFETIME": "the approval lives too long",
+    "APPROVAL_LAPSED": "the approval expired before a worker was there",
     "APPROVAL_BY_A_PARTY": "an agent's or an issuer's key signed",
     "APPROVER_NOT_ENDORSED": "the approver's key is not endorsed",
     "APPROVER_KEY_REVOKED": "the approver's key was revoked",
@@ -87,6 +88,8 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
             return Telling("[hitl ✗]", "expired: nobody decided in time", _RED)
         case EntryKind.APPROVAL_WITHDRAWN:
             return Telling("[hitl ✗]", f"withdrawn: {one_line(str(details.get('reason', '')))}", _RED)
+        case EntryKind.APPROVAL_SUPERSEDED:
+            return Telling("[hitl ↻]", f"asked again: {one_line(str(details.get('reason', '')))}", _YELLOW)
         case EntryKind.CALL_RESULT if details.get("status") == "failed":
             return Telling("[tool ✗]", _columns(tool, f"FAILED ({one_line(str(details.get('error_type', '')))})"), _RED)
         case EntryKind.RUN_COMPLETED:

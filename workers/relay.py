@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from approvals.contracts import DECISION_SIGNAL
 from approvals.delivery import handoff
@@ -24,6 +24,7 @@ from approvals.live import bus
 from approvals.live.events import LiveKind
 from workers.client import in_namespace
 from workers.database import in_executor
+from workers.runs import is_gone
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Relay:
             # The workflow goes on now, perhaps in this very process; writing that down can wait its turn.
             await asyncio.sleep(MARK_PAUSE_SECONDS)
         except RPCError as error:
-            gone = error.status == RPCStatusCode.NOT_FOUND
+            gone = is_gone(error)
             logger.warning("Decision on %s was not delivered: %s", job.decision.request_id, error.message)
             outcome = partial(mark_failed, job_id=job.id, error=error.message, gone=gone)
         except Exception as error:

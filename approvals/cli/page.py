@@ -69,6 +69,8 @@ def _why(page: Mapping[str, Any], found: Examination) -> Iterator[str]:
             yield f"  {sentence}"
     if found.display is not None and found.display.gate_message:
         yield f"  {one_line(found.display.gate_message)}"
+    if page.get("why_again"):
+        yield f"  Asked again. Given as the reason: {one_line(page['why_again'])}"
     yield f"  {card.get('approvals_given', 0)} of {card.get('approvals_needed', '?')} approvals given"
 
 
@@ -143,6 +145,8 @@ def _decided(page: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {one_line(line.get('kind', '?'))} by {one_line(line.get('person', '?'))}{reason}"
     for step in map(_map, page.get("steps") or []):
         yield _step(step)
+    if page.get("superseded_by"):
+        yield f"  The same call is asked about anew, as {one_line(page['superseded_by'])}"
     if page.get("why_not"):
         yield f"  {one_line(page['why_not'])}"
 

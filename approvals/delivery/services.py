@@ -113,6 +113,12 @@ def _was_heard(approval_request: ApprovalRequest) -> bool:
     return approval_request.verified_at is not None or approval_request.outcome_status in _HEARD
 
 
+def decision_of(request_id: str) -> DecisionMessage:
+    """Return what a relay delivers for a request, or would have: nothing in it while people have not decided."""
+    is_decided = Delivery.objects.filter(approval_request=request_id).exists()
+    return _messages([request_id])[request_id] if is_decided else DecisionMessage(request_id)
+
+
 _ADDRESS = (
     "approval_request__namespace",
     "approval_request__workflow_id",

@@ -42,6 +42,11 @@ class ApprovalRequest(models.Model):
     severity = models.CharField(max_length=40, blank=True)
     service = models.CharField(max_length=200, blank=True)
     outcome_status = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
+    # Why the same call is asked about anew; empty where it is asked about for the first time.
+    why_again = models.CharField(max_length=600, blank=True)
+    superseded_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="supersedes"
+    )
 
     chain = models.CharField(max_length=64)  # the root warrant's id, which names the ledger chain
     warrant_id = models.CharField(max_length=64)  # the leaf's
@@ -77,6 +82,11 @@ class ApprovalRequest(models.Model):
             models.CheckConstraint(
                 name="request_step_up_takes_time", condition=Q(step_up_seconds=None) | Q(step_up_seconds__gt=0)
             ),
+            models.CheckConstraint(
+                name="request_superseded_by_another",
+                condition=~Q(state=RequestState.SUPERSEDED.value, superseded_by=None)
+                & (Q(superseded_by=None) | ~Q(superseded_by=F("id"))),
+            ),
             models.CheckConstraint(name="request_needs_someone", condition=Q(threshold__gte=1)),
             models.CheckConstraint(name="request_expires_later", condition=Q(expires_at__gt=F("opened_at"))),
         ]
@@ -85,6 +95,7 @@ class ApprovalRequest(models.Model):
             models.Index(fields=["urgency", "expires_at", "id", "state"], name="request_queue"),
             models.Index(fields=["-opened_at", "-id"], name="request_past"),
             models.Index(fields=["run_id"], name="request_run"),
+            models.Index(fields=["request_hash"], name="request_call", condition=Q(urgency__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -83,6 +83,15 @@ def withdrawn(approval_request: ApprovalRequest, reason: str) -> None:
     )
 
 
+def superseded(approval_request: ApprovalRequest, by: ApprovalRequest) -> None:
+    """A call was asked about anew, in nobody's name."""
+    append(
+        chain=approval_request.chain,
+        kind=EntryKind.APPROVAL_SUPERSEDED,
+        details={"request_id": approval_request.pk, "by": by.pk, "reason": by.why_again},
+    )
+
+
 def run_completed(report: RunReport) -> None:
     """A run under a warrant has closed."""
     append(

@@ -28,12 +28,14 @@ from approvals.errors import (
 from approvals.requests.chain import WarrantChain, parse
 from approvals.requests.identifiers import is_request_id
 from approvals.signing.display import MAXIMUM_BYTES, Display, fitted
-from approvals.texts import is_plain
+from approvals.texts import is_plain, storable
 from audit.statements import cbor
 
+MAXIMUM_WHY_AGAIN = 500
 _IDENTIFIERS = {"namespace": 255, "workflow_id": 1000, "run_id": 64, "workflow_type": 1000, "tool": 200}
 _TEXTS = (
     "request_id", "arguments_cbor", "request_hash", "gate_message", "reasoning", "display_digest", "policy_version",
+    "supersedes", "why_again",
     *_IDENTIFIERS,
 )  # fmt: skip
 
@@ -52,6 +54,7 @@ class CheckedRequest:
     display: Display
     policy_version: str
     earlier_denials: int
+    why_again: str
 
 
 def check_form(gate_request: GateRequest) -> bytes:
@@ -65,9 +68,12 @@ def check_form(gate_request: GateRequest) -> bytes:
         value = getattr(gate_request, field)
         if not is_plain(value) or len(value) > maximum:
             raise MalformedInput(f"{field} is not a printable text of 1 to {maximum} characters.", field=field)
+    _require_reason_again(gate_request)
     for field in ("opened_at_ms", "expires_at"):
         if type(getattr(gate_request, field)) is not int:
             raise MalformedInput(f"{field} is not a whole number.", field=field)
+    if not 0 <= gate_request.opened_at_ms < 2**42:
+        raise MalformedInput("opened_at_ms is not a time in milliseconds.", field="opened_at_ms")
     _require_list("warrant_chain", gate_request.warrant_chain, str)
     _require_list("history", gate_request.history, CallRecord)
     if not isinstance(gate_request.gate_receipt, ReceiptRecord | None):
@@ -102,7 +108,15 @@ def check(
         display=_display(gate_request, threshold),
         policy_version=_policy_version(gate_request, chain),
         earlier_denials=sum(line.verdict == CallVerdict.DENIED for line in gate_request.history),
+        why_again=storable(gate_request.why_again, MAXIMUM_WHY_AGAIN),
     )
+
+
+def _require_reason_again(gate_request: GateRequest) -> None:
+    if gate_request.supersedes and not is_request_id(gate_request.supersedes):
+        raise MalformedInput("supersedes is not the id of a request.", field="supersedes")
+    if bool(gate_request.supersedes) != bool(gate_request.why_again.strip()):
+        raise MalformedInput("Whoever asks again names the request before and says why.", field="why_again")
 
 
 def _require_list(field: str, value: object, kind: type) -> None:

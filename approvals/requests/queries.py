@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -29,9 +29,11 @@ from approvals.errors import BARRED, UnknownRequest
 from approvals.looking.queries import Looker, lookers, others_looking
 from approvals.models import ApprovalRequest, Decision, RequiredApprover, Retraction
 from approvals.requests import urgency
+from approvals.requests.again import EarlierRequest, LapsedApproval, earlier_requests, split
 from approvals.requests.chain import WarrantChain, parse
 from approvals.requests.shown import binding_of, display_of
 from approvals.requests.steps import Step, steps_of
+from approvals.requests.superseding import ANOTHER_RUN
 from approvals.signing import denial as denials
 
 CARDS_SHOWN = 30
@@ -72,6 +74,7 @@ class RequestCard:
     approvals_given: int
     approvals_needed: int
     earlier_denials: int
+    asked_again: bool  # about a call that people were asked about before
     looker: str  # one of those who have it open, or empty
     lookers: int
     decided: tuple[Deciding, ...]  # while it waits for more; then the page tells
@@ -139,6 +142,11 @@ class RequestPage:
     reasoning: str
     history: list[HistoryLine]
     decisions: list[DecisionLine]
+    lapsed: list[LapsedApproval]  # given and run out while others had not signed yet
+    why_again: str  # partly the agent's words; empty where a call is asked about for the first time
+    is_another_run: bool  # then ``why_again`` is this service's own sentence
+    earlier: list[EarlierRequest]
+    superseded_by: str  # the id of the request that took over, or empty
     looking: list[Looker]  # the others who have it open
     claim: StandingClaim | None
     steps: list[Step]
@@ -165,9 +173,19 @@ class RequestPage:
         return any(step.state == "stuck" for step in self.steps)
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A request that is not over, and the run that waits for it."""
+
+    request_id: str
+    namespace: str
+    workflow_id: str
+    run_id: str
+
+
 _CARD_COLUMNS = (
     "id", "tool", "target", "agent", "severity", "service", "state",
-    "opened_at", "expires_at", "threshold", "earlier_denials",
+    "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
 )  # fmt: skip
 _PARTLY_DECIDED = {
     "is_partly_decided": Q(state=RequestState.OPEN)
@@ -197,7 +215,7 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
     first = (page - 1) * CARDS_SHOWN
     rows = list(
         found.order_by(*order).values(
-            *_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **claimers(now), **counts
+            *_CARD_COLUMNS, given=_approvals(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now), **counts
         )[first : first + CARDS_SHOWN]
     )
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
@@ -216,7 +234,9 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     """Return one line of the queue. Raises ``UnknownRequest``."""
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
-    row = found.values(*_CARD_COLUMNS, given=_approvals(), **_PARTLY_DECIDED, **lookers(now), **claimers(now)).first()
+    row = found.values(
+        *_CARD_COLUMNS, given=_approvals(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now)
+    ).first()
     if row is None:
         raise UnknownRequest
     decided = _decided([request_id]) if row["is_partly_decided"] else {}
@@ -228,12 +248,10 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
-    shown = list(
-        row.decisions.filter(Q(lapsed=False) | Q(retraction__isnull=False)).select_related("retraction").order_by("pk")
-    )
-    decisions = [decision for decision in shown if not decision.lapsed]
-    given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     now = timezone.now()
+    rows = list(row.decisions.select_related("retraction").order_by("pk"))
+    decisions, lapsed = split(row, [one for one in rows if not hasattr(one, "retraction")], now)
+    given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
     card = _card({**columns, **_NOBODY, "given": given}, now)
     chain = parse(row.warrant_chain)
@@ -247,9 +265,15 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         history=[_history_line(line) for line in row.history],
         decisions=[
             _decision_line(decision, may_retract=is_open and decision.external_id == person.external_id)
-            for decision in shown
+            for decision in rows
+            if decision in decisions or hasattr(decision, "retraction")
         ],
         claim=standing_claim(person=person, request_id=row.pk, now=now) if is_open else None,
+        lapsed=lapsed,
+        why_again=row.why_again,
+        is_another_run=row.why_again == ANOTHER_RUN,
+        earlier=earlier_requests(row),
+        superseded_by=row.superseded_by_id or "",
         looking=others_looking(person=person, request_id=row.pk, now=now),
         steps=steps_of(row, decisions, now),
         outcome_status=row.outcome_status,
@@ -264,6 +288,15 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         denials_to_end=denials_to_end,
         slow=slow.terms(person=person, approval_request=row, now=now),
     )
+
+
+def unfinished(*, after: str, limit: int, older_than: timedelta) -> list[WaitingCall]:
+    """Return the next ``limit`` requests that are not over, by id, of those opened before ``older_than``."""
+    found = ApprovalRequest.objects.filter(
+        pk__gt=after, urgency__isnull=False, opened_at__lte=timezone.now() - older_than
+    )
+    rows = found.order_by("pk").values_list("pk", "namespace", "workflow_id", "run_id")
+    return [WaitingCall(*row) for row in rows[:limit]]
 
 
 def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalRequest]:
@@ -307,9 +340,14 @@ def _count(requests: QuerySet[ApprovalRequest]) -> Subquery:
     )
 
 
-def _approvals() -> Coalesce:
-    """Return the number of approvals of each request that count."""
-    approvals = Decision.objects.filter(approval_request=OuterRef("pk"), kind=DecisionKind.APPROVE, lapsed=False)
+def _approvals(now: datetime) -> Coalesce:
+    """Return the number of approvals of each request that count at ``now``."""
+    approvals = Decision.objects.filter(
+        Q(expires_at__gt=now) | ~Q(approval_request__state=RequestState.OPEN),
+        approval_request=OuterRef("pk"),
+        kind=DecisionKind.APPROVE,
+        lapsed=False,
+    )
     counted = approvals.order_by().values("approval_request").annotate(number=Count("*")).values("number")
     return Coalesce(Subquery(counted), 0)
 
@@ -350,6 +388,7 @@ def _card(row: dict[str, Any], now: datetime, decided: tuple[Deciding, ...] = ()
         approvals_given=row["given"],
         approvals_needed=row["threshold"],
         earlier_denials=row["earlier_denials"],
+        asked_again=bool(row["why_again"]),
         looker=row["looker"],
         lookers=row["lookers"],
         decided=decided,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,7 +17,7 @@ from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
 from approvals.models.request import UNFINISHED
-from approvals.requests import entries, intake, transitions, urgency
+from approvals.requests import entries, intake, superseding, transitions, urgency
 from approvals.texts import is_plain, storable
 from audit.ledger.queries import is_incident
 from warrants.issuers.queries import trusted_roots
@@ -32,6 +32,9 @@ _STATES = {
     OutcomeStatus.WITHDRAWN: RequestState.WITHDRAWN,
     OutcomeStatus.DENIED: RequestState.DENIED,
 }
+# How long the workflow itself may take to say that time is over: what its gate waits for a late delivery, and a little.
+OVERDUE = timedelta(seconds=60)
+NOBODY_DECIDED = "Nobody decided in time, and no worker was there to say so."
 # A person's denial is on file before any workflow hears of it: this one ends the request in nobody's name.
 UNSIGNED_DENIAL = "The workflow reports a denial that nobody signed here."
 
@@ -95,6 +98,25 @@ def withdraw(*, request_id: str, reason: str) -> None:
         _withdraw(approval_request, reason, timezone.now())
 
 
+def expire_overdue(*, limit: int) -> int:
+    """End at most ``limit`` requests whose time is over and whose workflow has not said so; return how many.
+
+    Silence is recorded as silence. What enough people approved is not silence: its workflow asks again.
+    """
+    now = timezone.now()
+    overdue = ApprovalRequest.objects.filter(state=RequestState.OPEN, expires_at__lte=now - OVERDUE)
+    request_ids = list(overdue.order_by("expires_at", "pk").values_list("pk", flat=True)[:limit])
+    for request_id in request_ids:
+        with transaction.atomic():
+            approval_request = transitions.lock(request_id)
+            if approval_request.state != RequestState.OPEN:
+                continue  # decided or reported while this one waited for its lock
+            transitions.move(approval_request, RequestState.EXPIRED, at=now)
+            _keep_outcome(approval_request, OutcomeStatus.EXPIRED, NOBODY_DECIDED)
+            entries.ended(approval_request, OutcomeStatus.EXPIRED)
+    return len(request_ids)
+
+
 def mark_verified(*, request_id: str, request_hash: bytes, at_ms: int) -> None:
     """Record when a worker verified the signatures on this request's call; the first report counts.
 
@@ -145,6 +167,7 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
     # A warrant that was handed down from one of ours has its root here; its incident is the root's.
     minted = Warrant.objects.select_related("agent").defer("data").filter(pk=checked.chain.root_id).first()
     severity = minted.severity if minted else ""
+    earlier = superseding.lock_earlier(gate_request, checked.request_hash)
     approval_request = ApprovalRequest.objects.create(
         id=gate_request.request_id,
         content_digest=digest,
@@ -170,6 +193,7 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         history=[dataclasses.asdict(line) for line in checked.display.history],
         display_digest=checked.display.digest,
         earlier_denials=checked.earlier_denials,
+        why_again=checked.why_again or (superseding.ANOTHER_RUN if earlier else ""),
         agent=minted.agent.name if minted else "",
         service=minted.service if minted else "",
         severity=severity,
@@ -181,6 +205,8 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         RequiredApprover(approval_request=approval_request, public_key=key) for key in checked.required_approvers
     )
     entries.requested(approval_request, checked)
+    for one in earlier:
+        superseding.supersede(one, by=approval_request)
     return approval_request
 
 
@@ -196,10 +222,14 @@ def _confirm_text(minted: Warrant, tool: str, checked: intake.CheckedRequest) ->
 def _withdraw(approval_request: ApprovalRequest, reason: str, at: datetime) -> None:
     if not transitions.move(approval_request, RequestState.WITHDRAWN, at=at):
         return
-    approval_request.outcome_status = OutcomeStatus.WITHDRAWN
-    approval_request.outcome_detail = reason
-    approval_request.save(update_fields=["outcome_status", "outcome_detail"])
+    _keep_outcome(approval_request, OutcomeStatus.WITHDRAWN, reason)
     entries.withdrawn(approval_request, reason)
+
+
+def _keep_outcome(approval_request: ApprovalRequest, status: OutcomeStatus, detail: str) -> None:
+    approval_request.outcome_status = status
+    approval_request.outcome_detail = detail
+    approval_request.save(update_fields=["outcome_status", "outcome_detail"])
 
 
 def _waiting_of(report: RunReport) -> list[str]:
@@ -216,9 +246,12 @@ def _address(report: RunReport) -> str:
 
 def _status(text: str) -> OutcomeStatus:
     try:
-        return OutcomeStatus(text)
+        status = OutcomeStatus(text)
     except ValueError:
         raise MalformedInput("The outcome's status is not known here.", field="status") from None
+    if status is OutcomeStatus.SUPERSEDED:
+        raise MalformedInput("Only the request that takes over ends the one before.", field="status")
+    return status
 
 
 def _time(field: str, milliseconds: int) -> datetime:

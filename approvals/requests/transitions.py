@@ -14,10 +14,12 @@ _AFTER = {
     RequestState.OPEN: set(RequestState) - {RequestState.OPEN},
     RequestState.APPROVED: {
         RequestState.EXECUTED, RequestState.FAILED, RequestState.EXPIRED, RequestState.WITHDRAWN,
+        RequestState.SUPERSEDED,
     },
     # Reports may overtake each other: a call that ran, ran. What a person denied stays denied.
     RequestState.EXPIRED: {RequestState.EXECUTED, RequestState.FAILED},
     RequestState.WITHDRAWN: {RequestState.EXECUTED, RequestState.FAILED},
+    RequestState.SUPERSEDED: {RequestState.EXECUTED, RequestState.FAILED},
 }  # fmt: skip
 
 

@@ -131,6 +131,19 @@ def _service(title: str, field: str, *, denied: bool = False) -> Callable[[dict[
     return write
 
 
+def _superseded(details: dict[str, Any]) -> Wording:
+    return Wording(
+        title="approval-superseded",
+        tone=Tone.SERVICE,
+        detail=str(details.get("reason", "")),
+        proof=(
+            Fact("Asked again as", str(details.get("by", ""))),
+            Fact("Recorded by", "the service's ledger key, in nobody's name"),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
 def _minted(details: dict[str, Any]) -> Wording:
     policy = details.get("policy") or {}
     agent = details.get("agent") or {}
@@ -223,6 +236,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.APPROVAL_RETRACTED: _decided("approval-taken-back", "Countersign's retraction statement"),
     EntryKind.APPROVAL_EXPIRED: _service("approval-expired", "request_id"),
     EntryKind.APPROVAL_WITHDRAWN: _service("approval-withdrawn", "reason"),
+    EntryKind.APPROVAL_SUPERSEDED: _superseded,
     EntryKind.CALL_RESULT: _result,
     EntryKind.RUN_COMPLETED: _completed,
     EntryKind.ROLE_GRANTED: _role("granted"),

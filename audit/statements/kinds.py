@@ -19,6 +19,7 @@ class EntryKind(StrEnum):
     APPROVAL_RETRACTED = "approval.retracted"
     APPROVAL_EXPIRED = "approval.expired"
     APPROVAL_WITHDRAWN = "approval.withdrawn"
+    APPROVAL_SUPERSEDED = "approval.superseded"
     CALL_RESULT = "call.result"
     RUN_COMPLETED = "run.completed"
     KEY_ENROLLED = "key.enrolled"

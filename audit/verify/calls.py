@@ -18,6 +18,7 @@ _OWN_REFUSALS = frozenset(
         "approvers-weakened",
         "approval-replayed",
         "approval-lifetime",
+        "approval-lapsed",
         "approval-store-down",
         "approval-floor",
         "approver-key-revoked",

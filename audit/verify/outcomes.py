@@ -39,6 +39,18 @@ def check_withdrawn(entry: Entry, case: Case) -> str:
     return "withdrawn in nobody's name"
 
 
+def check_superseded(entry: Entry, case: Case) -> str:
+    """Who asks again asks about the same call of the same workflow."""
+    request = _close(entry, case, Standing.SUPERSEDED)
+    details = entry.details.for_step(Step.OUTCOME)
+    details.text("reason")
+    again = case.requests.get(details.text("by"))
+    require(again is not None and again is not request, Step.OUTCOME, "The request that takes over was not opened.")
+    same = again is not None and _call_of(again) == _call_of(request)
+    require(same, Step.OUTCOME, "The request that takes over is about another call.")
+    return f"asked again in nobody's name, as {details.text('by')}"
+
+
 def check_completed(entry: Entry, case: Case) -> str:
     details = entry.details.for_step(Step.OUTCOME)
     case.run_status = details.text("status")
@@ -53,6 +65,10 @@ def unbacked_executions(case: Case) -> list[tuple[int, Refused]]:
         for request_id, line in case.executed.items()
         if request_id not in case.ran
     ]
+
+
+def _call_of(request: Request) -> tuple[str, str, bytes]:
+    return request.address.namespace, request.address.workflow_id, request.request_hash
 
 
 def _close(entry: Entry, case: Case, standing: Standing) -> Request:

@@ -191,6 +191,8 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         report.passed(Step.OUTCOME, outcomes.check_expired(entry, case))
     elif kind is EntryKind.APPROVAL_WITHDRAWN:
         report.passed(Step.OUTCOME, outcomes.check_withdrawn(entry, case))
+    elif kind is EntryKind.APPROVAL_SUPERSEDED:
+        report.passed(Step.OUTCOME, outcomes.check_superseded(entry, case))
     elif kind is EntryKind.CALL_RESULT:
         report.passed(Step.OUTCOME, outcomes.check_result(entry, case))
     elif kind is EntryKind.RUN_COMPLETED:

@@ -127,6 +127,20 @@ class YieldingAgent:
 
 
 @workflow.defn
+class DistantAgent:
+    """Its tools run on workers of their own, on a task queue that is named after its own."""
+
+    @workflow.run
+    async def run(self, service: str) -> str:
+        return await workflow.execute_activity(
+            restart_service,
+            args=[service, "production"],
+            start_to_close_timeout=SHORT,
+            task_queue=f"{workflow.info().task_queue}-tools",
+        )
+
+
+@workflow.defn
 class ParallelAgent:
     @workflow.run
     async def run(self, services: list[str]) -> list[str]:
@@ -169,6 +183,7 @@ WORKFLOWS = [
     HastyAgent,
     BusyAgent,
     HurriedAgent,
+    DistantAgent,
     ParallelAgent,
     ContinuingAgent,
     CancellingAgent,

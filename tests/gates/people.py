@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from approvals.contracts import (
     DECISION_SIGNAL,
+    FETCH_DECISION_ACTIVITY,
     OPEN_REQUEST_ACTIVITY,
     REPORT_OUTCOME_ACTIVITY,
     ClosingReport,
@@ -162,6 +163,10 @@ class Desk:
             await self.on_open(request)
         await self.requests.put(request)
 
+    @activity.defn(name=FETCH_DECISION_ACTIVITY)
+    async def fetch_decision(self, request_id: str) -> Decision:
+        return Decision(request_id)
+
     @activity.defn(name=REPORT_OUTCOME_ACTIVITY)
     async def report_outcome(self, outcome: Outcome) -> None:
         await self.outcomes.put(outcome)
@@ -172,4 +177,4 @@ class Desk:
 
     @property
     def activities(self) -> list[Callable[..., Any]]:
-        return [self.open_request, self.report_outcome, self.take_closing_report]
+        return [self.open_request, self.fetch_decision, self.report_outcome, self.take_closing_report]

@@ -34,6 +34,7 @@ from tests.gates.replaying import DISPLAY_DIGEST, ClaimsRequest, ReplayingAgent
 from workers.gates.asking import binding_of
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
+from workers.gates.settings import GateSettings
 
 pytestmark = pytest.mark.temporal
 
@@ -90,7 +91,6 @@ async def test_a_signal_with_no_arguments_or_too_many_is_ignored(floor: Floor) -
         pytest.param({"policy_version": "incident-response@1"}, id="another policy version"),
         pytest.param({"expires_at": int(time.time()) + 10 * 365 * 86400}, id="ten years"),
         pytest.param({"approved_at": int(time.time()) + 3600, "expires_at": int(time.time()) + 3900}, id="the future"),
-        pytest.param({"approved_at": int(time.time()) - 900, "expires_at": int(time.time()) - 600}, id="the past"),
     ],
 )
 async def test_an_approval_with_other_terms_is_ignored(floor: Floor, changes: dict[str, Any]) -> None:
@@ -101,6 +101,42 @@ async def test_an_approval_with_other_terms_is_ignored(floor: Floor, changes: di
     await refuses(floor, request, decision(request, approvals=(approve(request, floor.keys.approver, **changes),)))
     assert (await handle.result()).startswith("APPROVAL_DENIED")
     assert agents.effects == []
+
+
+async def test_an_approval_that_has_expired_runs_nothing_and_is_asked_for_again(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    now = int(time.time())
+    late = approve(request, floor.keys.approver, approved_at=now - 900, expires_at=now - 600)
+    await send(floor.plain, request, decision(request, approvals=(late,)))
+    again = await floor.desk.requests.get()
+    assert (again.supersedes, again.request_hash) == (request.request_id, request.request_hash)
+    assert again.why_again.startswith("The approval of local:lead expired before a worker was there, at ")
+    await send(floor.plain, again, decision(again, approvals=(late,)))
+    await refuses(floor, again, decision(request, approvals=(late,)))
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert agents.effects == []
+
+
+async def test_expired_approvals_are_asked_for_again_a_few_times_only(floor: Floor) -> None:
+    handle, request = await waiting(floor)
+    for asked in range(1, GateSettings().rounds_per_call + 1):
+        request = request if asked == 1 else await floor.desk.requests.get()
+        now = int(time.time())
+        late = approve(request, floor.keys.approver, approved_at=now - 900, expires_at=now - 600)
+        await send(floor.plain, request, decision(request, approvals=(late,)))
+    assert (await handle.result()).startswith("APPROVAL_ROUNDS_EXHAUSTED: restart_service was approved 5 times")
+    assert agents.effects == []
+
+
+async def test_one_of_two_approvals_that_has_expired_is_not_enough_to_ask_again(floor: Floor) -> None:
+    handle = await floor.start(agents.ForgivingAgent, "checkout", min_approvals=2)
+    request = await floor.desk.requests.get()
+    now = int(time.time())
+    late = approve(request, floor.keys.approver, approved_at=now - 900, expires_at=now - 600)
+    await send(floor.plain, request, decision(request, approvals=(late, late)))
+    await refuses(floor, request, {})
+    assert (await handle.result()).startswith("APPROVAL_DENIED")
+    assert floor.desk.requests.empty()
 
 
 async def test_keys_that_are_not_approvers_count_for_nothing(floor: Floor) -> None:

@@ -60,7 +60,7 @@ async def test_a_denial_reaches_the_workflow_with_its_reason(floor: Floor) -> No
         floor.plain, request, decision(request, denials=(deny(request, floor.keys.approver, "Not during sales."),))
     )
     assert await handle.result() == "APPROVAL_DENIED: A person denied restart_service: Not during sales."
-    assert (await floor.desk.outcomes.get()).status == OutcomeStatus.DENIED
+    assert (await asyncio.wait_for(_outcome(floor), 20)).status == OutcomeStatus.DENIED
     assert agents.effects == []
 
 
@@ -89,7 +89,7 @@ class TestNobodyAnswers:
         handle = await floor.start(agents.ForgivingAgent, "checkout")
         result = await handle.result()
         assert result == "APPROVAL_EXPIRED: Nobody decided on restart_service in time."
-        assert (await floor.desk.outcomes.get()).status == OutcomeStatus.EXPIRED
+        assert (await asyncio.wait_for(_outcome(floor), 20)).status == OutcomeStatus.EXPIRED
         assert agents.effects == []
 
 

@@ -1,7 +1,8 @@
 """``python -m tests.replay.record``: tell every story on a real Temporal server and keep the histories.
 
 Run it when a change of the gate's workflow side is meant to be incompatible with running workflows,
-which is to say almost never: the histories are there so that such a change does not go unnoticed.
+which is to say almost never: the histories are there so that such a change does not go unnoticed. It takes less than
+a minute; the tests want the warrants expired, so wait another minute before you run them.
 """
 
 from __future__ import annotations

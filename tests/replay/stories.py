@@ -7,14 +7,17 @@ theirs is trusted anywhere.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 from tenuo.temporal import start_workflow_authorized
 
@@ -27,6 +30,7 @@ from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
 from warrants.policies.queries import load
 from workers.client import with_plugins
+from workers.gates import activity_side
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -107,9 +111,9 @@ class Stage:
         )
         return await self.start(IncidentWorkflow.run, brief, warrant=warrant, name=name)
 
-    async def approve(self, request: GateRequest, *, by_second: bool = False) -> None:
+    async def approve(self, request: GateRequest, *, by_second: bool = False, **terms: Any) -> None:
         key = self.keys.second if by_second else self.keys.approver
-        await send(self.plain, request, decision(request, approvals=(approve(request, key),)))
+        await send(self.plain, request, decision(request, approvals=(approve(request, key, **terms),)))
 
     async def deny(self, request: GateRequest, *, by_second: bool = False) -> None:
         key = self.keys.second if by_second else self.keys.approver
@@ -182,13 +186,63 @@ async def two_denials(stage: Stage) -> Told:
     return [("two-denials", handle.id, "")]
 
 
+async def denied(stage: Stage) -> Told:
+    handle = await stage.agent("denied", agents.ForgivingAgent.run, "checkout")
+    await stage.deny(await stage.desk.requests.get())
+    await handle.result()
+    return [("denied", handle.id, "")]
+
+
+async def unanswered(stage: Stage) -> Told:
+    handle = await stage.agent("expired", agents.ForgivingAgent.run, "checkout")
+    await stage.desk.requests.get()
+    await handle.result()
+    return [("expired", handle.id, "")]
+
+
+async def late_for_the_workflow(stage: Stage) -> Told:
+    handle = await stage.agent("reopened-workflow", agents.ForgivingAgent.run, "checkout")
+    request, now = await stage.desk.requests.get(), int(time.time())
+    await stage.approve(request, approved_at=now - 400, expires_at=now - 100)
+    await stage.approve(await stage.desk.requests.get())
+    await handle.result()
+    return [("reopened-workflow", handle.id, "")]
+
+
+async def late_for_the_worker(stage: Stage) -> Told:
+    handle = await stage.agent("reopened-worker", agents.ForgivingAgent.run, "checkout")
+    request = await stage.desk.requests.get()
+    with patch.object(activity_side, "has_expired", return_value=True):
+        await stage.approve(request)
+        again = await stage.desk.requests.get()
+    await stage.approve(again)
+    await handle.result()
+    return [("reopened-worker", handle.id, "")]
+
+
+async def cancelled_run(stage: Stage) -> Told:
+    handle = await stage.agent("cancelled-run", agents.ForgivingAgent.run, "checkout")
+    await stage.desk.requests.get()
+    await handle.cancel()
+    with suppress(WorkflowFailureError):
+        await handle.result()
+    return [("cancelled-run", handle.id, "")]
+
+
 Story = Callable[[Stage], Awaitable[Told]]
 PATIENT = GateSettings()
 IMPATIENT = GateSettings(request_lifetime_seconds=3, delivery_grace_seconds=1)
 INCIDENTS: list[tuple[Story, GateSettings]] = [(approved, PATIENT), (injected, PATIENT), (expired, IMPATIENT)]
 AGENTS: list[tuple[Story, GateSettings]] = [
-    (story, PATIENT) for story in (parallel, continued, cancelled, two_approvals, two_denials)
-]
+    (unanswered, IMPATIENT),
+    *(
+        (story, PATIENT)
+        for story in (
+            denied, late_for_the_workflow, late_for_the_worker, parallel, continued, cancelled, cancelled_run,
+            two_approvals, two_denials,
+        )
+    ),
+]  # fmt: skip
 
 
 async def tell(client: Client, story: Story, settings: GateSettings, *, is_incident: bool) -> Told:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from approvals.contracts import DECISION_SIGNAL, Decision
@@ -32,3 +35,17 @@ class Listener:
         """Return the request ids once there are at least ``number``."""
         await workflow.wait_condition(lambda: len(self.decisions) >= number)
         return [decision.request_id for decision in self.decisions]
+
+
+@workflow.defn
+class Ending:
+    """A workflow that ends as it is told."""
+
+    @workflow.run
+    async def run(self, how: str) -> None:
+        if how == "fail":
+            raise ApplicationError("It gave up.")
+        if how == "continue":
+            workflow.continue_as_new("wait")
+        if how == "wait":
+            await workflow.sleep(timedelta(hours=1))

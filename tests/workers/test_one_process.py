@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from approvals.cli.visit import Visit
 from tests.workers.processes import Installation, lines_until, stop, until
+from workers.sweeping import SCHEDULE
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
 
@@ -50,6 +52,23 @@ async def test_an_open_page_keeps_nothing_from_stopping(installation):
     assert code == 0
     assert "Traceback" not in output
     assert time.monotonic() - began < 12
+
+
+async def test_it_schedules_the_sweep_and_sweeps(tmp_path):
+    installation = Installation(tmp_path, SWEEP_SECONDS="5")
+    process = installation.start("demo")
+    await asyncio.to_thread(lines_until, process, "Sign in once as")
+    client = await Client.connect(f"localhost:{installation.environment['TEMPORAL_DEVELOPMENT_PORT']}")
+    handle = client.get_schedule_handle(SCHEDULE)
+    async with asyncio.timeout(60):
+        while not (actions := (await handle.describe()).info.recent_actions):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+        started = actions[0].action
+        swept = client.get_workflow_handle(started.workflow_id, run_id=started.first_execution_run_id)
+        assert await swept.result() == ""
+    code, _ = await asyncio.to_thread(stop, process, signal.SIGTERM)
+    assert code == 0
+    assert installation.processes() == []
 
 
 def test_killing_it_takes_the_temporal_server_along(installation):

@@ -30,12 +30,12 @@ from workers.gates import tenuo_internals
 from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
-from workers.gates.errors import GATE_TYPES, TERMS_MALFORMED, UnsafeSettings, not_now, refusal
+from workers.gates.errors import ASK_TYPES, LAPSED, TERMS_MALFORMED, UnsafeSettings, not_now, refusal
 from workers.gates.floors import Floor
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
-from workers.gates.verdicts import check_terms
+from workers.gates.verdicts import check_terms, has_expired
 
 logger = logging.getLogger("countersign.gates")
 
@@ -56,11 +56,11 @@ class _Outer(ActivityInboundInterceptor):
         try:
             return await self.next.execute_activity(input)
         except ApplicationError as error:
-            if error.type not in GATE_TYPES or dispatch.gated is None:
+            if error.type not in ASK_TYPES or dispatch.stopped is None:
                 raise
-            # The gate's receipt goes along, so that it is on file before the request, as it was in life.
+            # The receipt for stopping it goes along, so that it is on file before the request, as it was in life.
             raise ApplicationError(
-                error.message, asdict(dispatch.gated), type=error.type, non_retryable=True
+                error.message, asdict(dispatch.stopped), type=error.type, non_retryable=True
             ) from error
         finally:
             current_dispatch.reset(token)
@@ -223,6 +223,8 @@ class _Inner(ActivityInboundInterceptor):
         except MalformedStatement as error:
             code = "APPROVAL_LIFETIME" if error.field in ("expires_at", "approved_at") else "APPROVAL_UNBOUND"
             raise self._refused(dispatch, code, str(error)) from error
+        if has_expired(approval.terms, int(time.time())):
+            raise self._refused(dispatch, LAPSED, "The approval expired before this worker could run the call.")
         return approval
 
     def _refused(self, dispatch: Dispatch, code: str, sentence: str) -> Exception:

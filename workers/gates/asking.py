@@ -21,6 +21,7 @@ from tenuo.temporal import set_activity_approvals
 from approvals.contracts import (
     APPROVAL_DENIED,
     APPROVAL_EXPIRED,
+    FETCH_DECISION_ACTIVITY,
     OPEN_REQUEST_ACTIVITY,
     CallVerdict,
     GateRequest,
@@ -34,8 +35,9 @@ from approvals.signing.display import Display, fitted
 from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
+from workers.gates import asking_again
 from workers.gates.errors import (
-    GATE_TYPES,
+    ASK_TYPES,
     REQUEST_REFUSED,
     STALE_PROOF,
     TERMS_MALFORMED,
@@ -47,10 +49,11 @@ from workers.gates.reports import Reports
 from workers.gates.run_state import GuardedCall, RunState, now_ms
 from workers.gates.settings import GateSettings
 from workers.gates.trust import WorkflowTrust
-from workers.gates.verdicts import Gate
+from workers.gates.verdicts import Gate, read_decision
 
 REQUEST_HEADER = "countersign-request"
 ENDORSEMENTS_HEADER = "countersign-endorsements"
+LAST_LOOK = timedelta(seconds=10)
 _MOVED_ON = "The workflow cancelled the call."
 
 Dispatch = Callable[[StartActivityInput], asyncio.Future[Any]]
@@ -103,21 +106,18 @@ class Asking:
         if code == STALE_PROOF and self._stale_proofs < self._settings.dispatches_per_proof:
             self._stale_proofs += 1
             return self._dispatch_again()
-        if code not in GATE_TYPES or not self._call.is_gated():
+        if code not in ASK_TYPES or not self._call.is_gated():
             self._state.record_failure(self._call, error.cause)
             self._report(OutcomeStatus.FAILED, code=code or "", detail=str(error.cause or error))
             raise error
-        # Signatures that expired before the call ran are asked for anew; no decision disappears silently.
-        self._report(OutcomeStatus.WITHDRAWN, code=code or "", detail="The signatures expired before the call ran.")
-        self._rounds += 1
-        if self._rounds > self._settings.rounds_per_call:
-            raise self._error(
-                TOO_MANY_ROUNDS, f"{self._call.tool} was approved {self._rounds - 1} times, each time too late to run."
-            ) from error
         message = error.cause.message if isinstance(error.cause, ApplicationError) else ""
         self._state.record(self._call, CallVerdict.GATED, code or "", message)
         details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
-        await self._ask(message, read_receipt(details))
+        receipt = read_receipt(details)
+        why = asking_again.refused(self._approvals, code or "", workflow.now()) if self._request else ""
+        # Signatures that expired before the call ran are asked for anew; no decision disappears silently.
+        while (again := await self._ask(message, why, receipt)) is not None:
+            why, receipt = again, None
         self._stale_proofs = 0
         return self._dispatch_again()
 
@@ -132,24 +132,54 @@ class Asking:
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
         return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))
 
-    async def _ask(self, message: str, receipt: ReceiptRecord | None) -> None:
-        """Open a request and wait; return when enough people approved, else raise ``GatedCallError``."""
+    async def _ask(self, message: str, why_again: str, receipt: ReceiptRecord | None) -> str | None:
+        """Open a request and wait until enough people approved; raise ``GatedCallError`` if they did not.
+
+        Return why they must be asked again, or None if what they signed came in time. ``why_again`` is why they are
+        asked again now, or empty; ``receipt`` is the worker's for stopping the call, if it is not on file yet.
+        """
         terms, quorum = self._terms()
-        request = self._request = self._new_request(message, receipt, terms)
+        self._rounds += 1
+        self._require_another_round(why_again)
+        earlier = self._request
+        request = self._request = self._new_request(message, earlier, why_again, receipt, terms)
         gate = self._state.gates[request.request_id] = self._new_gate(request, terms, quorum)
+        is_open = False
         try:
             await self._open(request)
+            is_open = True
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: gate.is_settled, timeout=self._time_left(request))
+                await workflow.wait_condition(
+                    lambda: gate.is_settled or gate.has_lapsed, timeout=self._time_left(request)
+                )
+            if not gate.is_settled and not gate.has_lapsed:
+                await self._look_once_more(request, gate)
         except asyncio.CancelledError:
             self._report(OutcomeStatus.WITHDRAWN, detail=_MOVED_ON)
             raise
         finally:
             del self._state.gates[request.request_id]
+            if not is_open:
+                # Nothing took over from it, as far as is known here.
+                self._reports.outcome(earlier, OutcomeStatus.WITHDRAWN, detail=f"{why_again} Nobody could be asked.")
+        if gate.has_lapsed:
+            return asking_again.late([*gate.people.values(), *gate.late.values()], workflow.now())
         if not gate.is_approved:
             raise self._refused(gate)
         self._approvals = list(gate.approvals.values())
         self._endorsements = gate.endorsements
+        return None
+
+    def _require_another_round(self, why_again: str) -> None:
+        """Raise ``GatedCallError`` if people were asked often enough, or the warrant's time is over meanwhile."""
+        if self._rounds > self._settings.rounds_per_call:
+            code, sentence = TOO_MANY_ROUNDS, f"{self._call.tool} was approved {self._rounds - 1} times, each too late."
+        elif self._request is not None and self._call.expires_at <= workflow.now().timestamp():
+            code, sentence = APPROVAL_EXPIRED, f"{why_again} The warrant has ended since, so nobody can be asked again."
+        else:
+            return
+        self._report(OutcomeStatus.WITHDRAWN, code=code, detail=sentence)
+        raise self._error(code, sentence)
 
     async def _open(self, request: GateRequest) -> None:
         try:
@@ -167,6 +197,21 @@ class Asking:
                 raise self._error(REQUEST_REFUSED, sentence) from error
             sentence = f"Nobody could be asked to approve {request.tool}: Countersign did not answer in time."
             raise self._error(APPROVAL_EXPIRED, sentence) from error
+
+    async def _look_once_more(self, request: GateRequest, gate: Gate) -> None:
+        """Fetch what people decided, before their silence is reported: perhaps nobody could deliver it."""
+        try:
+            # Without its type: like a signal, whatever comes must not raise here.
+            found = await self._reports.own_activity(
+                FETCH_DECISION_ACTIVITY, request.request_id, schedule_to_close_timeout=LAST_LOOK
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            return
+        decision = read_decision(found)
+        if decision is not None:
+            gate.offer(decision, int(workflow.now().timestamp()))
 
     def _refused(self, gate: Gate) -> GatedCallError:
         """Record and report a denial or an expiry, and return the error for the workflow."""
@@ -193,7 +238,9 @@ class Asking:
             return {}
         return {proposal.FIELD: proposal.read(signed.proposed_arguments)}
 
-    def _new_request(self, message: str, receipt: ReceiptRecord | None, terms: Terms) -> GateRequest:
+    def _new_request(
+        self, message: str, earlier: GateRequest | None, why_again: str, receipt: ReceiptRecord | None, terms: Terms
+    ) -> GateRequest:
         info, call, opened_at_ms = workflow.info(), self._call, now_ms()
         display = fitted(
             Display(
@@ -222,6 +269,8 @@ class Asking:
             policy_version=terms.policy_label,
             history=list(display.history),
             gate_receipt=receipt,
+            supersedes=earlier.request_id if earlier else "",
+            why_again=why_again,
         )
 
     def _terms(self) -> tuple[Terms, Quorum]:

@@ -41,7 +41,7 @@ class Dispatch:
     is_readable: bool = True
     endorsements: list[bytes] = field(default_factory=list)
     allowed: ReceiptRecord | None = None
-    gated: ReceiptRecord | None = None
+    stopped: ReceiptRecord | None = None
     refuse: Any = None
 
     @property

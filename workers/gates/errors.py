@@ -5,6 +5,9 @@ from __future__ import annotations
 from temporalio.exceptions import ActivityError, ApplicationError
 
 GATE_TYPES = frozenset({"approval_required", "insufficient_approvals", "invalid_approval", "approval_expired"})
+# This worker's own word for an approval that expired before the call could run.
+LAPSED = "APPROVAL_LAPSED"
+ASK_TYPES = GATE_TYPES | {LAPSED}
 STALE_PROOF = "POP_VERIFICATION_FAILED"
 DENIAL_TYPES = GATE_TYPES | {
     STALE_PROOF,
@@ -26,6 +29,7 @@ DENIAL_TYPES = GATE_TYPES | {
     "APPROVAL_UNBOUND",
     "APPROVAL_REPLAYED",
     "APPROVAL_LIFETIME",
+    "APPROVAL_LAPSED",
     "APPROVAL_STORE_DOWN",
     "APPROVAL_FLOOR",
     "APPROVER_KEY_REVOKED",

@@ -104,14 +104,14 @@ class ReceiptWriter:
         wire = self._denial_receipt(result, tenuo_internals.decision_code(result.error_type), now_ms, dispatch)
         record = self._record(result, wire, verdict, now_ms, dispatch)
         record = self._write(replace(record, code=result.error_type or "", detail=(result.denial_reason or "")[:500]))
-        if dispatch is not None and verdict is CallVerdict.GATED:
-            dispatch.gated = record
+        if dispatch is not None:
+            dispatch.stopped = record
 
     def _refuse(self, result: Any, dispatch: Dispatch, code: str, detail: str) -> None:
         now_ms = time.time_ns() // 1_000_000
         wire = self._denial_receipt(result, code.lower().replace("_", "-"), now_ms, dispatch)
         record = self._record(result, wire, CallVerdict.DENIED, now_ms, dispatch)
-        self._write(replace(record, code=code, detail=detail))
+        dispatch.stopped = self._write(replace(record, code=code, detail=detail))
 
     def settle(self, dispatch: Dispatch) -> None:
         """Write the receipt of a call that is about to run."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,11 +48,23 @@ class Gate:
     carried: dict[bytes, Sequence[bytes]] = field(default_factory=dict)
     denials: dict[bytes, denials.Denial] = field(default_factory=dict)  # by the key that stands for the person
     is_denied: bool = False
+    # Who approved by which key, genuinely, but reached the workflow too late.
+    late: dict[bytes, str] = field(default_factory=dict)
 
     @property
     def is_approved(self) -> bool:
-        given = self.quorum.people(self.approvals) if self.is_people_root is None else set(self.people.values())
-        return not self.is_denied and len(given) >= self.quorum.threshold
+        return not self.is_denied and self._count(self.people) >= self.quorum.threshold
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether enough people approved, but so long ago that their signatures have expired."""
+        if self.is_settled:
+            return False
+        return self._count({**self.late, **self.people}) >= self.quorum.threshold
+
+    def _count(self, people: Mapping[bytes, str]) -> int:
+        """Return how many people approved, from their names by key."""
+        return len(self.quorum.people(people) if self.is_people_root is None else set(people.values()))
 
     @property
     def endorsements(self) -> list[bytes]:
@@ -87,6 +99,9 @@ class Gate:
         except MalformedStatement:
             return
         if self.terms.bars(signed.terms.external_id):
+            return
+        if has_expired(signed.terms, now):
+            self.late[key] = signed.terms.external_id
             return
         self.approvals[signed.approver_key] = signed.to_bytes()
         self.people[signed.approver_key] = signed.terms.external_id
@@ -123,6 +138,7 @@ class Gate:
         self.denials.setdefault(person, signed)
         for key in [key for key in self.approvals if self.quorum.person_of(key) == person]:
             del self.approvals[key], self.people[key], self.carried[key]
+        self.late = {key: name for key, name in self.late.items() if self.quorum.person_of(key) != person}
         denied = [given.approver_key for given in self.denials.values()]
         self.is_denied = self.quorum.is_impossible(denied)
 
@@ -133,7 +149,7 @@ def check_terms(
     """Raise ``MalformedStatement`` unless an approval is for this request and short lived.
 
     1. bound to this request of this run, to what it showed, and to its policy's version; 2. for this request hash;
-    3. not from the future; 4. lives no longer than ``lifetime_seconds``; 5. has not expired.
+    3. not from the future; 4. lives no longer than ``lifetime_seconds``. Whether it has expired, ``has_expired`` says.
     """
     field = binding.difference(terms.binding)
     if field:
@@ -144,8 +160,11 @@ def check_terms(
         raise MalformedStatement("approved_at", "The approval was signed in the future; check the clocks.")
     if not 0 < terms.expires_at - terms.approved_at <= lifetime_seconds:
         raise MalformedStatement("expires_at", f"The approval lives longer than {lifetime_seconds} seconds.")
-    if terms.expires_at + approvals.CLOCK_TOLERANCE_SECONDS < now:
-        raise MalformedStatement("expires_at", "The approval has expired.")
+
+
+def has_expired(terms: approvals.ApprovalTerms, now: int) -> bool:
+    """Return whether an approval's life is over, by a clock that may be a little ahead."""
+    return terms.expires_at + approvals.CLOCK_TOLERANCE_SECONDS < now
 
 
 def read_decision(*arguments: Any) -> Decision | None:

@@ -15,6 +15,7 @@ const ENDED = {
   denied: "The request was denied.",
   expired: "The request has expired. Nothing runs.",
   withdrawn: "The request was withdrawn. Nothing runs.",
+  superseded: "The same call is asked about anew. Nothing runs from here.",
 };
 
 const STUCK = "A step takes too long. What came of it says since when, and why.";
