@@ -9,7 +9,7 @@ from django import forms
 
 from approvals.errors import MalformedInput, TooLarge
 
-MAXIMUM_BASE64 = 16 * 1024
+MAXIMUM_BASE64 = 32 * 1024
 
 
 class SignedBytesField(forms.Field):

@@ -91,3 +91,15 @@ def test_text_is_not_a_number() -> None:
         proposal.require_other(cbor.encode({"replicas": other}), asked)
     with pytest.raises(MalformedStatement):
         proposal.require_other(asked, asked)
+
+
+def test_the_longest_denial_fits_into_its_form(ada: Approver) -> None:
+    asked = factories.open_request(ada, tool="run_query", arguments={"text": "x"})
+    longest = cbor.encode({"text": "y" * (proposal.MAXIMUM_BYTES - 10)})
+    signed = ada.sign_denial(asked, reason="ü" * 2000, proposed_arguments=longest)
+    client = Client()
+    client.force_login(ada.person)
+    sent = {"denial": factories.base64_text(signed)}
+    address = reverse("approvals:decision", args=[asked.pk])
+    answer = client.post(address, sent, headers={"accept": "application/json"})
+    assert answer.json()["state"] == RequestState.DENIED
