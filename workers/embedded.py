@@ -46,6 +46,7 @@ class Parts:
 
     web: bool = True
     workers: bool = True
+    relay: bool = True
 
 
 def run(parts: Parts, *, story: Story | None = None) -> int:
@@ -77,6 +78,8 @@ async def _run(parts: Parts, story: Story | None) -> int:
         opened.callback(set_shared, None)
         if parts.workers:
             await _start_workers(opened, supervisor, crew)
+        if parts.relay:
+            opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:
@@ -129,7 +132,6 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew.gate_plugin)))
     keys = refresh_keys(crew.gate_plugin, crew.gate_plugin.approvers.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
-    opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
 
 
 async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[Any]]) -> None:
