@@ -99,7 +99,7 @@ chaos: develop ## kill -9 every process while people decide on 200 calls; SEED=2
 	@$(BIN)/python -m chaos --seed $(or $(SEED),20)
 
 fuzz: develop ## mutated bytes against every decoder; SECONDS=20 for each
-	@$(BIN)/python -m fuzz --seconds $(or $(SECONDS),20)
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)
 
 screenshots: develop ## take docs/images/ anew
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser

@@ -108,6 +108,7 @@ class Chaos:
             working.result()
         else:
             working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
         for _ in range(REST_SECONDS):
             if await _in_thread(installation.is_at_rest):
                 return

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import tenuo_core
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from tenuo.temporal import TenuoClientInterceptor, start_workflow_authorized
@@ -18,6 +18,7 @@ from chaos.plan import PEOPLE, Case
 
 POLICIES = Path(__file__).parent / "policies"
 AGAIN_SECONDS = 0.5
+ASK_SECONDS = 1.0
 Answer = TypeVar("Answer")
 
 
@@ -33,6 +34,9 @@ async def insist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
 async def run_case(client: Client, minted: Any, case: Case) -> list[str]:
     """Start the case's run, and return what came of each of its calls; one text if the run itself failed."""
     handle = await insist(lambda: _start(client, minted, case))
+    # A poll that waits for the result can outlive the server that it asked, and hears nothing from the next one.
+    while (await insist(handle.describe)).status is WorkflowExecutionStatus.RUNNING:
+        await asyncio.sleep(ASK_SECONDS)
     try:
         return list(await insist(handle.result))
     except WorkflowFailureError as error:

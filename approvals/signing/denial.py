@@ -16,6 +16,7 @@ from audit.statements.statements import (
     Context,
     Envelope,
     MalformedStatement,
+    is_blank,
     require_bytes,
     require_text,
     require_uint,
@@ -69,7 +70,7 @@ def parse(data: bytes) -> Denial:
     if set(envelope.facts) != _FIELDS:
         raise MalformedStatement("statement", "The denial does not have the fields it must have.")
     reason = require_text("reason", envelope.facts["reason"], MAXIMUM_REASON)
-    if not reason.strip():
+    if is_blank(reason):
         raise MalformedStatement("reason", "A denial needs a reason.")
     return Denial(
         request_hash=require_bytes("request_hash", envelope.facts["request_hash"], 32),
