@@ -26,7 +26,7 @@ from chaos.people import ADMINISTRATOR, Person
 from chaos.plan import PEOPLE, TARGETS, Case, Plan, make_plan
 from chaos.processes import Processes
 
-RECOVERY_SECONDS = 150.0
+RECOVERY_SECONDS = 300.0
 REST_SECONDS = 60
 START_SECONDS = 60.0
 REPORT_SECONDS = 5.0
@@ -149,6 +149,10 @@ class Chaos:
         _say(f"ended by themselves  {dict(self._processes.ended) or 'none'} (could not start while Temporal was away)")
         _say(f"requests {len(facts.requests)}, executed {len(executed)}, denied {_denied(facts)}")
         _say(f"asked again by people after outages: {sum(outages.values())}")
+        from chaos.runs import asked_again
+
+        for reason, times in asked_again.most_common(10):
+            _say(f"Temporal asked again {times} times: {reason}")
         _say(f"attempts run again by Temporal after a kill: {judged.again} (at-least-once, same dispatch)")
         _say(f"incidents whose exported receipts were verified: {len(self._chains)}")
         for name, sentences in judged.violations.items():

@@ -23,7 +23,7 @@ from chaos.plan import PEOPLE, Plan
 
 ADMINISTRATOR = "security-administrator"
 AGAIN_SECONDS = 0.3
-THINKING_SECONDS = 1.0
+THINKING_SECONDS = 0.5
 # Somebody else's decision, or this one itself, whose answer was lost, has ended the request.
 _LATE = {"already_decided", "request_closed", "request_expired"}
 # It was made before an outage that was too long: sign again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,10 @@ from chaos.plan import PEOPLE, Case
 
 POLICIES = Path(__file__).parent / "policies"
 AGAIN_SECONDS = 0.5
-ASK_SECONDS = 1.0
+ASK_SECONDS = 4.0
 Answer = TypeVar("Answer")
+# Why Temporal had to be asked again, and how often.
+asked_again: Counter[str] = Counter()
 
 
 async def insist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -27,7 +30,8 @@ async def insist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
     while True:
         try:
             return await ask()
-        except (RPCError, RuntimeError, TimeoutError):
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            asked_again[f"{type(error).__name__}: {error}"[:120]] += 1
             await asyncio.sleep(AGAIN_SECONDS)
 
 

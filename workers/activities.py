@@ -1,7 +1,7 @@
 """What a gate asks of the application, as activities on the approvals task queue.
 
-They call services only. A domain error is final and carries its code; anything else (a database
-that is away) is tried again by Temporal for as long as the caller said.
+They call services only. A domain error is final and carries its code as its type and its field as its detail; anything
+else (a database that is away) is tried again by Temporal for as long as the caller said.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _edge(function: Callable[[Message], None]) -> Callable[[Message], None]:
         try:
             with_database(function)(message)
         except ApprovalError as error:
-            raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
+            raise ApplicationError(str(error), error.field, type=error.code, non_retryable=True) from error
         except MalformedRecord as error:
             raise ApplicationError(str(error), type="malformed_record", non_retryable=True) from error
 
