@@ -20,16 +20,17 @@ from chaos.plan import PEOPLE, Case
 POLICIES = Path(__file__).parent / "policies"
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 4.0
+ANSWER_SECONDS = 15.0
 Answer = TypeVar("Answer")
 # Why Temporal had to be asked again, and how often.
 asked_again: Counter[str] = Counter()
 
 
 async def insist(ask: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Return the answer to ``ask``, asked again while Temporal is away."""
+    """Return the answer to ``ask``, asked again while Temporal is away, or keeps silent."""
     while True:
         try:
-            return await ask()
+            return await asyncio.wait_for(ask(), ANSWER_SECONDS)
         except (RPCError, RuntimeError, TimeoutError) as error:
             asked_again[f"{type(error).__name__}: {error}"[:120]] += 1
             await asyncio.sleep(AGAIN_SECONDS)
@@ -39,7 +40,7 @@ async def run_case(client: Client, minted: Any, case: Case) -> list[str]:
     """Start the case's run, and return what came of each of its calls; one text if the run itself failed."""
     handle = await insist(lambda: _start(client, minted, case))
     # A poll that waits for the result can outlive the server that it asked, and hears nothing from the next one.
-    while (await insist(handle.describe)).status is WorkflowExecutionStatus.RUNNING:
+    while (await insist(handle.describe)).status is WorkflowExecutionStatus.RUNNING:  # noqa: ASYNC110
         await asyncio.sleep(ASK_SECONDS)
     try:
         return list(await insist(handle.result))

@@ -34,7 +34,8 @@ def _deep(levels: int) -> list[Any]:
 _HOSTILE: list[Any] = [
     None, True, False, [], {}, [[]], {"": None}, _deep(40), _deep(900), list(range(300)),
     "", " ", "\x00", "\x1b[31m", "\x85", "\u202e\u2066", "\ufeff", "p\u0430y", "\ud800", "<script>",
-    "{{ 7 }}", "é" * 400, "x" * 5000, "١", "1_000", "not base64!", "AAA", "AB==", "AAAA\n", "NaN", "true", "../../x", "approve", "deny", "strong",
+    "{{ 7 }}", "é" * 400, "x" * 5000, "١", "1_000", "not base64!", "AAA", "AB==", "AAAA\n", "NaN",
+    "true", "../../x", "approve", "deny", "strong",
     0, -1, 1, 2, 23, 24, 255, 256, 2**31, 2**32, 2**53 - 1, 2**53, 2**63 - 1, -(2**63), 0.0, -0.0, 1.0, 0.5, 1e300,
     2**63, 2**64 - 1, 2**64, -(2**64), 10**400, float("nan"), float("inf"), float("-inf"),
 ]  # fmt: skip
