@@ -26,7 +26,9 @@ from chaos.people import ADMINISTRATOR, Person
 from chaos.plan import PEOPLE, TARGETS, Case, Plan, make_plan
 from chaos.processes import Processes
 
-RECOVERY_SECONDS = 300.0
+# Recovery is over when nothing has moved for so long. (A busy machine is slow, and that is no finding.)
+STILL_SECONDS = 120.0
+RECOVERY_SECONDS = 1800.0
 REST_SECONDS = 60
 START_SECONDS = 60.0
 REPORT_SECONDS = 5.0
@@ -102,8 +104,15 @@ class Chaos:
             _say(f"{self._seconds()} kill -9 {death.target} ({death.pid}), away for {kill.down:.1f} s")
 
     async def _recover(self, working: asyncio.Future[Any]) -> None:
-        """Wait until all runs have closed and everything is written down, for a bounded time."""
-        await asyncio.wait([working], timeout=RECOVERY_SECONDS)
+        """Wait until all runs have closed and everything is written down, for as long as things move."""
+        began = moved_at = time.monotonic()
+        before = self._progress()
+        while not working.done() and time.monotonic() - began < RECOVERY_SECONDS:
+            await asyncio.wait([working], timeout=1)
+            if self._progress() != before:
+                before, moved_at = self._progress(), time.monotonic()
+            if time.monotonic() - moved_at > STILL_SECONDS:
+                break
         if working.done():
             working.result()
         else:
@@ -114,14 +123,19 @@ class Chaos:
                 return
             await asyncio.sleep(1)
 
+    def _progress(self) -> tuple[int, int, int]:
+        """Return how many decisions were made, lines written by bodies, and calls that came to an end."""
+        decided = sum(len(person.acknowledged) for person in self._people.values())
+        return decided, sum(1 for _ in effects.lines(_effects())), len(self._results)
+
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             began = {line.call for line in effects.lines(_effects())}
-            decided = sum(len(person.acknowledged) for person in self._people.values())
+            decided, _, ended = self._progress()
             _say(
                 f"{self._seconds()} decisions {decided}, calls that ran {len(began)}, "
-                f"calls that came to an end {len(self._results)} of {len(self._plan.calls)}"
+                f"calls that came to an end {ended} of {len(self._plan.calls)}"
             )
 
     async def _conclude(self, people_root: str) -> bool:

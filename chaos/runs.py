@@ -19,7 +19,7 @@ from chaos.plan import PEOPLE, Case
 
 POLICIES = Path(__file__).parent / "policies"
 AGAIN_SECONDS = 0.5
-ASK_SECONDS = 4.0
+ASK_SECONDS = 6.0
 ANSWER_SECONDS = 15.0
 Answer = TypeVar("Answer")
 # Why Temporal had to be asked again, and how often.

@@ -8,7 +8,7 @@ doubled         a call that ran by way of two dispatches; or an attempt that was
                 approval stays good for the dispatch that used it. These are counted apart, as "run again".)
 without quorum  a body that began with fewer valid signatures of different people, for its own request and call, than
                 the call needs; or although people denied it
-stuck           a run, request or delivery that is still open when the time to recover is over
+stuck           a run, request or delivery that is still open when nothing has moved for two minutes after the last kill
 evidence        an incident whose exported receipts do not verify
 """
 

@@ -315,7 +315,7 @@ def test_no_body_makes_the_server_fail(world: World, label: str) -> None:
     for route in POSTS:
         cache.clear()
         with transaction.atomic():
-            answer = client.post(world.path(route), body, content_type=content_type)
+            answer = client.generic("POST", world.path(route), body, content_type=content_type)
             transaction.set_rollback(True)
         assert answer.status_code < 500, route
 
@@ -341,7 +341,7 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_alert_is_refused_by_the_field_that_is_wrong(path: str) -> None:
+def test_an_alert_is_refused_by_the_field_that_is_wrong(db: None, path: str) -> None:
     for label, value in VALUES.items():
         document = json.loads(webhook("P1"))
         part = document
@@ -356,9 +356,9 @@ def test_an_alert_is_refused_by_the_field_that_is_wrong(path: str) -> None:
             assert answer["field"].startswith(path) or path.startswith(answer["field"]), (label, answer)
 
 
-def test_an_alert_that_says_two_things_is_refused() -> None:
+def test_an_alert_that_says_two_things_is_refused(db: None) -> None:
     body = webhook("P1").replace(b'"id": "P1"', b'"id": "P1", "id": "P2"')
-    assert body.count(b'"id": "P') == 2
+    assert len(body) > len(webhook("P1"))
     status, answer = _alert(body)
     assert (status, answer["field"]) == (400, "id")
 
