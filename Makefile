@@ -15,7 +15,7 @@ MANAGE := $(BIN)/python manage.py
 TWO_AT_ONCE := -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench record lock screenshots clean
+.PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench chaos fuzz record lock screenshots clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -97,6 +97,12 @@ format: .venv/dev ## put the code into shape
 
 bench: develop ## measure against the floor; results land in bench/results/ (see bench/README.md)
 	@$(BIN)/python -m bench
+
+chaos: develop ## kill -9 every process while people decide on 200 calls; SEED=20
+	@$(BIN)/python -m chaos --seed $(or $(SEED),20)
+
+fuzz: develop ## mutated bytes against every decoder; SECONDS=20 for each
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)
 
 screenshots: develop ## take docs/images/ anew
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser

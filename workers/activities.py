@@ -1,7 +1,7 @@
 """What a gate asks of the application, as activities on the approvals task queue.
 
-They call services only. A domain error is final and carries its code; anything else (a database
-that is away) is tried again by Temporal for as long as the caller said.
+They call services only. A domain error is final and carries its code as its type and its field as its detail; anything
+else (a database that is away) is tried again by Temporal for as long as the caller said.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _edge(function: Callable[[Message], Answer]) -> Callable[[Message], Answer]:
         try:
             return with_database(function)(message)
         except ApprovalError as error:
-            raise ApplicationError(str(error), type=error.code, non_retryable=True) from error
+            raise ApplicationError(str(error), error.field, type=error.code, non_retryable=True) from error
         except MalformedRecord as error:
             raise ApplicationError(str(error), type="malformed_record", non_retryable=True) from error
 

@@ -48,6 +48,7 @@ class Parts:
 
     web: bool = True
     workers: bool = True
+    relay: bool = True
 
 
 def run(parts: Parts, *, story: Story | None = None) -> int:
@@ -79,6 +80,8 @@ async def _run(parts: Parts, story: Story | None) -> int:
         opened.callback(set_shared, None)
         if parts.workers:
             await _start_workers(opened, supervisor, crew)
+        if parts.relay:
+            opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:
@@ -131,7 +134,6 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew.gate_plugin)))
     keys = refresh_keys(crew.gate_plugin, crew.gate_plugin.approvers.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
-    opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
     sweeps = keep_schedule(crew.clients.plain, every=timedelta(seconds=settings.SWEEP_SECONDS))
     opened.push_async_callback(cancel, supervisor.watch("schedule of sweeps", sweeps))
 

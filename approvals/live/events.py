@@ -48,9 +48,10 @@ class Event:
         if not isinstance(parts, list) or len(parts) != 5:
             raise ValueError("Not a live event.")
         kind, request_id, chain, sequence, namespace = parts
-        if not all(isinstance(part, str) for part in (kind, request_id, chain, namespace)):
+        texts = (kind, request_id, chain, namespace)
+        if not all(isinstance(part, str) for part in texts) or type(sequence) is not int:
             raise ValueError("Not a live event.")
-        return cls(kind, request_id, chain, int(sequence), namespace)
+        return cls(kind, request_id, chain, sequence, namespace)
 
     @cached_property
     def message(self) -> str:

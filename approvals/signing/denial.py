@@ -18,6 +18,7 @@ from audit.statements.statements import (
     Context,
     Envelope,
     MalformedStatement,
+    is_blank,
     require_bytes,
     require_text,
     require_uint,
@@ -80,7 +81,7 @@ def parse(data: bytes) -> Denial:
     if set(envelope.facts) - {proposal.FIELD} != _FIELDS:
         raise MalformedStatement("statement", "The denial does not have the fields it must have.")
     reason = require_text("reason", envelope.facts["reason"], MAXIMUM_REASON)
-    if not reason.strip():
+    if is_blank(reason):
         raise MalformedStatement("reason", "A denial needs a reason.")
     proposed_arguments = envelope.facts.get(proposal.FIELD)
     if proposal.FIELD in envelope.facts:

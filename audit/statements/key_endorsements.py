@@ -27,6 +27,7 @@ from audit.statements.statements import (
     Context,
     Envelope,
     MalformedStatement,
+    is_blank,
     parse,
     require_bytes,
     require_text,
@@ -102,7 +103,7 @@ def parse_endorsement(data: bytes) -> KeyEndorsement:
             raise MalformedStatement("role", "The endorsement is for a role that is not known here.")
         if strength not in ("ordinary", "strong"):
             raise MalformedStatement("strength", "The endorsement names a strength that is not known here.")
-        if not person.strip():
+        if is_blank(person):
             raise MalformedStatement("person", "The endorsement names nobody.")
         endorsement = KeyEndorsement(
             at=require_uint("at", envelope.facts["at"]),

@@ -10,6 +10,7 @@ context begins with ``tenuo-warrant-v1``: nothing signed here is an approval to 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,6 +19,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from audit.statements import cbor
+
+# What JavaScript can count with.
+LARGEST_NUMBER = 2**53 - 1
+_BLANK = re.compile(r"[\s\ufeff]*")
 
 
 class Context(StrEnum):
@@ -95,7 +100,7 @@ def parse(data: bytes) -> Envelope:
         facts = cbor.decode(statement)
     except cbor.MalformedBytes as error:
         raise MalformedStatement("statement", f"The statement cannot be read. {error}") from error
-    if not isinstance(facts, dict) or facts.get("version") != 1 or isinstance(facts["version"], bool):
+    if not isinstance(facts, dict) or type(facts.get("version")) is not int or facts["version"] != 1:
         raise MalformedStatement("version", "The statement is of a version that is not known here.")
     return Envelope(statement, signer_key, signature, facts)
 
@@ -123,7 +128,12 @@ def require_text(field: str, value: Any, maximum: int) -> str:
 
 
 def require_uint(field: str, value: Any) -> int:
-    """Return ``value`` if it is a non-negative integer, else raise ``MalformedStatement``."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    """Return ``value`` if it is an integer from 0 to 2^53 - 1, else raise ``MalformedStatement``."""
+    if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
         raise MalformedStatement(field, f"{field} is not a non-negative whole number.")
     return value
+
+
+def is_blank(text: str) -> bool:
+    """Whether ``text`` says nothing, as the browser's twin sees it too (``isBlank`` in ``static/js/lib/shape.js``)."""
+    return _BLANK.fullmatch(text) is not None

@@ -6,7 +6,7 @@
 import { MAXIMUM_REASON, bindingFacts, readBinding } from "./approval.js";
 import { readProposal } from "./proposal.js";
 import { Refusal } from "./refusal.js";
-import { asBytes, asCount, asText } from "./shape.js";
+import { asBytes, asCount, asText, isBlank } from "./shape.js";
 import { Context, parseEnvelope, signStatement } from "./statements.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
@@ -70,6 +70,6 @@ export function parseDenial(bytes) {
 /** @param {unknown} value @returns {string} */
 function readReason(value) {
   const reason = asText("reason", value, MAXIMUM_REASON);
-  if (!reason.trim()) throw new Refusal("reason", "A denial needs a reason.");
+  if (isBlank(reason)) throw new Refusal("reason", "A denial needs a reason.");
   return reason;
 }

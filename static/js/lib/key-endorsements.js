@@ -7,7 +7,7 @@
 
 import { equal, toHex } from "./bytes.js";
 import { Refusal } from "./refusal.js";
-import { asBytes, asCount, asText } from "./shape.js";
+import { asBytes, asCount, asText, isBlank } from "./shape.js";
 import { parseEnvelope, signStatement, verifyEnvelope } from "./statements.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
@@ -54,7 +54,7 @@ export async function parseEndorsement(bytes) {
   if (strength !== "ordinary" && strength !== "strong") {
     throw new Refusal("strength", "The endorsement names a strength that is not known here.");
   }
-  if (!person.trim()) throw new Refusal("person", "The endorsement names nobody.");
+  if (isBlank(person)) throw new Refusal("person", "The endorsement names nobody.");
   const endorsement = {
     at: asCount("at", facts.get("at")),
     key: asBytes("key", facts.get("key"), 32),

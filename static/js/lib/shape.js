@@ -35,6 +35,11 @@ export function asText(field, value, maximum = 1000) {
   return value;
 }
 
+/** Whether a text says nothing: the twin of `is_blank` in audit/statements/statements.py. @param {string} text */
+export function isBlank(text) {
+  return /^[\s\x1c-\x1f\x85]*$/.test(text);
+}
+
 /** @param {string} field @param {Value | undefined} value @param {number} length @returns {Bytes} */
 export function asBytes(field, value, length) {
   if (!(value instanceof Uint8Array) || value.length !== length) {

@@ -48,9 +48,23 @@ def read_alert(body: bytes) -> Alert | Ignored:
 
 def _document(body: bytes) -> object:
     try:
-        return json.loads(body.decode("utf-8"))
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise MalformedAlert("The body is not JSON in UTF-8.") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object, each of whose names stands there once: whoever reads it must not choose between two."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise MalformedAlert(f"{name[:80]} stands twice in the same object.", field=name[:80])
+        found[name] = value
+    return found
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no JSON.")
 
 
 def _member(value: object, name: str, path: str) -> dict[str, object]:

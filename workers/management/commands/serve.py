@@ -20,4 +20,5 @@ class Command(BaseCommand):
         parser.add_argument("--web-only", action="store_true", help="no relay and no workers: they run elsewhere")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(run(Parts(web=True, workers=not options["web_only"])))
+        is_alone = options["web_only"]
+        sys.exit(run(Parts(web=True, workers=not is_alone, relay=not is_alone)))
