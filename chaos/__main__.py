@@ -118,6 +118,7 @@ class Chaos:
         else:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+            return
         for _ in range(REST_SECONDS):
             if await _in_thread(installation.is_at_rest):
                 return

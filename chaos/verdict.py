@@ -95,7 +95,9 @@ def _unheard(facts: Facts) -> Iterable[str]:
     for call in facts.plan.calls.values():
         result = facts.results.get(call.name)
         if result is None:
-            continue  # stuck, which is said there
+            if states.get(call.name) in (RequestState.APPROVED, RequestState.DENIED):
+                yield f"{call.name}: people decided, and its run never heard of it."
+            continue  # otherwise stuck, which is said there
         expected, state = _expected(call)
         if result != expected or states.get(call.name) != state or (call.name in ended) == call.is_denied:
             yield (

@@ -149,7 +149,11 @@ def _require_numbers(fields: Fields) -> None:
 @lru_cache(maxsize=1024)
 def _receipts_keys(chain: str) -> frozenset[bytes]:
     """Return the keys that the issuer endorsed for receipts when the warrant was minted. Raises ``UnknownChain``."""
-    first = LedgerEntry.objects.filter(chain=chain, sequence=1, kind=EntryKind.WARRANT_MINTED).first()
+    # PostgreSQL takes no NUL, not even to look for it.
+    is_name = chain.isprintable()
+    first = (
+        LedgerEntry.objects.filter(chain=chain, sequence=1, kind=EntryKind.WARRANT_MINTED).first() if is_name else None
+    )
     if first is None:
         raise UnknownChain(f"A worker reported a receipt for {chain!r}, which is no warrant that was minted here.")
     endorsed = [statements.parse(data).facts for data in details_of(first).get("endorsements", [])]

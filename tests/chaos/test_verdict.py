@@ -95,6 +95,10 @@ def _with_approvals(facts: Facts, *approvals: str) -> Facts:
 BAD: dict[str, tuple[str, Callable[[Facts], Facts]]] = {
     "acknowledged and gone": ("lost", lambda facts: replace(facts, acknowledged={"barbara": {"apr_one": YES}})),
     "the run did not hear": ("lost", lambda facts: replace(facts, results={**facts.results, "case-001/1": "EXPIRED"})),
+    "the run waits for ever": (
+        "lost",
+        lambda facts: replace(facts, results={"case-001/1": "done"}),
+    ),
     "it never ran": ("lost", lambda facts: replace(facts, bodies=facts.bodies[:1])),
     "two dispatches": ("doubled", lambda facts: _again(facts, dispatch="case-001/run/8/later")),
     "again for no reason": ("doubled", _again),
