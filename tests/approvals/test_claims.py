@@ -19,6 +19,7 @@ from approvals.decisions.services import record
 from approvals.models import ApprovalRequest, Claim, Decision
 from approvals.requests import services as requests
 from audit.models import LedgerEntry
+from audit.statements.terms import Terms
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.approvals.test_at_once import _at_once
@@ -191,8 +192,9 @@ class TestAddresses:
 @pytest.mark.django_db
 @pytest.mark.parametrize("answers", [JSON, HTMX, {"accept": "text/html"}], ids=["JSON", "fragment", "page"])
 def test_the_slower_of_two_is_told_who_and_when_and_nothing_of_theirs_is_kept(
-    ada: Approver, grace: Approver, asked: ApprovalRequest, answers: dict[str, str]
+    ada: Approver, grace: Approver, answers: dict[str, str]
 ) -> None:
+    asked = factories.open_request(ada, grace, terms=Terms(one_denial_ends=True))
     signed = grace.sign_approval(asked)  # before she could know
     denial = record(person=ada.person, request_id=asked.pk, denial=ada.sign_denial(asked))
     before = LedgerEntry.objects.count()

@@ -389,7 +389,7 @@ def test_a_nonce_is_used_once(ada: Approver) -> None:
     assert _state(second) == RequestState.OPEN
 
 
-@pytest.mark.parametrize("seconds", [10 * 365 * 86400, 901, 2**62])
+@pytest.mark.parametrize("seconds", [10 * 365 * 86400, 901, 2**52])
 def test_an_approval_that_lives_too_long_is_refused(ada: Approver, waiting: ApprovalRequest, seconds: int) -> None:
     with pytest.raises(errors.BadLifetime) as refused:
         _approve(ada, waiting, expires_at=int(time.time()) + seconds)
@@ -404,7 +404,7 @@ def test_an_approval_that_outlives_its_request_is_refused(ada: Approver) -> None
     _assert_nothing_happened(asked)
 
 
-@pytest.mark.parametrize("seconds", [-3600, -31, 35, 2**62])
+@pytest.mark.parametrize("seconds", [-3600, -31, 35, 2**52])
 def test_a_signature_from_another_time_is_refused(ada: Approver, waiting: ApprovalRequest, seconds: int) -> None:
     now = int(time.time())
     with pytest.raises(errors.BadLifetime):

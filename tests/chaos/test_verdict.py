@@ -38,7 +38,7 @@ def _approval(key: Ed25519PrivateKey, request_id: str = "apr_one") -> str:
         external_id="local#1",
         approved_at=now,
         expires_at=now + 60,
-        binding=Binding(request_id, "default", "case-001", "run"),
+        binding=Binding(request_id, "default", "case-001", "run", bytes(32), ""),
         reason="",
     )
     payload = approval.encode_payload(terms)

@@ -35,6 +35,7 @@ from approvals.requests.forms import QueueForm
 from approvals.signing import approval, denial
 from audit.statements import cbor, key_endorsements, terms
 from audit.statements.key_endorsements import EndorsedRole, NotEndorsed
+from audit.statements.quorum import Quorum
 from audit.statements.statements import Context, MalformedStatement, parse, sign
 from audit.verify.reading import UnusableInput
 from audit.verify.verifier import verify
@@ -259,8 +260,7 @@ def _gate() -> Gate:
     return Gate(
         binding=signed.terms.binding,
         request_hash=signed.terms.request_hash,
-        approver_keys=frozenset({signed.approver_key, _KEY.public_key().public_bytes_raw()}),
-        threshold=2,
+        quorum=Quorum(frozenset({signed.approver_key, _KEY.public_key().public_bytes_raw()}), 2),
         signature_lifetime_seconds=900,
     )
 

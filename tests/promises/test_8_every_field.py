@@ -30,6 +30,7 @@ from approvals.contracts import CallRecord, GateRequest, Outcome, ReceiptRecord,
 from approvals.live import bus
 from approvals.models import ApprovalRequest, ClosedRun, Decision, Delivery, Looking, RequiredApprover
 from audit.models import Attachment, LedgerEntry, RecordedReceipt
+from audit.statements.quorum import Quorum
 from tests.approvals import factories
 from tests.approvals.factories import Approver, base64_text
 from tests.approvals.test_live import _open_socket
@@ -217,8 +218,7 @@ def _gate(ada: Approver) -> Gate:
     return Gate(
         binding=factories.binding(waiting),
         request_hash=bytes(waiting.request_hash),
-        approver_keys=frozenset({ada.public_key}),
-        threshold=1,
+        quorum=Quorum(frozenset({ada.public_key}), 1),
         signature_lifetime_seconds=900,
     )
 

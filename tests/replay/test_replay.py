@@ -131,15 +131,6 @@ async def test_a_gate_that_asks_for_more_than_it_did_does_not_replay(monkeypatch
         await replay("two-approvals", plugins("two-approvals", Keys()))
 
 
-async def test_a_run_from_before_denials_were_counted_still_ends_at_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others could still have approved that one: a gate that counted would wait where the history goes on."""
-    await replay("injection-denied", plugins("injection-denied", recording_keys()))
-    genuine = workflow.patched
-    monkeypatch.setattr(workflow, "patched", lambda marker: "denials" in marker or genuine(marker))
-    with pytest.raises(workflow.NondeterminismError):
-        await replay("injection-denied", plugins("injection-denied", recording_keys()))
-
-
 async def test_a_worker_that_lacks_the_holder_key_does_not_replay() -> None:
     """It cannot sign as the run's agent did, so it must not carry the run on."""
     keys = Keys()
