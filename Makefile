@@ -11,8 +11,9 @@ BIN := .venv/bin
 NODE := .venv/nodejs/bin/node
 NPM := $(NODE) .venv/nodejs/lib/node_modules/npm/bin/npm-cli.js
 MANAGE := $(BIN)/python manage.py
-# The tests of one file share what they start, so they stay in one process.
-TWO_AT_ONCE := -n 2 --dist loadfile
+# The tests of one file share what they start, so they stay in one process. In the order of the tree, so that the
+# long ones (browser, chaos) do not come last.
+TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench chaos fuzz record lock screenshots clean

@@ -15,6 +15,20 @@ from temporalio.testing import WorkflowEnvironment
 from audit.keys import services as key_services
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL only what touches the database runs: the rest is the same as on SQLite, where everything runs."""
+    if os.environ.get("TEST_DATABASE") != "postgresql":
+        return
+    touching = [item for item in items if _touches_the_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not _touches_the_database(item)])
+    items[:] = touching
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
+
+
 @pytest.fixture(autouse=True)
 def _forget_service_keys() -> None:
     """A test's database is emptied behind the process's back; what was remembered of it goes too."""

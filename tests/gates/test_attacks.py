@@ -362,7 +362,7 @@ class OddTerms(Terms):
 
 async def test_a_warrant_whose_terms_cannot_be_read_asks_nobody_and_runs_nothing(floor: Floor) -> None:
     handle = await floor.start(agents.ForgivingAgent, "checkout", terms=OddTerms())
-    assert (await handle.result()).startswith("APPROVAL_REQUEST_REFUSED")
+    assert (await handle.result()).startswith("TERMS_MALFORMED")
     assert floor.desk.requests.empty()
     assert agents.effects == []
 

@@ -70,5 +70,5 @@ async def test_what_is_proposed_for_another_call_is_left_out(floor: Floor) -> No
 
 async def test_a_warrant_that_cannot_be_counted_asks_nobody(floor: Floor) -> None:
     handle = await floor.start(agents.ForgivingAgent, "checkout", same_person=b"\xff")
-    assert (await handle.result()).startswith("APPROVAL_REQUEST_REFUSED: Nobody can be asked to approve")
+    assert (await handle.result()).startswith("TERMS_MALFORMED: Nobody can be asked to approve")
     assert floor.desk.requests.empty()

@@ -33,7 +33,7 @@ from approvals.models import SpentNonce
 from audit.models import LedgerEntry
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
-from audit.statements.terms import Terms
+from audit.statements.terms import terms_of
 from tests.extending import with_terms
 from tests.gates import agents
 from tests.gates.people import approve
@@ -153,7 +153,8 @@ async def test_an_approval_for_ten_years_serves_nobody(thieves: Thieves) -> None
 async def test_an_approval_that_outlives_its_policy_serves_nobody(thieves: Thieves) -> None:
     """This worker takes 15 minutes; the policy, and so the warrant, says one."""
     house, issuer = thieves.house, (await sync_to_async(server_keys)())["issuer"]
-    warrant = with_terms(tenuo_core.Warrant.from_bytes(house.warrant.chain[0]), Terms(approval_seconds=60), issuer)
+    minted = tenuo_core.Warrant.from_bytes(house.warrant.chain[0])
+    warrant = with_terms(minted, replace(terms_of([minted]), approval_seconds=60), issuer)
     house.warrants.append(replace(house.warrant, chain=[bytes(warrant.to_bytes())]))
     handle = await thieves.at_once(1)
     signed = await thieves.sign(handle, expires_at=int(time.time()) + 90)
