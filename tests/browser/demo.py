@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.prepared import prepare
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 
@@ -45,6 +47,7 @@ class Demo:
         environment: dict[str, str] | None = None,
         program: tuple[str, ...] = ("manage.py",),
     ) -> None:
+        prepare(directory)
         self.ports = ports or tuple(free_ports(3))  # type: ignore[assignment]
         self.address = f"http://localhost:{self.ports[0]}"
         self.lines: list[str] = []

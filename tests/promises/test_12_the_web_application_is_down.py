@@ -17,6 +17,7 @@ import pytest
 from approvals.cli.approver import enrol, first_of_mine, outcome
 from approvals.cli.signer import Signer
 from approvals.cli.visit import Visit, to_base64
+from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, until
 from workers.development_server import DevelopmentServer
 
@@ -26,6 +27,7 @@ ALERT = "workers/incident/alerts/examples/high-error-rate.json"
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
+    prepare(tmp_path)
     made = Installation(tmp_path)
     yield made
     made.wait_until_gone()

@@ -14,6 +14,7 @@ import pytest
 from approvals.cli.approver import enrol, first_of_mine, outcome
 from approvals.cli.signer import Signer
 from approvals.cli.visit import Visit, to_base64
+from tests.prepared import prepare
 from tests.workers.processes import BASE, Installation, lines_until
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
+    prepare(tmp_path)
     made = Installation(tmp_path)
     yield made
     made.wait_until_gone()
