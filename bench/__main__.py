@@ -95,12 +95,12 @@ def _machine() -> dict[str, Any]:
 
 async def _run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure on one server. Django reads its settings once, so a process measures one installation."""
-    count = 10 if options.short else options.samples
+    count = 5 if options.short else options.samples
     beside = Path(sys.executable).with_name("temporal")
     command = str(beside) if beside.exists() else shutil.which("temporal")
     extra, sizes = SERVERS[options.server]
     if options.short:
-        sizes = (1, 2, 5, 10)
+        sizes = (1, 2, 4, 6)
     sys.stderr.write(f"Temporal development server: {options.server}\n")
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=command, dev_server_extra_args=extra, dev_server_log_level="error"
