@@ -190,19 +190,20 @@ async def while_others_wait(
     """
     pages: dict[int, dict[str, float | int | str]] = {}
     decisions: dict[int, dict[str, object]] = {}
-    memory: dict[int, int] = {}
+    grown = 0
     await approver.visit.get("/approvals/")
     for size in sizes:
+        before = site.memory_kib()
         handles = [await gated(client) for _ in range(size - max(pages, default=0))]
         for handle in handles:
             await request_of(handle)
-        memory[size] = site.memory_kib()
+        grown = site.memory_kib() - before
         pages[size] = summary([await _timed(approver, "/approvals/") for _ in range(samples)])
         decisions[size] = await decide_to_executed(client, approver, samples)
     few, many = sizes[1], sizes[-1]
     page_ratio = float(pages[many]["median"]) / float(pages[few]["median"])
     growth = float(str(decisions[many]["ratio"])) / float(str(decisions[sizes[0]]["ratio"]))
-    per_request = (memory[many] - memory[few]) / (many - few)
+    per_request = grown / (many - sizes[-2])
     return {
         "queue_page": {"pages": pages, **_judged("ratio", page_ratio, TARGET_QUEUE)},
         "decide_while_others_wait": {"waiting": decisions, **_judged("ratio", growth, TARGET_DECIDE_GROWTH)},

@@ -37,9 +37,9 @@ logger = logging.getLogger(__name__)
 
 SCHEDULE = "countersign-sweep"
 BATCH = 200
-AT_ONCE = 20
-# How long one sweep looks at requests; the next one goes on where it stopped.
-SWEEP_SECONDS = 10.0
+AT_ONCE = 5
+# How long one sweep looks at requests: some hundreds, beside a process's real work. The next goes on where it stopped.
+SWEEP_SECONDS = 2.0
 # A run and its request begin, and end, in one place before the other: neither is believed to be gone at once.
 SETTLED = timedelta(seconds=30)
 ENSURE_SECONDS = 60.0
