@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from tests.cli.terminal import CommandLine
-from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, until
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
@@ -39,7 +38,6 @@ class Browser:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    prepare(tmp_path / "site")
     made = Installation(tmp_path / "site")
     (tmp_path / "site").mkdir()
     yield made

@@ -59,44 +59,44 @@ def key_name(key: Ed25519PrivateKey) -> str:
 
 def test_denials_end_it_when_too_few_are_left() -> None:
     waiting = gate()
-    waiting.offer(denied(ADA), NOW)
+    waiting.offer(denied(ADA), int(time.time()))
     assert not waiting.is_settled
-    waiting.offer(denied(ADAS_PHONE), NOW)
+    waiting.offer(denied(ADAS_PHONE), int(time.time()))
     assert not waiting.is_settled, "Ada denied twice"
-    waiting.offer(denied(GRACE), NOW)
+    waiting.offer(denied(GRACE), int(time.time()))
     assert (waiting.is_denied, waiting.is_approved) == (True, False)
     assert [signed.reason for signed in waiting.denials.values()] == ["No, says ada.", "No, says grace."]
 
 
 def test_one_denial_ends_it_where_the_warrant_says_so() -> None:
     waiting = gate(one_denial_ends=True)
-    waiting.offer(denied(BOB), NOW)
+    waiting.offer(denied(BOB), int(time.time()))
     assert waiting.is_denied
 
 
 def test_two_keys_of_one_person_approve_once() -> None:
     waiting = gate()
-    waiting.offer(approved(ADA, ADAS_PHONE), NOW)
+    waiting.offer(approved(ADA, ADAS_PHONE), int(time.time()))
     assert not waiting.is_settled
-    waiting.offer(approved(GRACE), NOW)
+    waiting.offer(approved(GRACE), int(time.time()))
     assert waiting.is_approved
 
 
 def test_a_denial_takes_the_place_of_its_persons_approval_and_stays() -> None:
     waiting = gate()
-    waiting.offer(approved(ADA), NOW)
-    waiting.offer(denied(ADAS_PHONE), NOW)
-    waiting.offer(approved(GRACE, ADA), NOW)
+    waiting.offer(approved(ADA), int(time.time()))
+    waiting.offer(denied(ADAS_PHONE), int(time.time()))
+    waiting.offer(approved(GRACE, ADA), int(time.time()))
     assert not waiting.is_settled
     assert list(waiting.approvals) == [public(GRACE)]
-    waiting.offer(approved(BOB), NOW)
+    waiting.offer(approved(BOB), int(time.time()))
     assert waiting.is_approved
 
 
 @pytest.mark.parametrize("message", [denied(STRANGER), approved(STRANGER)], ids=["denial", "approval"])
 def test_a_stranger_counts_for_nothing(message: Decision) -> None:
     waiting = gate(threshold=1)
-    waiting.offer(message, NOW)
+    waiting.offer(message, int(time.time()))
     assert not waiting.is_settled
     assert not waiting.denials
 
@@ -132,8 +132,8 @@ def test_whatever_comes_it_opens_for_enough_people_or_ends_by_enough_denials(
             approvals=tuple(approve(REQUEST, key) for kind, key in batch if kind == "approve"),
             denials=tuple(deny(REQUEST, key) for kind, key in batch if kind == "deny"),
         )
-        waiting.offer(message, NOW)
-        waiting.offer(message, NOW)  # a signal may come twice
+        waiting.offer(message, int(time.time()))
+        waiting.offer(message, int(time.time()))  # a signal may come twice
         assert (waiting.is_approved, waiting.is_denied) == (verdict == "approved", verdict == "denied")
         signers = {PERSON[key] for key in waiting.approvals}
         assert not waiting.is_approved or len(signers) >= threshold

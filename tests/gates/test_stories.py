@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from tenuo.temporal._state import _workflow_headers_store
 
 from approvals.contracts import CallVerdict, OutcomeStatus
 from tests.gates import agents
@@ -45,6 +46,20 @@ async def test_a_gated_call_waits_for_a_person_and_runs_once(floor: Floor) -> No
     ]
     assert [record.sequence for record in floor.sink.records] == [1, 2, 3, 4]
     assert floor.gate_plugin.receipts.failures == 0
+
+
+async def test_a_run_keeps_its_warrant_though_tenuo_forgot_it_while_people_thought(floor: Floor) -> None:
+    handle = await floor.start(agents.ForgivingAgent, "checkout")
+    request = await floor.desk.requests.get()
+    # As the coroutine of an instance does that was evicted, and ends late.
+    forgotten = [key for key in _workflow_headers_store if request.run_id in key]
+    assert forgotten
+    for key in forgotten:
+        del _workflow_headers_store[key]
+
+    await send(floor.plain, request, decision(request, approvals=(approve(request, floor.keys.approver),)))
+
+    assert await handle.result() == "restarted checkout"
 
 
 async def test_an_ungated_call_is_not_stopped(floor: Floor) -> None:

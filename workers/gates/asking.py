@@ -35,7 +35,7 @@ from approvals.signing.display import Display, fitted
 from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
-from workers.gates import asking_again
+from workers.gates import asking_again, tenuo_internals
 from workers.gates.errors import (
     ASK_TYPES,
     REQUEST_REFUSED,
@@ -128,6 +128,7 @@ class Asking:
         if self._endorsements:
             texts = json.dumps([_base64(data) for data in self._endorsements])
             ours[ENDORSEMENTS_HEADER] = Payload(data=texts.encode())
+        tenuo_internals.keep_headers(self._state.headers)
         # No await between the two: Tenuo gives the approvals to the run's next activity, whichever it is.
         set_activity_approvals([tenuo_core.SignedApproval.from_bytes(data) for data in self._approvals])
         return self._dispatch(replace(self._input, headers={**self._input.headers, **ours}))

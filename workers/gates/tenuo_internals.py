@@ -16,7 +16,13 @@ from tenuo.temporal._constants import TENUO_APPROVALS_HEADER, TENUO_ARG_KEYS_HEA
 from tenuo.temporal._decorators import _warrant_tool_name_for_activity_type
 from tenuo.temporal._headers import _extract_warrant_from_headers, _unwrap_payload_headers
 from tenuo.temporal._pop import _add_workflow_scope
-from tenuo.temporal._state import _activity_warrant_override, _pending_child_headers
+from tenuo.temporal._state import (
+    _activity_warrant_override,
+    _current_run_key,
+    _pending_child_headers,
+    _store_lock,
+    _workflow_headers_store,
+)
 
 APPROVALS_HEADER = TENUO_APPROVALS_HEADER
 HEADER_PREFIX = "x-tenuo-"
@@ -54,6 +60,16 @@ def delegated_chain(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
 def warrant_chain_of(headers: Mapping[str, Any]) -> list[tenuo_core.Warrant]:
     """Return the warrants of a dispatch, root first."""
     return warrant_chain(plain_headers(headers))
+
+
+def keep_headers(run_headers: Mapping[str, bytes]) -> None:
+    """Put the warrant of the run that calls this back, if Tenuo has forgotten it.
+
+    Tenuo keeps it by run for the whole process, until the run's coroutine ends: one that was evicted, or belonged to a
+    worker that stopped, may end after another one has taken the run over.
+    """
+    with _store_lock:
+        _workflow_headers_store.setdefault(_current_run_key(), dict(run_headers))
 
 
 def headers_of_next_activity(run_headers: dict[str, bytes]) -> dict[str, bytes]:
