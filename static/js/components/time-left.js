@@ -6,32 +6,16 @@
  */
 
 import { inWords, spoken } from "../lib/duration.js";
-
-/** @type {Set<TimeLeft>} */
-const shown = new Set();
-let ticking = 0;
+import { TickingElement } from "./ticking.js";
 
 const ANNOUNCED = [300, 60, 0];
 
-function tick() {
-  for (const element of shown) element.update();
-}
-
-class TimeLeft extends HTMLElement {
+class TimeLeft extends TickingElement {
   lastShown = Infinity;
 
   connectedCallback() {
     this.setAttribute("role", "timer");
-    shown.add(this);
-    this.update();
-    if (ticking === 0) ticking = window.setInterval(tick, 1000);
-  }
-
-  disconnectedCallback() {
-    shown.delete(this);
-    if (shown.size > 0) return;
-    clearInterval(ticking);
-    ticking = 0;
+    super.connectedCallback();
   }
 
   update() {
