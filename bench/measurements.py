@@ -175,9 +175,7 @@ async def plugin_cost(client: Client, count: int) -> dict[str, object]:
     return {
         "ours": summary(ours),
         "floor": summary(floor),
-        "cost_ms": round(cost, 3),
-        "target": TARGET_PLUGIN_MS,
-        "reached": cost <= TARGET_PLUGIN_MS,
+        **_judged("cost_ms", cost, TARGET_PLUGIN_MS),
     }
 
 

@@ -8,10 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Person
-from accounts.roles.contracts import Role
-from accounts.roles.queries import has_role
 from approvals.contracts import RequestState
-from approvals.errors import ClaimedByAnother, NotAnApprover, RequestClosed, UnknownRequest
+from approvals.decisions.services import require_approver
+from approvals.errors import ClaimedByAnother, RequestClosed
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, Claim
@@ -35,7 +34,7 @@ def claim(*, person: Person, request_id: str, take_over: int | None = None) -> C
     """
     now = timezone.now()
     approval_request = transitions.lock(request_id)
-    _require_approver(person, approval_request.namespace)  # 1
+    require_approver(person, approval_request.namespace)  # 1
     if approval_request.state != RequestState.OPEN or approval_request.expires_at <= now:  # 2
         raise RequestClosed("This request no longer waits for a decision: there is nothing to claim.")
     standing = Claim.objects.select_related("person").filter(approval_request=approval_request, ended_at=None).first()
@@ -64,16 +63,10 @@ def claim(*, person: Person, request_id: str, take_over: int | None = None) -> C
 def release(*, person: Person, request_id: str) -> None:
     """Give ``person``'s claim back; harmless without one. Raises ``UnknownRequest`` and ``NotAnApprover``."""
     approval_request = transitions.lock(request_id)
-    _require_approver(person, approval_request.namespace)
+    require_approver(person, approval_request.namespace)
     own = Claim.objects.filter(approval_request=approval_request, person=person, ended_at=None)
     if own.update(ended_at=timezone.now()):
         _publish(approval_request)
-
-
-def _require_approver(person: Person, namespace: str) -> None:
-    if has_role(person, Role.APPROVER, namespace=namespace):
-        return
-    raise NotAnApprover if has_role(person, Role.VIEWER, namespace=namespace) else UnknownRequest
 
 
 def _publish(approval_request: ApprovalRequest) -> None:

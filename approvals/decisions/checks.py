@@ -65,11 +65,13 @@ def require_asked_for(signed: SignedDecision | Retraction, person: Person, chain
         )
 
 
-def require_bound(signed: SignedDecision | Retraction, person: Person, approval_request: ApprovalRequest) -> None:
+def require_bound(
+    signed: SignedDecision | Retraction, person: Person, approval_request: ApprovalRequest, chain: WarrantChain
+) -> None:
     """6. What was signed is this call of this run, what was shown of it, and its policy, by this person."""
     if signed.request_hash != bytes(approval_request.request_hash):
         raise HashMismatch("The signature is for another call. Reload the page and sign again.", field="request_hash")
-    field = binding_of(approval_request).difference(signed.binding)
+    field = binding_of(approval_request, chain).difference(signed.binding)
     if field:
         raise WrongBinding(f"The signature is bound to another {field}. Reload the page and sign again.", field=field)
     if signed.external_id != person.external_id:
@@ -90,19 +92,23 @@ def require_short_lived(
     signed: SignedDecision, approval_request: ApprovalRequest, chain: WarrantChain, now: datetime
 ) -> None:
     """7. It was signed just now, and lives no longer than it may: here, and by the warrant's terms."""
-    seconds = now.timestamp()
-    if abs(signed.signed_at - seconds) > CLOCK_TOLERANCE_SECONDS:
-        raise BadLifetime(
-            "The signature's time is not now. Check this device's clock, then reload the page and sign again.",
-            field="approved_at" if signed.kind is DecisionKind.APPROVE else "denied_at",
-        )
+    require_now(signed.signed_at, now, field="approved_at" if signed.kind is DecisionKind.APPROVE else "denied_at")
     if signed.expires_at is None:
         return
     lifetime = chain.terms.lifetime(settings.SIGNATURE_LIFETIME_SECONDS)
     latest = min(signed.signed_at + lifetime, int(approval_request.expires_at.timestamp()))
-    if not seconds < signed.expires_at <= latest:
+    if not now.timestamp() < signed.expires_at <= latest:
         raise BadLifetime(
             "The signature would be valid too long, or not at all. Reload the page and sign again.", field="expires_at"
+        )
+
+
+def require_now(signed_at: int, now: datetime, *, field: str) -> None:
+    """Raise ``BadLifetime`` unless ``signed_at``, UTC seconds that the signature names in ``field``, is now."""
+    if abs(signed_at - now.timestamp()) > CLOCK_TOLERANCE_SECONDS:
+        raise BadLifetime(
+            "The signature's time is not now. Check this device's clock, then reload the page and sign again.",
+            field=field,
         )
 
 

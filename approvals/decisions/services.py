@@ -28,6 +28,7 @@ from audit.ledger.services import append
 from audit.statements import cbor
 from audit.statements.key_endorsements import NotEndorsed
 from audit.statements.kinds import EntryKind
+from audit.statements.quorum import Quorum
 
 MAXIMUM_REASON = 2_000
 _REPLAYED = "This signature was used before. Reload the page and sign again."
@@ -92,14 +93,14 @@ def _record(
     checks.require_open(approval_request, now)  # 4
     chain = parse(approval_request.warrant_chain)
     checks.require_asked_for(signed, person, chain)  # 5
-    checks.require_bound(signed, person, approval_request)  # 6
+    checks.require_bound(signed, person, approval_request, chain)  # 6
     checks.require_other_arguments(signed, approval_request)
     checks.require_short_lived(signed, approval_request, chain, now)  # 7
     if any((bytes(row.public_key), bytes(row.nonce)) == (signed.approver_key, signed.nonce) for row in found):  # 8
         raise Replayed(_REPLAYED, field="nonce")
     step_up = use_step_up(person, approval_request, signed.kind, session_key)  # 9
     require_slow_thinking(person, approval_request, signed.kind, confirmation, now)  # 10
-    settled = _settled(approval_request, standing, signed)
+    settled = _settled(chain.quorum, standing, signed)
     decision = _write(person, approval_request, signed, endorsements, step_up, settled, now)
     if settled is not None:
         transitions.move(approval_request, settled, at=now)
@@ -112,13 +113,17 @@ def own_key(person: Person, namespace: str, approver_key: bytes) -> ApproverKey:
     key = active_keys(namespace=namespace).filter(public_key=approver_key).first()
     if key is not None and key.person_id == person.pk:
         return key
-    if not has_role(person, Role.VIEWER, namespace=namespace):
-        raise UnknownRequest
-    if not has_role(person, Role.APPROVER, namespace=namespace):
-        raise NotAnApprover
+    require_approver(person, namespace)
     raise UnusableKey(
         "This is not an active key of yours. Open your keys page and enrol this browser's key.", field="approver_key"
     )
+
+
+def require_approver(person: Person, namespace: str) -> None:
+    """Raise ``NotAnApprover`` unless ``person`` approves in ``namespace``; ``UnknownRequest`` if they see nothing."""
+    if has_role(person, Role.APPROVER, namespace=namespace):
+        return
+    raise NotAnApprover if has_role(person, Role.VIEWER, namespace=namespace) else UnknownRequest
 
 
 def endorsements_of(person: Person, approver_key: bytes) -> list[bytes]:
@@ -195,12 +200,9 @@ def _write(
     )
 
 
-def _settled(
-    approval_request: ApprovalRequest, standing: list[Decision], signed: SignedDecision
-) -> RequestState | None:
+def _settled(quorum: Quorum, standing: list[Decision], signed: SignedDecision) -> RequestState | None:
     """Return what the request becomes with one more decision, just as its workflow will see it; None: it waits on."""
     keys = [signed.approver_key, *(bytes(row.public_key) for row in standing if row.kind == signed.kind)]
     if signed.kind is DecisionKind.DENY:
-        quorum = parse(approval_request.warrant_chain).quorum
         return RequestState.DENIED if quorum.is_impossible(keys) else None
-    return RequestState.APPROVED if len(keys) >= approval_request.threshold else None
+    return RequestState.APPROVED if len(keys) >= quorum.threshold else None

@@ -465,7 +465,7 @@ def _endorsers(person: Person) -> str:
 
 def _signing(person: Person, row: ApprovalRequest, chain: WarrantChain, card: RequestCard) -> dict[str, object]:
     """Return what the browser verifies and signs; it trusts none of it."""
-    binding = binding_of(row)
+    binding = binding_of(row, chain)
     return {
         **binding.to_facts(),
         "display_digest": binding.display_digest.hex(),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from approvals.contracts import CallRecord
 from approvals.models import ApprovalRequest
-from approvals.requests.chain import parse
+from approvals.requests.chain import WarrantChain
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display
-from audit.statements.terms import terms_of
 
 
 def display_of(approval_request: ApprovalRequest) -> Display:
@@ -20,12 +19,12 @@ def display_of(approval_request: ApprovalRequest) -> Display:
     )
 
 
-def binding_of(approval_request: ApprovalRequest) -> Binding:
+def binding_of(approval_request: ApprovalRequest, chain: WarrantChain) -> Binding:
     return Binding(
         request_id=approval_request.pk,
         namespace=approval_request.namespace,
         workflow_id=approval_request.workflow_id,
         run_id=approval_request.run_id,
         display_digest=bytes(approval_request.display_digest),
-        policy_version=terms_of(parse(approval_request.warrant_chain).warrants).policy_label,
+        policy_version=chain.terms.policy_label,
     )

@@ -89,46 +89,39 @@ def read_approval(data: bytes, step: Step) -> Signed:
 
 def read_denial(data: bytes, step: Step) -> Signed:
     """Return the denial in ``data``, its signature verified. Raises ``Refused``."""
-    try:
-        envelope = parse_statement(data)
-        envelope.verify(Context.DENIAL)
-    except MalformedStatement as error:
-        raise Refused(step, f"The denial does not verify. {error}") from error
-    facts = Fields(envelope.facts, step)
-    require(bool(facts.text("reason").strip()), step, "The denial has no reason.")
-    return Signed(
-        data=data,
-        key=envelope.signer_key,
-        person=facts.text("external_id"),
-        request_hash=facts.data("request_hash", 32),
-        nonce=facts.data("nonce", 16),
-        address=Address.of(facts),
-        signed_at=facts.integer("denied_at"),
-        expires_at=None,
-        reason=facts.text("reason"),
-        display_digest=facts.data("display_digest", 32),
-        policy_version=facts.text("policy_version"),
-    )
+    facts, key = _statement("denial", data, Context.DENIAL, step)
+    reason = facts.text("reason")
+    require(bool(reason.strip()), step, "The denial has no reason.")
+    return _signed(data, key, facts, signed_at=facts.integer("denied_at"), reason=reason)
 
 
 def read_retraction(data: bytes, step: Step) -> Signed:
     """Return the retraction in ``data``, its signature verified. Raises ``Refused``."""
+    facts, key = _statement("retraction", data, Context.RETRACTION, step)
+    return _signed(data, key, facts, signed_at=facts.integer("retracted_at"), reason="")
+
+
+def _statement(name: str, data: bytes, context: Context, step: Step) -> tuple[Fields, bytes]:
+    """Return what a person's statement says, and the key that signed it."""
     try:
         envelope = parse_statement(data)
-        envelope.verify(Context.RETRACTION)
+        envelope.verify(context)
     except MalformedStatement as error:
-        raise Refused(step, f"The retraction does not verify. {error}") from error
-    facts = Fields(envelope.facts, step)
+        raise Refused(step, f"The {name} does not verify. {error}") from error
+    return Fields(envelope.facts, step), envelope.signer_key
+
+
+def _signed(data: bytes, key: bytes, facts: Fields, *, signed_at: int, reason: str) -> Signed:
     return Signed(
         data=data,
-        key=envelope.signer_key,
+        key=key,
         person=facts.text("external_id"),
         request_hash=facts.data("request_hash", 32),
         nonce=facts.data("nonce", 16),
         address=Address.of(facts),
-        signed_at=facts.integer("retracted_at"),
+        signed_at=signed_at,
         expires_at=None,
-        reason="",
+        reason=reason,
         display_digest=facts.data("display_digest", 32),
         policy_version=facts.text("policy_version"),
     )

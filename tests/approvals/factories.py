@@ -20,7 +20,8 @@ from accounts.roles.contracts import Role
 from approvals.contracts import GateRequest
 from approvals.models import ApprovalRequest
 from approvals.requests import services
-from approvals.requests.shown import binding_of as binding
+from approvals.requests.chain import parse
+from approvals.requests.shown import binding_of
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
 from approvals.signing import retraction as retractions
@@ -216,6 +217,10 @@ def open_request(
     """Return an open request that asks for ``approvers``, under ``terms`` if there are any."""
     minted = mint(*approvers, min_approvals=min_approvals, terms=terms, extensions=extensions)
     return services.open(gate_request=gate_request(minted, **changes))
+
+
+def binding(approval_request: ApprovalRequest) -> Binding:
+    return binding_of(approval_request, parse(approval_request.warrant_chain))
 
 
 def sign_approval(
