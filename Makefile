@@ -109,7 +109,7 @@ screenshots: develop ## take docs/images/ anew
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser
 
 lock: .venv/dev ## lock requirements/*.in anew
-	@for name in base pkcs11 saml dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	@for name in base pkcs11 saml aws dev; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## forget everything but the demo's incidents (var/)
