@@ -169,9 +169,11 @@ async def test_what_goes_over_nexus_is_sealed_with_the_exchange_ring_and_opens_o
 
 
 async def test_a_ring_that_is_not_configured_is_not_used_whatever_a_payload_says() -> None:
-    (payload,) = await PayloadEncryption(FixedRings(EXCHANGE), "prd", exchanges=OVER_NEXUS).with_context(
-        AT_ENDPOINT
-    ).encode([PAYLOAD])
+    (payload,) = (
+        await PayloadEncryption(FixedRings(EXCHANGE), "prd", exchanges=OVER_NEXUS)
+        .with_context(AT_ENDPOINT)
+        .encode([PAYLOAD])
+    )
     with pytest.raises(ForeignRing, match="exchange:payments"):
         await PayloadEncryption(FixedRings(PRD, EXCHANGE), "prd").decode([payload])
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 from audit.sealing import Ring
@@ -78,7 +78,7 @@ class LoadedRings:
 
     async def ring(self, name: str) -> Ring:
         held = self._held.get(name)
-        now = time.monotonic()
+        now = monotonic()
         if held is not None and now < held.rests_until:
             return held.ring
         loading = self._begin(name)
@@ -89,18 +89,18 @@ class LoadedRings:
         except RingUnavailable as error:
             if held is None:
                 raise
-            held.rests_until = time.monotonic() + RETRY_SECONDS
+            held.rests_until = monotonic() + RETRY_SECONDS
             logger.warning("%s The remembered ones serve.", error)
             return held.ring
 
     async def ring_with(self, name: str, key_id: str) -> Ring:
-        asked_at = time.monotonic()
+        asked_at = monotonic()
         while True:
             held = self._held.get(name)
             # A load that was under way may have begun before there was such a key.
             if held is not None and (key_id in held.ring.keys or held.loaded_at >= asked_at):
                 return held.ring
-            rest = held.loaded_at + LOOKUP_SECONDS - time.monotonic() if held is not None else 0
+            rest = held.loaded_at + LOOKUP_SECONDS - monotonic() if held is not None else 0
             if rest > 0:
                 await asyncio.sleep(rest)
             else:
@@ -114,7 +114,7 @@ class LoadedRings:
             return self._loading[name]
 
     def _work(self, name: str) -> Ring:
-        began = time.monotonic()
+        began = monotonic()
         try:
             ring = self._load(name)
             self._held[name] = _Held(ring, began, began + FRESH_SECONDS)
