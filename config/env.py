@@ -45,6 +45,13 @@ def names(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(choices)}, not {value!r}.")
+    return value
+
+
 def by_namespace(name: str, default: str, choices: tuple[str, ...]) -> dict[str, str]:
     """Return a choice for each namespace: ``choice`` alone (for all others, under ""), or ``namespace=choice``."""
     chosen = {"": default}

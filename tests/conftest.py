@@ -13,6 +13,9 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from audit.keys import services as key_services
+from tests.softhsm import driver, token
+
+__all__ = ["driver", "token"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
