@@ -52,6 +52,8 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    # First, so that what the others refuse reaches Temporal's UI with its headers too.
+    "workers.codec_server.cross_origin.CrossOriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
