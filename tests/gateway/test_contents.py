@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     ExecuteMultiOperationRequest,
     GetWorkflowExecutionHistoryRequest,
+    RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest,
     RespondWorkflowTaskFailedRequest,
     StartNexusOperationExecutionRequest,
@@ -102,6 +103,11 @@ def test_content_and_references_are_not_looked_into() -> None:
 def test_a_task_token_says_whose_it_is() -> None:
     asked = read(RespondWorkflowTaskCompletedRequest(namespace="stg", task_token=task_token("id-of-prd", "pay-7")))
     assert (asked.task_owner, asked.workflow_id) == ("id-of-prd", "pay-7")
+
+
+def test_a_token_for_a_queue_names_no_workflow() -> None:
+    asked = read(RespondQueryTaskCompletedRequest(namespace="stg", task_token=task_token("id-of-stg", "a-queue")))
+    assert (asked.task_owner, asked.workflow_id) == ("id-of-stg", "")
 
 
 @pytest.mark.parametrize(

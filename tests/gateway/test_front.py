@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import secrets
 import signal
 import time
 
@@ -481,8 +483,8 @@ async def test_the_command_says_what_is_missing_and_stops_when_it_is_told(behind
         "TEMPORAL_GATEWAY_KEYS": str(issuer.file),
         "TEMPORAL_GATEWAY_ISSUER": ISSUER,
         "LOG_LEVEL": "INFO",
-        "SECRET_KEY": "x" * 50,
-        "KEY_ENCRYPTION_KEY": "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg=",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
     code, output = await asyncio.to_thread(Installation(tmp_path, **given).run, "temporal_gateway")
     assert (code, "Set TEMPORAL_GATEWAY_AUDIENCE" in output) == (1, True)

@@ -59,6 +59,8 @@ class AuditLog:
     def close(self) -> None:
         if self._file:
             os.close(self._descriptor)
+            # The number may be another file's from now on.
+            self._descriptor = -1
 
     def _follow(self) -> None:
         """Open the file anew if it was rotated."""

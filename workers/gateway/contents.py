@@ -44,6 +44,8 @@ _CALLBACK_SCHEME = "temporal://"
 _CALLBACK_TOKEN = "temporal-callback-token"  # noqa: S105
 _ID_FIELD = 1
 _WORKFLOW_FIELD = 2
+# Their tokens' second field is the name of a task queue.
+_OF_A_QUEUE = ("RespondQueryTask", "RespondNexusTask")
 _TEXT_FIELDS = frozenset({_ID_FIELD, _WORKFLOW_FIELD})
 _LENGTH_DELIMITED = 2
 _MAXIMUM_TOKEN = 64 * 1024
@@ -78,7 +80,8 @@ def read(kind: type[Message], body: bytes) -> Contents:
     contents.workflow_id = _workflow_id(message)
     if "task_token" in message.DESCRIPTOR.fields_by_name:
         contents.task_owner, workflow_id = _task(message.task_token)  # type: ignore[attr-defined]
-        contents.workflow_id = contents.workflow_id or workflow_id
+        if not message.DESCRIPTOR.name.startswith(_OF_A_QUEUE):
+            contents.workflow_id = contents.workflow_id or workflow_id
     if message.DESCRIPTOR.name == "DescribeNamespaceRequest":
         contents.namespace_id = message.id  # type: ignore[attr-defined]
     return contents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -43,6 +44,11 @@ class Front(grpc.GenericRpcHandler):
 
     def __init__(self, *, tokens: Tokens, upstream: Upstream, log: AuditLog) -> None:
         self._tokens, self._upstream, self._log = tokens, upstream, log
+        self._under_way: set[asyncio.Task[object]] = set()
+
+    async def settle(self) -> None:
+        """Return when every call that came in has its line."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         path = handler_call_details.method
@@ -52,6 +58,7 @@ class Front(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(partial(self._call, method))
 
     async def _call(self, method: Method, body: bytes, context: ServicerContext) -> bytes | None:
+        self._note_task()
         started, line = time.monotonic(), Line(method=method.name, peer=context.peer(), code="CANCELLED")
         try:
             return await self._pass(method, body, context, line)
@@ -64,6 +71,12 @@ class Front(grpc.GenericRpcHandler):
             await context.send_initial_metadata(end.early)
         await context.abort(end.status, end.sentence, end.trailers)
         return None
+
+    def _note_task(self) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
 
     async def _pass(self, method: Method, body: bytes, context: ServicerContext, line: Line) -> bytes:
         metadata: Metadata = list(context.invocation_metadata() or ())

@@ -96,14 +96,15 @@ class Gateway:
         self._check_keys()
         self._upstream = Upstream(given.upstream, credentials=_upstream_credentials(given))
         tokens = Tokens(keys=IssuerKeys(given.keys), issuer=given.issuer, audience=given.audience)
-        front = Front(tokens=tokens, upstream=self._upstream, log=self._log)
-        self._server = grpc.aio.server(handlers=[front], options=_OPTIONS)
+        self._front = Front(tokens=tokens, upstream=self._upstream, log=self._log)
+        self._server = grpc.aio.server(handlers=[self._front], options=_OPTIONS)
         self.port = self._bind()
         await self._server.start()
 
     async def stop(self) -> None:
         """Take no more calls, let those under way end for a while, and close."""
         await self._server.stop(GRACEFUL_SECONDS)
+        await self._front.settle()
         await self._upstream.close()
         self._log.close()
 
