@@ -268,6 +268,21 @@ TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_U
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
 
+# --- The gateway in front of a Temporal server that has no access control of its own ---------------
+TEMPORAL_GATEWAY_LISTEN = env.text("TEMPORAL_GATEWAY_LISTEN", "127.0.0.1:7243")
+TEMPORAL_GATEWAY_UPSTREAM = env.text("TEMPORAL_GATEWAY_UPSTREAM", "")
+TEMPORAL_GATEWAY_UPSTREAM_TLS = env.boolean("TEMPORAL_GATEWAY_UPSTREAM_TLS", False)
+TEMPORAL_GATEWAY_UPSTREAM_CA = env.secret("TEMPORAL_GATEWAY_UPSTREAM_CA")
+# Whose tokens count: where the issuer's public keys are, what `iss` and `aud` must say.
+TEMPORAL_GATEWAY_KEYS = env.text("TEMPORAL_GATEWAY_KEYS", "")
+TEMPORAL_GATEWAY_ISSUER = env.text("TEMPORAL_GATEWAY_ISSUER", "")
+TEMPORAL_GATEWAY_AUDIENCE = env.text("TEMPORAL_GATEWAY_AUDIENCE", "")
+# PEM, usually from files (`…_FILE`). With CLIENT_CA callers must show a certificate that it signed.
+TEMPORAL_GATEWAY_CERTIFICATE = env.secret("TEMPORAL_GATEWAY_CERTIFICATE")
+TEMPORAL_GATEWAY_PRIVATE_KEY = env.secret("TEMPORAL_GATEWAY_PRIVATE_KEY")
+TEMPORAL_GATEWAY_CLIENT_CA = env.secret("TEMPORAL_GATEWAY_CLIENT_CA")
+TEMPORAL_GATEWAY_AUDIT_FILE = env.text("TEMPORAL_GATEWAY_AUDIT_FILE", "")
+
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
 ALERT_WEBHOOK_SECRETS = env.names("ALERT_WEBHOOK_SECRETS")
