@@ -260,6 +260,13 @@ TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_U
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
 
+# --- Credentials of activities --------------------------------------------------------------
+CREDENTIALS = env.text("CREDENTIALS", "environment")  # or aws, or a directory: file:///etc/countersign/credentials
+CREDENTIALS_AWS_ROLE = env.text("CREDENTIALS_AWS_ROLE", "")
+CREDENTIALS_AWS_REGION = env.text("CREDENTIALS_AWS_REGION", "")
+CREDENTIALS_AWS_PREFIX = env.text("CREDENTIALS_AWS_PREFIX", "")
+CREDENTIALS_AWS_ENDPOINT = env.text("CREDENTIALS_AWS_ENDPOINT", "")
+
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
 ALERT_WEBHOOK_SECRETS = env.names("ALERT_WEBHOOK_SECRETS")

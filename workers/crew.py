@@ -34,6 +34,7 @@ from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLIC
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
 from workers.nonces import DatabaseNonceStore
+from workers.own_credentials import credentials
 from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 
@@ -65,6 +66,7 @@ class Crew:
 async def assemble(client: Client) -> Crew:
     """Return the clients and plugins of this process. Raises ``StartFailed`` before ``manage.py setup`` was run."""
     keys = await in_thread(load_keys)
+    credentials()  # Settings that cannot be right are told now, not by the first activity.
     sink = DatabaseReceiptSink()
     tenuo_plugin, gate_plugin = build_plugins(
         activities=TOOLS,
