@@ -283,6 +283,17 @@ TEMPORAL_GATEWAY_PRIVATE_KEY = env.secret("TEMPORAL_GATEWAY_PRIVATE_KEY")
 TEMPORAL_GATEWAY_CLIENT_CA = env.secret("TEMPORAL_GATEWAY_CLIENT_CA")
 TEMPORAL_GATEWAY_AUDIT_FILE = env.text("TEMPORAL_GATEWAY_AUDIT_FILE", "")
 
+# --- Credentials of activities --------------------------------------------------------------
+CREDENTIALS = env.text("CREDENTIALS", "environment")  # or aws, or a directory: file:///etc/countersign/credentials
+CREDENTIALS_AWS_ROLE = env.text("CREDENTIALS_AWS_ROLE", "")
+CREDENTIALS_AWS_REGION = env.text("CREDENTIALS_AWS_REGION", "")
+CREDENTIALS_AWS_PREFIX = env.text("CREDENTIALS_AWS_PREFIX", "")
+CREDENTIALS_AWS_ENDPOINT = env.text("CREDENTIALS_AWS_ENDPOINT", "")
+
+# --- MCP: tools that the agent uses with a person's authority; empty for none -----------------
+MCP_URL = env.text("MCP_URL", "")
+MCP_TOKEN_ENDPOINT = env.text("MCP_TOKEN_ENDPOINT", "")
+
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
 ALERT_WEBHOOK_SECRETS = env.names("ALERT_WEBHOOK_SECRETS")
