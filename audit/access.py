@@ -17,6 +17,8 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 
 READ = "audit.view_ledgerentry"
 EXPORT = "audit.export_ledgerentry"
+VIEW_CONTENT = "audit.view_content"
+DECODE_PAYLOAD = "audit.decode_payload"
 
 View = Callable[..., HttpResponseBase]
 

@@ -14,6 +14,9 @@ from accounts.roles.queries import NOWHERE, Reach
 _ROLES_FOR = {
     "audit.view_ledgerentry": (Role.VIEWER,),
     "audit.export_ledgerentry": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
+    # Arguments, reasoning and results of calls: who decides, who oversees, and who is trusted with payloads.
+    "audit.view_content": (Role.APPROVER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR, Role.PAYLOAD_READER),
+    "audit.decode_payload": (Role.PAYLOAD_READER,),
     "accounts.add_approverkey": KEY_HOLDERS,
     "accounts.add_keyendorsement": (Role.SECURITY_ADMINISTRATOR,),
     "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),

@@ -16,6 +16,7 @@ class Role(StrEnum):
     POLICY_PUBLISHER = "policy_publisher"  # signs that a draft takes effect
     AUDITOR = "auditor"  # exports evidence, sees who may do what
     SECURITY_ADMINISTRATOR = "security_administrator"  # endorses and revokes keys, gives roles
+    PAYLOAD_READER = "payload_reader"  # reads prompts, completions, arguments and results in plain
 
     @property
     def satisfied_by(self) -> frozenset[Role]:

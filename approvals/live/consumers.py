@@ -24,7 +24,7 @@ from approvals.live.attendance import present
 from approvals.live.events import Event, LiveKind
 from approvals.looking.services import look, look_away
 from approvals.requests.identifiers import is_request_id
-from audit.ledger.queries import SERVICE_CHAINS
+from audit.ledger.chains import is_service_chain
 from audit.statements.kinds import EntryKind
 
 ANONYMOUS = 4401
@@ -136,6 +136,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
 def _is_for(within: Reach, event: Event) -> bool:
     if event.kind in _FOR_ALL:
         return True
-    if event.kind in _INTERNAL or event.chain in SERVICE_CHAINS:
+    if event.kind in _INTERNAL or is_service_chain(event.chain):
         return False
     return event.namespace in within

@@ -9,14 +9,13 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from audit.access import Reach
+from audit.ledger.chains import is_service_chain, of_the_service
 from audit.ledger.contracts import AttachedText, IncidentCard, IncidentTree, Tone, TreeGroup, TreeLine
 from audit.ledger.wording import rows, short, word
 from audit.models import LedgerChain, LedgerEntry
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 
-# The service's own chains; every other one is an incident.
-SERVICE_CHAINS = ("keys", "people")
 _OPEN = "open"
 
 
@@ -46,7 +45,7 @@ def tree(chain: str, *, within: Reach) -> IncidentTree:
 
 def is_incident(chain: str) -> bool:
     """Return whether ``chain`` names an incident that the ledger knows of."""
-    return chain not in SERVICE_CHAINS and LedgerChain.objects.filter(name=chain).exists()
+    return not is_service_chain(chain) and LedgerChain.objects.filter(name=chain).exists()
 
 
 def is_readable(chain: str, *, within: Reach) -> bool:
@@ -77,7 +76,7 @@ def details_of(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def _of_incidents(within: Reach) -> QuerySet[LedgerChain]:
-    chains = LedgerChain.objects.exclude(name__in=SERVICE_CHAINS)
+    chains = LedgerChain.objects.exclude(of_the_service())
     return chains if within.everywhere else chains.filter(namespace__in=within.namespaces)
 
 

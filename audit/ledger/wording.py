@@ -243,4 +243,8 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.ROLE_REVOKED: _role("revoked"),
     EntryKind.PERSON_DISABLED: _person("disabled"),
     EntryKind.PERSON_ENABLED: _person("enabled"),
+    EntryKind.RING_KEY_MADE: _service("ring-key-made", "namespace"),
+    EntryKind.RING_KEY_RETIRED: _service("ring-key-retired", "namespace"),
+    EntryKind.PAYLOAD_DECODED: _service("payloads-decoded", "namespace"),
+    EntryKind.HISTORY_EXPORTED: _service("histories-exported", "namespace"),
 }

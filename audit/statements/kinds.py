@@ -32,3 +32,7 @@ class EntryKind(StrEnum):
     PERSON_ENABLED = "person.enabled"
     PASSKEY_ADDED = "passkey.added"
     PASSKEY_REMOVED = "passkey.removed"
+    PAYLOAD_DECODED = "payload.decoded"
+    RING_KEY_MADE = "ring.key_made"
+    RING_KEY_RETIRED = "ring.key_retired"
+    HISTORY_EXPORTED = "history.exported"

@@ -45,6 +45,12 @@ _KEYS = (
     EntryKind.PASSKEY_REMOVED,
 )
 _PEOPLE = (EntryKind.ROLE_GRANTED, EntryKind.ROLE_REVOKED, EntryKind.PERSON_DISABLED, EntryKind.PERSON_ENABLED)
+_SERVICE = (
+    EntryKind.PAYLOAD_DECODED,
+    EntryKind.RING_KEY_MADE,
+    EntryKind.RING_KEY_RETIRED,
+    EntryKind.HISTORY_EXPORTED,
+)
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
 
 
@@ -201,6 +207,8 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
         raise Refused(Step.PLACE, "People's keys are recorded in a chain of their own, not in an incident's.")
     elif kind in _PEOPLE:
         raise Refused(Step.PLACE, "What people may do is recorded in a chain of its own, not in an incident's.")
+    elif kind in _SERVICE:
+        raise Refused(Step.PLACE, "Rings, decoded payloads and exports are recorded in chains of their own.")
 
 
 def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:

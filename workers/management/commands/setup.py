@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
+from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
 from warrants.issuers.services import ensure_issuer
 from workers.incident.alerts.services import AGENT
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         for purpose in Purpose:
             ensure_service_key(purpose=purpose)
         issuer = ensure_issuer()
+        ensure_ring(namespace=settings.TEMPORAL_NAMESPACE)
         ensure_agent(name=AGENT)
         if _static_files_are_old():
             _collect_static_files()
