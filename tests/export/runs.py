@@ -41,7 +41,8 @@ async def new_namespace(client: Client) -> Client:
     )
     own = Client(client.service_client, namespace=name)
     async with asyncio.timeout(30):
-        while not await _knows(own):  # the server's own caches learn of it a little later
+        # The server's own caches learn of it a little later.
+        while not await _knows(own):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     return own
 

@@ -17,7 +17,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -220,7 +219,7 @@ class _Export:
                 self._shelf.put_same, manifests.object_name(digest), content, retain_until=retain_until
             )
             self._progress.stored[run.run_id] = digest
-        return Entry(**asdict(facts), object=digest, bytes=len(content))
+        return Entry.about(facts, content)
 
     async def _stored_before(self, run: ClosedRun) -> bytes | None:
         """Return what an earlier attempt stored of ``run``, if it did."""

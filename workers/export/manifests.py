@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from workers.export.errors import ArchiveBroken
 from workers.export.histories import STATUSES, RunFacts, digest_of
@@ -31,6 +31,7 @@ FORMAT = "countersign-export-v1"
 MAXIMUM_BYTES = 64 * 1024 * 1024
 # So that a manifest stays small enough to be read, and an export that was cut off repeats little.
 MAXIMUM_RUNS = 1000
+Bytes = bytes  # an entry has a field of that name
 WINDOW, IMPORT = "window", "import"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -58,6 +59,11 @@ class Entry:
     closed_at: datetime
     object: str
     bytes: int
+
+    @classmethod
+    def about(cls, facts: RunFacts, content: Bytes) -> Self:
+        """Return the entry for a run whose object is ``content``."""
+        return cls(**asdict(facts), object=digest_of(content), bytes=len(content))
 
     @property
     def facts(self) -> RunFacts:

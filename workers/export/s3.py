@@ -78,7 +78,7 @@ class Bucket:
 
     def names(self, folder: str, *, after: str = "") -> Iterator[str]:
         start = {"StartAfter": self._prefix + after} if after else {}
-        for page in self._pages(Prefix=f"{self._prefix}{folder}/", **start):
+        for page in self._pages(Prefix=self._prefix + (f"{folder}/" if folder else ""), **start):
             for item in page.get("Contents", ()):
                 yield item["Key"][len(self._prefix) :]
 
