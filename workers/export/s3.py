@@ -112,7 +112,7 @@ class Bucket:
             max_pool_connections=16,
             retries={"mode": "standard", "max_attempts": 3},
         )
-        return boto3.client("s3", config=how)
+        return boto3.Session().client("s3", config=how)
 
     @contextmanager
     def _told(self, name: str) -> Iterator[None]:
