@@ -254,6 +254,11 @@ REDIS_URL = env.secret("REDIS_URL")
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 
+# --- History export: file:///folder or s3://bucket/prefix; empty for none ------------------------
+EXPORT_TARGET = env.text("EXPORT_TARGET", "")
+# How long what is exported cannot be deleted, where the target can see to that. Seven years.
+EXPORT_RETENTION_DAYS = env.integer("EXPORT_RETENTION_DAYS", 2557, minimum=1, maximum=36_500)
+
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)

@@ -22,6 +22,7 @@ from workers.activities import build_approvals_worker
 from workers.client import Clients, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
+from workers.export.installation import build_worker as build_export_worker
 from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.plugin import GatePlugin
@@ -106,7 +107,8 @@ def build_workers(crew: Crew) -> dict[str, Worker]:
         activities=[call_model],
         graceful_shutdown_timeout=GRACEFUL,
     )
-    return {worker.task_queue: worker for worker in (approvals, agents, models)}
+    exports = [build_export_worker(crew.clients.plain, graceful=GRACEFUL)] if settings.EXPORT_TARGET else []
+    return {worker.task_queue: worker for worker in (approvals, agents, models, *exports)}
 
 
 async def nonce_store() -> NonceStore:
