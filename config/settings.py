@@ -5,6 +5,7 @@ The same file serves one process on SQLite and many processes on PostgreSQL.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -259,6 +260,15 @@ TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_U
 # Activities that use the database at once, at most. More than the pool has would only wait for each other.
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
+
+# --- Nexus ----------------------------------------------------------------------------------
+# Which teams elsewhere may ask for approvals: their endpoints, and the policy of what each may ask.
+NEXUS_APPROVALS = env.pairs("NEXUS_APPROVALS")
+for _endpoint in NEXUS_APPROVALS:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", _endpoint):
+        raise ImproperlyConfigured(
+            f"NEXUS_APPROVALS: the endpoint {_endpoint!r} must be 1 to 63 lower-case letters, digits and hyphens."
+        )
 
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
