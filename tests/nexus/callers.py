@@ -34,9 +34,7 @@ class TeamWorkflow:
     async def run(self, endpoint: str, asked: dict[str, Any]) -> dict[str, Any]:
         client = workflow.create_nexus_client(service=TheirCountersign, endpoint=endpoint)
         asking = asyncio.create_task(
-            client.execute_operation(
-                TheirCountersign.ask, asked, schedule_to_close_timeout=timedelta(minutes=10)
-            )
+            client.execute_operation(TheirCountersign.ask, asked, schedule_to_close_timeout=timedelta(minutes=10))
         )
         giving_up = asyncio.create_task(workflow.wait_condition(lambda: self._is_given_up))
         await workflow.wait([asking, giving_up], return_when=asyncio.FIRST_COMPLETED)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -22,19 +23,20 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from approvals.contracts import APPROVALS_TASK_QUEUE
 from approvals.decisions.services import record
 from approvals.live import bus
 from approvals.models import ApprovalRequest
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from tests.approvals.factories import Approver, approver
-from tests.nexus.callers import TeamWorkflow
 from tests.endorsing import ROOT
+from tests.nexus.callers import TeamWorkflow
 from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
+from workers.answers.contracts import NEXUS_TASK_QUEUE
 from workers.client import in_namespace
-from workers.nexus.contracts import NEXUS_TASK_QUEUE
+from workers.gates.settings import GateSettings
+from workers.nexus import crew as nexus_crew
 from workers.nexus.crew import assemble_nexus
 from workers.nexus.endpoints import Endpoint, make, missing
 from workers.receipts import DatabaseReceiptSink
@@ -105,9 +107,10 @@ class Office:
         await sync_to_async(record)(person=by.person, request_id=waiting.pk, approval=signed)
         return signed
 
-    async def deny(self, waiting: ApprovalRequest, reason: str) -> bytes:
-        signed = self.ada.sign_denial(waiting, reason=reason)
-        await sync_to_async(record)(person=self.ada.person, request_id=waiting.pk, denial=signed)
+    async def deny(self, waiting: ApprovalRequest, reason: str, by: Approver | None = None) -> bytes:
+        by = by or self.ada
+        signed = by.sign_denial(waiting, reason=reason)
+        await sync_to_async(record)(person=by.person, request_id=waiting.pk, denial=signed)
         return signed
 
 
@@ -120,9 +123,11 @@ def _set_up() -> tuple[Approver, Approver]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(
-    live_temporal: WorkflowEnvironment, transactional_db: None, settings: Settings
+    live_temporal: WorkflowEnvironment, transactional_db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Office]:
     settings.PEOPLE_ROOTS = [ROOT]
+    settings.REQUEST_LIFETIME_SECONDS = 12
+    monkeypatch.setattr(nexus_crew, "GateSettings", partial(GateSettings, delivery_grace_seconds=1))
     settings.NEXUS_APPROVALS = {TEAM: "team-actions"}
     ada, grace = await sync_to_async(_set_up)()
     plain = live_temporal.client

@@ -19,8 +19,8 @@ from warrants.minting.queries import minted_for
 from warrants.minting.services import mint
 from warrants.policies.queries import load
 from warrants.policies.rules import Policy
+from workers.answers.contracts import MAXIMUM_REFERENCE, AdmittedQuestion, ApprovalAsked
 from workers.nexus.actions import BadArguments, fitted
-from workers.nexus.contracts import MAXIMUM_REFERENCE, AdmittedQuestion, ApprovalAsked
 
 MAXIMUM_REASONING = 20_000
 

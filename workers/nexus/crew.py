@@ -19,6 +19,7 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from warrants.agents.services import ensure_agent
 from warrants.policies.queries import load
+from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, nonce_store, worker_name
 from workers.database import in_thread
@@ -29,7 +30,6 @@ from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
-from workers.nexus.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.nexus.describing import describe_decision
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
@@ -74,7 +74,7 @@ async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
 
 
 def askers_of(endpoints: Mapping[str, str], namespace: str) -> dict[str, Asker]:
-    """Return who may ask, by endpoint, from ``{endpoint: policy}``. Raises ``PolicyError`` for a policy that is none."""
+    """Return who may ask, by endpoint, from ``{endpoint: policy}``. Raises ``PolicyError``."""
     for policy in endpoints.values():
         load(policy)
     return {endpoint: Asker(endpoint, policy, namespace) for endpoint, policy in endpoints.items()}

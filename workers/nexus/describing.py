@@ -11,8 +11,8 @@ from approvals.requests.of_run import Asked, newest_request_of
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
 from audit.statements import cbor
+from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress, SignedDecision
 from workers.database import with_database
-from workers.nexus.contracts import DESCRIBE_ACTIVITY, Question, RunAddress, SignedDecision
 
 
 @activity.defn(name=DESCRIBE_ACTIVITY, no_thread_cancel_exception=True)

@@ -37,7 +37,7 @@ class EndpointTaken(Exception):
 
 
 async def missing(client: Client, wanted: list[Endpoint]) -> list[Endpoint]:
-    """Return those of ``wanted`` that the server does not have. Raises ``EndpointTaken`` for one that leads elsewhere."""
+    """Return those of ``wanted`` that are not there. Raises ``EndpointTaken`` for one that leads elsewhere."""
     found = {one.name: one for one in [_read(row) for row in await _list(client)]}
     for endpoint in wanted:
         if endpoint.name in found and found[endpoint.name] != endpoint:
@@ -47,9 +47,7 @@ async def missing(client: Client, wanted: list[Endpoint]) -> list[Endpoint]:
 
 async def make(client: Client, endpoint: Endpoint) -> None:
     """Make an endpoint that the server does not have. Raises ``RPCError``."""
-    target = EndpointTarget(
-        worker=EndpointTarget.Worker(namespace=endpoint.namespace, task_queue=endpoint.task_queue)
-    )
+    target = EndpointTarget(worker=EndpointTarget.Worker(namespace=endpoint.namespace, task_queue=endpoint.task_queue))
     await client.operator_service.create_nexus_endpoint(
         CreateNexusEndpointRequest(spec=EndpointSpec(name=endpoint.name, target=target))
     )

@@ -19,9 +19,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from tenuo.temporal import tenuo_warrant_context
 
 from warrants.minting.contracts import MintedWarrant
-from workers.database import in_thread
-from workers.nexus.admission import Asker, Refusal, Refused, admit
-from workers.nexus.contracts import (
+from workers.answers.contracts import (
     ApprovalAnswer,
     ApprovalAsked,
     Countersign,
@@ -29,6 +27,8 @@ from workers.nexus.contracts import (
     is_request_id,
     workflow_id_of,
 )
+from workers.database import in_thread
+from workers.nexus.admission import Asker, Refusal, Refused, admit
 from workers.nexus.workflow import ApprovalWorkflow
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from approvals.contracts import APPROVAL_DENIED, APPROVAL_EXPIRED
-    from workers.gates.reasoning import because
-    from workers.gates.tenuo_internals import without_warrant
-    from workers.nexus.contracts import (
+    from workers.answers.contracts import (
         DESCRIBE_ACTIVITY,
         NEXUS_TASK_QUEUE,
         AdmittedQuestion,
@@ -27,6 +25,8 @@ with workflow.unsafe.imports_passed_through():
         Question,
         RunAddress,
     )
+    from workers.gates.reasoning import because
+    from workers.gates.tenuo_internals import without_warrant
 
 _ENDS = {APPROVAL_DENIED: AnswerOutcome.DENIED, APPROVAL_EXPIRED: AnswerOutcome.EXPIRED}
 

@@ -3,7 +3,7 @@
 A caller needs nothing of ours but these fields, as JSON:
 
     service "countersign", operation "request-approval"
-    input   {"action", "arguments": {name: text, number or true/false}, "reasoning", "reference", "requested_by": [text]}
+    input   {"action", "arguments": {name: text or number}, "reasoning", "reference", "requested_by": [text]}
     result  ``ApprovalAnswer``
 
 Times are UTC seconds since 1970; bytes travel as standard base64 or lower-case hexadecimal, as each name says.
