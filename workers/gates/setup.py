@@ -64,6 +64,8 @@ def build_plugins(
             # Replays of one dispatch are Temporal's retries; replays of approvals are refused by the gate.
             pop_dedup_store=InMemoryPopDedupStore(),
             nexus_endpoint=nexus_endpoint,
+            # Whoever read an operation's headers could ask for the same again while its proof is fresh.
+            nexus_pop_replay_protection=nexus_endpoint is not None,
         )
     )
     gate_plugin = GatePlugin(

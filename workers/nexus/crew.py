@@ -7,7 +7,6 @@ follows its own policy on its own account as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,7 +29,6 @@ from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
-from workers.nexus.describing import describe_decision
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
 from workers.people_roots import pinned_roots
@@ -93,9 +91,6 @@ def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
         with_interceptors(client, [TenuoClientInterceptor()]),
         task_queue=NEXUS_TASK_QUEUE,
         nexus_service_handlers=[CountersignHandler(askers)],
-        activities=[describe_decision],
-        activity_executor=ThreadPoolExecutor(2, thread_name_prefix="nexus"),
-        max_concurrent_activities=2,
         graceful_shutdown_timeout=GRACEFUL,
     )
 

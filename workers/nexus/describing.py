@@ -1,24 +1,20 @@
-"""The activity that tells a backing workflow what people signed about its call."""
+"""What people signed about the call of a backing workflow."""
 
 from __future__ import annotations
 
 import base64
-
-from temporalio import activity
 
 from approvals.contracts import DecisionKind
 from approvals.requests.of_run import Asked, newest_request_of
 from approvals.signing import approval as approvals
 from approvals.signing import denial as denials
 from audit.statements import cbor
-from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress, SignedDecision
-from workers.database import with_database
+from workers.answers.contracts import Question, RunAddress, SignedDecision
 
 
-@activity.defn(name=DESCRIBE_ACTIVITY, no_thread_cancel_exception=True)
 def describe_decision(run: RunAddress) -> Question | None:
     """Return what a run asked people and what they signed; None if it asked nobody."""
-    asked = with_database(newest_request_of)(namespace=run.namespace, workflow_id=run.workflow_id, run_id=run.run_id)
+    asked = newest_request_of(namespace=run.namespace, workflow_id=run.workflow_id, run_id=run.run_id)
     return _question(asked, run) if asked else None
 
 

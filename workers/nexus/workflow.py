@@ -14,10 +14,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from approvals.contracts import APPROVAL_DENIED, APPROVAL_EXPIRED
+    from approvals.contracts import APPROVAL_DENIED, APPROVAL_EXPIRED, APPROVALS_TASK_QUEUE
     from workers.answers.contracts import (
         DESCRIBE_ACTIVITY,
-        NEXUS_TASK_QUEUE,
         AdmittedQuestion,
         AnswerOutcome,
         ApprovalAnswer,
@@ -78,7 +77,7 @@ async def describe_decision(arguments: dict[str, Any]) -> Question | None:
         return await workflow.execute_activity(
             DESCRIBE_ACTIVITY,
             RunAddress(info.namespace, info.workflow_id, info.run_id, arguments),
-            task_queue=NEXUS_TASK_QUEUE,
+            task_queue=APPROVALS_TASK_QUEUE,
             result_type=Question | None,  # type: ignore[arg-type]
             start_to_close_timeout=timedelta(seconds=30),
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
