@@ -56,6 +56,19 @@ def pairs(name: str) -> dict[str, str]:
     return found
 
 
+def by_namespace(name: str, default: str, choices: tuple[str, ...]) -> dict[str, str]:
+    """Return a choice for each namespace: ``choice`` alone (for all others, under ""), or ``namespace=choice``."""
+    chosen = {"": default}
+    for item in names(name):
+        namespace, is_for_one, choice = item.rpartition("=")
+        if choice not in choices or (is_for_one and not namespace):
+            raise ImproperlyConfigured(
+                f"{name} must be {' or '.join(choices)}, for one namespace NAMESPACE=CHOICE, not {item!r}."
+            )
+        chosen[namespace] = choice
+    return chosen
+
+
 def public_keys(name: str) -> list[bytes]:
     """Return a comma-separated list of 32-byte public keys in hexadecimal."""
     keys = names(name)

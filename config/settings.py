@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env, single_sign_on
+from config import env, namespaces, single_sign_on
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
@@ -158,9 +158,14 @@ ACCOUNT_RATE_LIMITS = {
     "second_factor": "20/5m/user",
 }
 
+# --- Namespaces -----------------------------------------------------------------------------
+# Where incidents start, unless the namespaces' file gives their service another place.
+TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
+NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE)
+
 # --- Single sign-on -------------------------------------------------------------------------
-_openid = single_sign_on.openid_apps()
-_saml = single_sign_on.saml_apps()
+_openid = single_sign_on.openid_apps(NAMESPACES)
+_saml = single_sign_on.saml_apps(NAMESPACES)
 SOCIALACCOUNT_ADAPTER = "accounts.sign_in.social_adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid}, "saml": {"APPS": _saml}}
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
@@ -250,9 +255,10 @@ if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
 
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
-TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
 TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
+# Whether payloads are encrypted, by namespace. "required" refuses what comes in plaintext as well.
+PAYLOAD_ENCRYPTION = env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off"))
 # Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import ApproverKey
 from audit.ledger.services import append
-from audit.statements import quorum
+from audit.statements import place, quorum
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
 from warrants.issuers.services import endorsements, ensure_issuer
@@ -71,7 +71,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_extensions(plain, _extensions(terms, approvers), statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(terms, approvers, incident), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -94,9 +94,13 @@ def _sign(
     )
 
 
-def _extensions(terms: Terms, approvers: list[ApproverKey]) -> dict[str, bytes]:
+def _extensions(terms: Terms, approvers: list[ApproverKey], incident: Incident) -> dict[str, bytes]:
     same_person = quorum.same_person((bytes(key.public_key), key.person.external_id) for key in approvers)
-    return {EXTENSION: terms.to_bytes(), **({quorum.EXTENSION: same_person} if same_person else {})}
+    return {
+        EXTENSION: terms.to_bytes(),
+        place.EXTENSION: place.to_bytes(incident.namespace),
+        **({quorum.EXTENSION: same_person} if same_person else {}),
+    }
 
 
 def _terms(policy: Policy, barred: tuple[str, ...]) -> Terms:
