@@ -5,6 +5,7 @@ The same file serves one process on SQLite and many processes on PostgreSQL.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -298,6 +299,15 @@ CREDENTIALS_AWS_ENDPOINT = env.text("CREDENTIALS_AWS_ENDPOINT", "")
 # --- MCP: tools that the agent uses with a person's authority; empty for none -----------------
 MCP_URL = env.text("MCP_URL", "")
 MCP_TOKEN_ENDPOINT = env.text("MCP_TOKEN_ENDPOINT", "")
+
+# --- Nexus ----------------------------------------------------------------------------------
+# Which teams elsewhere may ask for approvals: their endpoints, and the policy of what each may ask.
+NEXUS_APPROVALS = env.pairs("NEXUS_APPROVALS")
+for _endpoint in NEXUS_APPROVALS:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", _endpoint):
+        raise ImproperlyConfigured(
+            f"NEXUS_APPROVALS: the endpoint {_endpoint!r} must be 1 to 63 lower-case letters, digits and hyphens."
+        )
 
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
