@@ -80,7 +80,8 @@ def encrypted(client: Client) -> Client:
 
 def _mode(namespace: str) -> str:
     modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
-    return modes.get(namespace, modes[""])
+    is_off = any(listed.name == namespace and not listed.encrypted for listed in settings.NAMESPACES)
+    return modes.get(namespace, "off" if is_off else modes[""])
 
 
 @lru_cache(maxsize=1)
