@@ -44,12 +44,15 @@ def keys_of(namespace: str = "") -> list[RingKey]:
 def columns_sealed_with(key_id: str) -> list[str]:
     """Return the columns of this database that hold something sealed with the key, as "table.column"."""
     mark = b"\xff" + bytes([len(key_id)]) + key_id.encode()  # how a sealed column begins
+    binary = models.BinaryField()
     return [
         f"{model._meta.db_table}.{field.column}"
         for model in apps.get_models()
         for field in model._meta.concrete_fields
         if isinstance(field, models.BinaryField)
-        and model._base_manager.annotate(beginning=Substr(Cast(field.attname, models.BinaryField()), 1, len(mark)))
+        and model._base_manager.annotate(
+            beginning=Substr(Cast(field.attname, binary), 1, len(mark), output_field=binary)
+        )
         .filter(beginning=mark)
         .exists()
     ]
