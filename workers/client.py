@@ -50,7 +50,7 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
         try:
             await process_rings.ring(namespace)
         except RingUnavailable as error:
-            raise StartFailed(str(error)) from error
+            raise StartFailed(f"{error} Is the database running, and was manage.py setup run?") from error
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,
