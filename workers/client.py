@@ -50,7 +50,7 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
         try:
             await process_rings.ring(namespace)
         except RingUnavailable as error:
-            raise StartFailed(str(error)) from error
+            raise StartFailed(f"{error} Is the database running, and was manage.py setup run?") from error
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,
@@ -80,7 +80,8 @@ def encrypted(client: Client) -> Client:
 
 def _mode(namespace: str) -> str:
     modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
-    return modes.get(namespace, modes[""])
+    is_off = any(listed.name == namespace and not listed.encrypted for listed in settings.NAMESPACES)
+    return modes.get(namespace, "off" if is_off else modes[""])
 
 
 @lru_cache(maxsize=1)
