@@ -188,7 +188,7 @@ def test_without_the_right_and_without_a_codec_server_temporals_ui_shows_ciphert
 ) -> None:
     """The workflow ran all the same, with an endpoint where nobody listens: workers never ask the codec server."""
     context, (nobody_listens,) = open_profile(), free_ports(1)
-    for person, endpoint in ((vera, f"{site}/codec"), (rosa, f"http://localhost:{nobody_listens}/codec")):
+    for person, endpoint in ((rosa, f"http://localhost:{nobody_listens}/codec"), (vera, f"{site}/codec")):
         sign_in(context, person, site)
         page = open_history(context, temporal, workflow_id, endpoint)
         failed = page.get_by_role("main").get_by_text("Codec Server could not connect")
