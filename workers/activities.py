@@ -39,6 +39,7 @@ from approvals.errors import ApprovalError, ClaimedNamespace
 from approvals.requests import services as requests
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
+from workers.polling import Polling
 from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
 from workers.sweep import SweepWorkflow
@@ -126,14 +127,26 @@ def _require_here(namespace: str) -> None:
 ACTIVITIES: list[Callable[..., object]] = [open_request, fetch_decision, report_outcome, report_run, record_receipts]
 
 
-def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:
-    """Return the worker of the approvals task queue; ``threads`` at most use the database at once."""
+def build_approvals_worker(
+    client: Client,
+    *,
+    threads: int,
+    executor: ThreadPoolExecutor | None = None,
+    graceful: timedelta = timedelta(seconds=5),
+    polling: Polling | None = None,
+    sweeps: bool = True,
+) -> Worker:
+    """Return the worker of the approvals task queue; ``threads`` at most use the database at once.
+
+    Workers of several namespaces share ``executor``, and one of them ``sweeps`` the requests of all.
+    """
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow, SweepWorkflow],
-        activities=[*ACTIVITIES, Sweeper(client).sweep],
-        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
+        workflows=[ClosingReportWorkflow, *([SweepWorkflow] if sweeps else [])],
+        activities=[*ACTIVITIES, *([Sweeper(client).sweep] if sweeps else [])],
+        activity_executor=executor or ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,
         graceful_shutdown_timeout=graceful,
+        **(polling or {}),
     )

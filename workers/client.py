@@ -46,11 +46,7 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
     Raises ``RuntimeError`` (from temporalio) when no server answers, ``StartFailed`` if the namespace has no ring.
     """
     namespace = settings.TEMPORAL_NAMESPACE
-    if is_encrypted(namespace):
-        try:
-            await process_rings.ring(namespace)
-        except RingUnavailable as error:
-            raise StartFailed(str(error)) from error
+    await require_ring(namespace)
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,
@@ -60,6 +56,16 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
         runtime=_runtime(),
         **options_for(namespace),
     )
+
+
+async def require_ring(namespace: str) -> None:
+    """Raise ``StartFailed`` if what is sent in ``namespace`` is to be encrypted, and cannot be."""
+    if not is_encrypted(namespace):
+        return
+    try:
+        await process_rings.ring(namespace)
+    except RingUnavailable as error:
+        raise StartFailed(str(error)) from error
 
 
 def is_encrypted(namespace: str) -> bool:
@@ -117,13 +123,16 @@ def in_namespace(client: Client, namespace: str) -> Client:
     return Client(**config)
 
 
-def set_shared(clients: Clients | None) -> None:
-    """Make ``clients`` those of this process; ``None`` takes them away."""
-    _shared[:] = [clients] if clients else []
+def set_shared(clients: Clients | None, *others: Clients) -> None:
+    """Make ``clients``, and those of other namespaces, the ones of this process; ``None`` takes them away."""
+    _shared[:] = [clients, *others] if clients else []
 
 
-def shared() -> Clients:
-    """Return this process's clients. Raises ``NoSharedClients``."""
+def shared(namespace: str = "") -> Clients:
+    """Return this process's clients, those of ``namespace`` if it is given. Raises ``NoSharedClients``."""
     if not _shared:
         raise NoSharedClients("This process is not connected to Temporal. Start it with: manage.py serve")
-    return _shared[0]
+    for clients in _shared:
+        if namespace in ("", clients.plain.namespace):
+            return clients
+    raise NoSharedClients(f"This process does not serve the namespace {namespace!r}. See NAMESPACES_FILE.")
