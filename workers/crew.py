@@ -24,6 +24,7 @@ from workers.activities import build_approvals_worker
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
+from workers.export.installation import build_worker as build_export_worker
 from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.people_roots import PeopleRoots
@@ -33,10 +34,12 @@ from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.incident.activities import TOOLS
-from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
 from workers.nonces import DatabaseNonceStore
+from workers.own_credentials import credentials
+from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.polling import FEW, Polling
 from workers.receipts import DatabaseReceiptSink
@@ -110,6 +113,9 @@ def is_home(namespace: str) -> bool:
 async def assemble(client: Client) -> Crew:
     """Return the clients and plugins of this process. Raises ``StartFailed`` before ``manage.py setup`` was run."""
     keys = await in_thread(load_keys)
+    # Settings that cannot be right are told now, not by the first activity.
+    credentials()
+    check_mcp_server()
     sink, roots, nonces = DatabaseReceiptSink(), pinned_roots(), await nonce_store()
     posts = []
     for namespace in settings.NAMESPACES:
@@ -134,7 +140,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
             endorsers=load(POLICY).endorsers,
         ),
         people_roots=roots,
-        floors=floors_of(POLICY),
+        floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     return Guard(Clients(plain, guarded, tenuo_plugin), gate_plugin)
@@ -150,6 +156,9 @@ def build_workers(crew: Crew) -> dict[str, Worker]:
 
 def _workers_of(post: Post, executor: ThreadPoolExecutor) -> Iterator[Worker]:
     polling = Polling() if is_home(post.namespace.name) else FEW
+    if settings.EXPORT_TARGET and is_home(post.namespace.name):
+        # It exports the histories of all.
+        yield build_export_worker(post.plain, graceful=GRACEFUL)
     yield build_approvals_worker(
         post.plain,
         threads=settings.ACTIVITY_THREADS,
