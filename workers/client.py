@@ -45,8 +45,13 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
 
     Raises ``RuntimeError`` (from temporalio) when no server answers, ``StartFailed`` if the namespace has no ring.
     """
+    await require_ring(settings.TEMPORAL_NAMESPACE)
+    return await connect_without_rings(address=address, timeout_seconds=timeout_seconds)
+
+
+async def connect_without_rings(*, address: str = "", timeout_seconds: float = 10) -> Client:
+    """Return what ``connect`` does, also where keys are yet to be made: until then it sends no payloads."""
     namespace = settings.TEMPORAL_NAMESPACE
-    await require_ring(namespace)
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,

@@ -27,7 +27,7 @@ from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
-from workers.registration import registered
+from workers.namespaces.registration import registered
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
