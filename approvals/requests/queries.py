@@ -65,6 +65,7 @@ class RequestCard:
     tool: str
     target: str
     agent: str
+    acting_for: str  # with whose authority it works, or empty
     severity: str
     severity_rank: int  # 0 is the most urgent
     service: str
@@ -187,7 +188,7 @@ class WaitingCall:
 
 
 _CARD_COLUMNS = (
-    "id", "tool", "target", "agent", "severity", "service", "namespace", "state",
+    "id", "tool", "target", "agent", "acting_for", "severity", "service", "namespace", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
 )  # fmt: skip
 _PARTLY_DECIDED = {
@@ -403,6 +404,7 @@ def _card(row: dict[str, Any], now: datetime, decided: tuple[Deciding, ...] = ()
         tool=row["tool"],
         target=row["target"],
         agent=row["agent"],
+        acting_for=row["acting_for"],
         severity=row["severity"],
         severity_rank=urgency.rank(row["severity"]),
         service=row["service"],
