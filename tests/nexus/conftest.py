@@ -145,7 +145,7 @@ async def office(
     live_temporal: WorkflowEnvironment, transactional_db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Office]:
     settings.PEOPLE_ROOTS = [ROOT]
-    settings.REQUEST_LIFETIME_SECONDS = 12
+    settings.REQUEST_LIFETIME_SECONDS = 7
     monkeypatch.setattr(nexus_crew, "GateSettings", partial(GateSettings, delivery_grace_seconds=1))
     settings.NEXUS_APPROVALS = {TEAM: "team-actions"}
     ada, grace = await sync_to_async(_set_up)()

@@ -20,7 +20,7 @@ from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
 from warrants.policies.queries import load
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
-from workers.client import options_for, with_plugins
+from workers.client import with_plugins
 from workers.crew import Keys, load_keys, nonce_store, worker_name
 from workers.database import in_thread
 from workers.floors import floors_of
@@ -30,6 +30,7 @@ from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
+from workers.nexus.door import KnownEndpoints, behind_door
 from workers.nexus.exchange import exchange_ring_of
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
@@ -93,9 +94,9 @@ def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
 
     It reads nothing that was not sealed: that a question is sealed with its endpoint's key says who asks.
     """
-    strict = options_for(client.namespace, refuses_plaintext=True)
     return Worker(
-        with_interceptors(client, [TenuoClientInterceptor()], **strict),
+        behind_door(with_interceptors(client, [TenuoClientInterceptor()])),
+        interceptors=[KnownEndpoints(askers)],
         task_queue=NEXUS_TASK_QUEUE,
         nexus_service_handlers=[CountersignHandler(askers)],
         graceful_shutdown_timeout=GRACEFUL,
@@ -127,11 +128,13 @@ async def guarded_client(
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
     )
+    if nexus_endpoint is not None:
+        client = behind_door(client)
     return with_plugins(client, [tenuo_plugin, gate_plugin]), gate_plugin
 
 
-def with_interceptors(client: Client, interceptors: Sequence[Interceptor], **options: Any) -> Client:
-    """Return a client on the same connection with ``interceptors`` and no plugin; ``options`` as its own config has."""
+def with_interceptors(client: Client, interceptors: Sequence[Interceptor]) -> Client:
+    """Return a client on the same connection with ``interceptors`` and no plugin."""
     config = client.config()
     config["interceptors"] = list(interceptors)
-    return Client(**{**config, **options})
+    return Client(**config)
