@@ -21,6 +21,7 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 from workers.codec.converter import ClientOptions, client_options
 from workers.codec.errors import RingUnavailable
 from workers.errors import StartFailed
+from workers.nexus.exchange import exchanges_of
 from workers.rings import process_rings
 
 
@@ -78,10 +79,19 @@ def is_encrypted(namespace: str) -> bool:
     return _mode(namespace) != "off"
 
 
-def options_for(namespace: str) -> ClientOptions:
-    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says."""
-    mode = _mode(namespace)
-    return client_options(process_rings, namespace, refuses_plaintext=mode == "required", seals=mode != "off")
+def options_for(namespace: str, *, refuses_plaintext: bool = False) -> ClientOptions:
+    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says.
+
+    With ``refuses_plaintext`` it is as strict as "required", unless encryption is off.
+    """
+    mode = "required" if refuses_plaintext and is_encrypted(namespace) else _mode(namespace)
+    return client_options(
+        process_rings,
+        namespace,
+        exchanges=exchanges_of(namespace),
+        refuses_plaintext=mode == "required",
+        seals=mode != "off",
+    )
 
 
 def encrypted(client: Client) -> Client:
