@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -38,6 +39,19 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
     if maximum is not None and number > maximum:
         raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {number}.")
     return number
+
+
+def web_address(name: str, default: str) -> str:
+    """Return an http or https address with a host, and a port that is one."""
+    value = text(name, default)
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ImproperlyConfigured(f"{name} must be an address such as https://temporal.example.com, not {value!r}.")
+    return value
 
 
 def names(name: str, default: str = "") -> list[str]:

@@ -23,6 +23,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from accounts.models import ApproverKey
 from audit.rings.services import ensure_ring
+from audit.statements.acting import Acting, acting_of
 from audit.statements.terms import terms_of
 from tests.incident.keys import approver_key
 from warrants.agents.queries import holder_keys
@@ -155,6 +156,32 @@ async def test_whoever_raised_the_alert_is_not_asked_about_it(
     assert [record.message for record in caplog.records if "not known here" in record.message] == [
         f"'somebody@example.com', named by the alert of {incident_id}, is not known here."
     ]
+
+
+async def test_for_whom_the_agent_works_comes_from_the_alert_and_stands_in_the_warrant(
+    clients: Clients, approver: ApproverKey
+) -> None:
+    grace = await sync_to_async(approver_key)("grace")
+    details = {"on_behalf_of": "local:ada"}
+    assert (await deliver(webhook(new_incident(), custom_details=details))).status_code == 202
+    row = await Warrant.objects.aget()
+    warrant = tenuo_core.Warrant.from_bytes(bytes(row.data))
+    assert acting_of([warrant]) == Acting(AGENT, "local:ada")
+    assert [bytes(key.to_bytes()) for key in warrant.required_approvers()] == [bytes(grace.public_key)]
+    assert row.policy_name == "incident-response-for-a-person"
+    assert {"read_calendar", "open_ticket"} <= set(warrant.tools)
+
+
+@pytest.mark.parametrize("people", [["local:ada", "local:grace"], "somebody@example.com", []])
+async def test_for_several_people_or_a_stranger_the_agent_acts_in_nobodys_name(
+    clients: Clients, approver: ApproverKey, people: object
+) -> None:
+    await sync_to_async(approver_key)("grace")
+    await sync_to_async(approver_key)("linus")
+    assert (await deliver(webhook(new_incident(), custom_details={"on_behalf_of": people}))).status_code == 202
+    row = await Warrant.objects.aget()
+    assert acting_of([tenuo_core.Warrant.from_bytes(bytes(row.data))]) is None
+    assert row.policy_name == "incident-response"
 
 
 async def test_an_alert_of_the_only_approver_starts_nothing_and_says_why(

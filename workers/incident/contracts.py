@@ -76,11 +76,16 @@ class ModelAnswer:
     """What the model wants next: a call when ``tool`` is set, otherwise its closing words in ``text``.
 
     ``arguments_json`` is always a JSON object; whether it fits the tool is for ``calls`` to say.
+    ``model`` is which was asked, ``model_version`` which its provider says has answered, and ``instructions`` the
+    SHA-256 of the words and tools that it was sent beside the conversation. They are evidence and change nothing.
     """
 
     text: str
     tool: str = ""
     arguments_json: str = "{}"
+    model: str = field(default="", compare=False)
+    model_version: str = field(default="", compare=False)
+    instructions: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from django.conf import settings as installation
 from temporalio import activity
@@ -11,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from workers.credentials.errors import CredentialMissing
 from workers.incident.contracts import CALL_MODEL_ACTIVITY, ModelAnswer, ModelRequest
 from workers.incident.models.errors import ModelError
+from workers.incident.models.prompt import instructions_digest
 from workers.incident.models.providers import ModelSettings, provider_for
 from workers.own_credentials import credentials
 
@@ -21,7 +23,8 @@ async def call_model(request: ModelRequest) -> ModelAnswer:
     try:
         async with AsyncExitStack() as opened:
             settings = model_settings()
-            return await provider_for(settings, await _key(settings, opened)).answer(request)
+            answer = await provider_for(settings, await _key(settings, opened)).answer(request)
+            return replace(answer, model=settings.full_name, instructions=instructions_digest())
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,7 +32,7 @@ class CassettePlayer:
             )
         for turn in read_tape(path).turns:
             if turn.digest == digest_of(request):
-                return turn.answer
+                return replace(turn.answer, model_version=turn.model)
         raise CassetteMismatch(
             f"The cassette {scenario} has no answer after: {' > '.join(outline_of(request))}. "
             "Record the scenario again, or set MODEL_PROVIDER to a real provider."

@@ -9,7 +9,7 @@ from workers.incident.calls import SPECS
 from workers.incident.contracts import ModelAnswer, ModelRequest, OutcomeKind, Step
 from workers.incident.models import prompt
 from workers.incident.models.errors import ModelAnswerInvalid
-from workers.incident.models.wire.answers import closing_words, member, wanted_call
+from workers.incident.models.wire.answers import closing_words, from_model, member, wanted_call
 from workers.incident.models.wire.http import post_json
 
 MAXIMUM_TOKENS = 2048
@@ -23,9 +23,8 @@ class AnthropicMessages:
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         headers = {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
-        return read_answer(
-            await post_json(f"{self.base_url}/v1/messages", headers=headers, body=body_for(request, self.model))
-        )
+        data = await post_json(f"{self.base_url}/v1/messages", headers=headers, body=body_for(request, self.model))
+        return from_model(read_answer(data), data)
 
 
 def body_for(request: ModelRequest, model: str) -> dict[str, object]:
