@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -15,10 +17,16 @@ from workers.incident.models.providers import ModelSettings, provider_for
 async def call_model(request: ModelRequest) -> ModelAnswer:
     """Return what the model wants next; fails with the codes of ``models.errors``."""
     try:
-        return await provider_for(model_settings()).answer(request)
+        return _counted(await provider_for(model_settings()).answer(request))
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None
+
+
+def _counted(answer: ModelAnswer) -> ModelAnswer:
+    """Return ``answer`` with how many times it was asked for."""
+    call = answer.call
+    return replace(answer, call=replace(call, attempt=activity.info().attempt)) if call else answer
 
 
 def model_settings() -> ModelSettings:
