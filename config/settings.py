@@ -5,6 +5,7 @@ The same file serves one process on SQLite and many processes on PostgreSQL.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -52,6 +53,8 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    # First, so that what the others refuse reaches Temporal's UI with its headers too.
+    "workers.codec_server.cross_origin.CrossOriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -270,6 +273,41 @@ TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_U
 # Activities that use the database at once, at most. More than the pool has would only wait for each other.
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
+
+# --- The gateway in front of a Temporal server that has no access control of its own ---------------
+TEMPORAL_GATEWAY_LISTEN = env.text("TEMPORAL_GATEWAY_LISTEN", "127.0.0.1:7243")
+TEMPORAL_GATEWAY_UPSTREAM = env.text("TEMPORAL_GATEWAY_UPSTREAM", "")
+TEMPORAL_GATEWAY_UPSTREAM_TLS = env.boolean("TEMPORAL_GATEWAY_UPSTREAM_TLS", False)
+TEMPORAL_GATEWAY_UPSTREAM_CA = env.secret("TEMPORAL_GATEWAY_UPSTREAM_CA")
+# Whose tokens count: where the issuer's public keys are, what `iss` and `aud` must say.
+TEMPORAL_GATEWAY_KEYS = env.text("TEMPORAL_GATEWAY_KEYS", "")
+TEMPORAL_GATEWAY_ISSUER = env.text("TEMPORAL_GATEWAY_ISSUER", "")
+TEMPORAL_GATEWAY_AUDIENCE = env.text("TEMPORAL_GATEWAY_AUDIENCE", "")
+# PEM, usually from files (`…_FILE`). With CLIENT_CA callers must show a certificate that it signed.
+TEMPORAL_GATEWAY_CERTIFICATE = env.secret("TEMPORAL_GATEWAY_CERTIFICATE")
+TEMPORAL_GATEWAY_PRIVATE_KEY = env.secret("TEMPORAL_GATEWAY_PRIVATE_KEY")
+TEMPORAL_GATEWAY_CLIENT_CA = env.secret("TEMPORAL_GATEWAY_CLIENT_CA")
+TEMPORAL_GATEWAY_AUDIT_FILE = env.text("TEMPORAL_GATEWAY_AUDIT_FILE", "")
+
+# --- Credentials of activities --------------------------------------------------------------
+CREDENTIALS = env.text("CREDENTIALS", "environment")  # or aws, or a directory: file:///etc/countersign/credentials
+CREDENTIALS_AWS_ROLE = env.text("CREDENTIALS_AWS_ROLE", "")
+CREDENTIALS_AWS_REGION = env.text("CREDENTIALS_AWS_REGION", "")
+CREDENTIALS_AWS_PREFIX = env.text("CREDENTIALS_AWS_PREFIX", "")
+CREDENTIALS_AWS_ENDPOINT = env.text("CREDENTIALS_AWS_ENDPOINT", "")
+
+# --- MCP: tools that the agent uses with a person's authority; empty for none -----------------
+MCP_URL = env.text("MCP_URL", "")
+MCP_TOKEN_ENDPOINT = env.text("MCP_TOKEN_ENDPOINT", "")
+
+# --- Nexus ----------------------------------------------------------------------------------
+# Which teams elsewhere may ask for approvals: their endpoints, and the policy of what each may ask.
+NEXUS_APPROVALS = env.pairs("NEXUS_APPROVALS")
+for _endpoint in NEXUS_APPROVALS:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", _endpoint):
+        raise ImproperlyConfigured(
+            f"NEXUS_APPROVALS: the endpoint {_endpoint!r} must be 1 to 63 lower-case letters, digits and hyphens."
+        )
 
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.

@@ -37,8 +37,10 @@ from approvals.contracts import (
 from approvals.delivery.services import decision_of
 from approvals.errors import ApprovalError, ClaimedNamespace
 from approvals.requests import services as requests
+from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
+from workers.nexus.describing import describe_decision as describe
 from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
 from workers.sweep import SweepWorkflow
@@ -114,6 +116,14 @@ def record_receipts(records: list[ReceiptRecord]) -> None:
     write_receipts(records)
 
 
+@_activity(DESCRIBE_ACTIVITY)
+@_edge
+def describe_decision(run: RunAddress) -> Question | None:
+    """Return what a run asked people and what they signed, for a workflow behind a Nexus operation."""
+    _require_here(run.namespace)
+    return describe(run)
+
+
 def _here() -> str:
     return activity.info().namespace
 
@@ -123,7 +133,14 @@ def _require_here(namespace: str) -> None:
         raise ClaimedNamespace
 
 
-ACTIVITIES: list[Callable[..., object]] = [open_request, fetch_decision, report_outcome, report_run, record_receipts]
+ACTIVITIES: list[Callable[..., object]] = [
+    open_request,
+    fetch_decision,
+    report_outcome,
+    report_run,
+    record_receipts,
+    describe_decision,
+]
 
 
 def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:

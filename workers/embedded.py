@@ -103,6 +103,7 @@ async def _connect(opened: AsyncExitStack, supervisor: Supervisor) -> Client:
             port=settings.TEMPORAL_DEVELOPMENT_PORT,
             ui_port=settings.TEMPORAL_DEVELOPMENT_UI_PORT,
             directory=settings.DATA_DIR,
+            codec_endpoint=f"{settings.SITE_ROOT}/codec",
         )
     )
     client = await _reach(server.address, server)

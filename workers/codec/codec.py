@@ -1,16 +1,18 @@
 """The payload codec: what leaves this client is sealed, what comes is opened.
 
     metadata  "encoding" = "binary/encrypted", "encryption-cipher" = "AES-256-GCM", "encryption-key-id" = the key's id,
-              and "encryption-ring" = the ring's name if it is an exchange ring
+              "encryption-ring" = the ring's name if it is an exchange ring, and else
+              "encryption-workflow" = the id of the workflow whose payload it is, where there is one
     data      audit.sealing's bytes of the whole original payload, protobuf
 
-The additional data holds the key's id and the ring's name, and nothing that a codec server cannot know.
+The additional data holds the key's id, the ring's name and that workflow id, and nothing that a codec server cannot
+know: it reads the id beside the ciphertext, where nobody can change it, and records whose payload was read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from google.protobuf.message import DecodeError
@@ -31,6 +33,7 @@ from workers.codec.rings import RingSource
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
 CIPHER_FIELD, KEY_FIELD, RING_FIELD = "encryption-cipher", "encryption-key-id", "encryption-ring"
+WORKFLOW_FIELD = "encryption-workflow"
 CONTEXT = b"temporal-payload"
 # A message of this many bytes takes about as long as a turn of a busy loop; longer ones are done in a thread.
 IN_THREAD_BYTES = 128 * 1024
@@ -57,16 +60,16 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
         self.rings, self.namespace = rings, namespace
         self.refuses_plaintext, self.seals = refuses_plaintext, seals
         self.exchanges = exchanges or Exchanges()
-        self._ring = (self.exchanges.ring_for(context) if context else "") or namespace
+        exchange = self.exchanges.ring_for(context) if context else ""
+        self._ring = exchange or namespace
+        # What crosses to another namespace says nothing of workflows here.
+        self._workflow = "" if exchange else _workflow_of(context)
 
     def with_context(self, context: SerializationContext) -> PayloadEncryption:
         """Return the codec for ``context``, whose namespace counts where it has one."""
         namespace = self.namespace
         if isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
             namespace = context.namespace
-        ring = self.exchanges.ring_for(context) or namespace
-        if (namespace, ring) == (self.namespace, self._ring):
-            return self
         return PayloadEncryption(
             self.rings,
             namespace,
@@ -81,8 +84,8 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
         if not self.seals:
             return list(payloads)
         ring = await self.rings.ring(self._ring)
-        foreign = self._ring != self.namespace
-        return [await _by_size(partial(_seal, ring, payload, foreign), len(payload.data)) for payload in payloads]
+        beside = {RING_FIELD: self._ring} if self._ring != self.namespace else {WORKFLOW_FIELD: self._workflow}
+        return [await _by_size(partial(_seal, ring, payload, beside), len(payload.data)) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Return what was sealed; what was not passes through."""
@@ -111,17 +114,28 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
             raise PayloadMalformed(field=field, namespace=self.namespace) from None
 
 
-def _seal(ring: Ring, payload: Payload, is_exchange: bool) -> Payload:
-    key_id, sealed = seal(ring, payload.SerializeToString(), context=CONTEXT)
-    metadata = {"encoding": ENCODING, CIPHER_FIELD: CIPHER, KEY_FIELD: key_id.encode()}
-    if is_exchange:
-        metadata[RING_FIELD] = ring.namespace.encode()
+def _seal(ring: Ring, payload: Payload, beside: Mapping[str, str]) -> Payload:
+    """Seal ``payload``, and write ``beside`` it what is not empty."""
+    named = {field: text.encode() for field, text in beside.items() if text}
+    key_id, sealed = seal(ring, payload.SerializeToString(), context=_context(named))
+    metadata = {"encoding": ENCODING, CIPHER_FIELD: CIPHER, KEY_FIELD: key_id.encode(), **named}
     return Payload(metadata=metadata, data=sealed)
+
+
+def _context(metadata: Mapping[str, bytes]) -> bytes:
+    workflow = metadata.get(WORKFLOW_FIELD, b"")
+    return CONTEXT + b" of " + workflow if workflow else CONTEXT
+
+
+def _workflow_of(context: SerializationContext | None) -> str:
+    if isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
+        return context.workflow_id or ""
+    return ""
 
 
 def _unseal(ring: Ring, payload: Payload, key_id: str) -> Payload:
     try:
-        return Payload.FromString(unseal(ring, key_id, payload.data, context=CONTEXT))
+        return Payload.FromString(unseal(ring, key_id, payload.data, context=_context(payload.metadata)))
     except DecodeError:
         raise NotGenuine(key_id=key_id, namespace=ring.namespace) from None
 

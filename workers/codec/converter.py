@@ -25,8 +25,8 @@ from workers.codec.rings import RingSource
 
 # Temporal's own limit for what one event carries ("limit.blobSize.error").
 LARGEST_BYTES = 2 * 1024 * 1024
-# What sealing adds to a payload, at most: metadata, nonce, tag, and a long key id or ring name.
-ADDED_BYTES = 512
+# What sealing adds to a payload, at most: metadata, nonce, tag, a long key id or ring name, the longest workflow id.
+ADDED_BYTES = 1536
 
 
 class ClientOptions(TypedDict):

@@ -119,6 +119,7 @@ class _Inner(ActivityInboundInterceptor):
             raise refusal("No receipt can be made for this approved call, so it must not run.", "RECEIPT_FAILED")
         if dispatch.approvals:
             await self._spend(dispatch, tenuo_internals.warrant_chain_of(input.headers), floor)
+        dispatch.verified = tenuo_internals.warrant_chain_of(input.headers)
         self._receipts.settle(dispatch)
         result = await self.next.execute_activity(input)
         if dispatch.approvals:

@@ -12,6 +12,8 @@ from enum import StrEnum
 AGENT_TASK_QUEUE = "incident-agents"
 MODEL_TASK_QUEUE = "incident-models"
 POLICY = "incident-response"
+# What the agent may do beside, with the authority of the person it works for.
+POLICY_FOR_A_PERSON = "incident-response-for-a-person"
 CALL_MODEL_ACTIVITY = "call_model"
 
 MAXIMUM_TURNS = 20
@@ -74,9 +76,9 @@ class ModelCall:
     """Who answered, and what exactly was asked: for whoever reads the history later. The agent uses none of it.
 
     ``model`` is the name and version that the provider said it answered with, ``asked_for`` the one it was asked for,
-    ``request_id`` the provider's id of the answer. ``instructions`` is the system prompt, ``messages`` how many messages
-    followed it (their content is the request's), ``sent_sha256`` the digest of the whole body as sent (JSON with sorted
-    keys and no spaces). ``attempt`` counts from 1; why earlier ones failed is in the history itself.
+    ``request_id`` the provider's id of the answer. ``instructions`` is the system prompt, ``messages`` how many
+    messages followed it (their content is the request's), ``sent_sha256`` the digest of the whole body as sent (JSON
+    with sorted keys and no spaces). ``attempt`` counts from 1; why earlier ones failed is in the history itself.
     """
 
     provider: str
