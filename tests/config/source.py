@@ -9,7 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "workers", "approvals", "warrants", "accounts", "audit")
 _READERS = {
-    "text", "boolean", "by_namespace", "choice", "integer", "names", "public_keys", "secret", "web_address",
+    "text",
+    "boolean",
+    "by_namespace",
+    "choice",
+    "integer",
+    "names",
+    "public_keys",
+    "secret",
+    "web_address",
 }
 
 

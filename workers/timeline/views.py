@@ -12,7 +12,6 @@ from audit.models import LedgerChain
 from workers.codec_server import limits
 from workers.codec_server.errors import CodecServerError
 from workers.codec_server.services import Caller
-from workers.incident.models.prompt import instructions_digest
 from workers.timeline import queries
 from workers.timeline.contracts import Content, Histories, Recorded
 from workers.timeline.joining import join
@@ -49,7 +48,6 @@ def timeline(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse
         "may_view_content": _may(request, VIEW_CONTENT, recorded),
         "is_open": bool(contents),
         "is_whole": is_whole,
-        "instructions": instructions_digest(),
         "error": sentence,
     }
     response = render(request, "timeline/page.html", shown, status=status)
