@@ -1,18 +1,28 @@
-"""Content gets columns of ciphertext, in three steps, so that each can be begun again: this makes them.
-
-The next one seals what is there, in batches; the one after it drops the plain columns.
-"""
+"""Content gets columns of bytes, where they stand: what is in them stays, and the next migration seals it."""
 
 import audit.models.sealed
-from django.db import migrations
+import django.db.models.functions.text
+import django.db.models.lookups
+from django.db import migrations, models
 
 TEXTS = ("target", "confirm_text", "why_again", "gate_message", "reasoning", "outcome_detail", "result_text")
 OF_REQUEST = {"namespace": "namespace", "row": ["pk"]}
 OF_DECISION = {"namespace": "approval_request.namespace", "row": ["approval_request_id", "public_key", "nonce"]}
 
 
-def _renamed(model, *names):
-    return [migrations.RenameField(model_name=model, old_name=name, new_name=f"plain_{name}") for name in names]
+class AlterText(migrations.AlterField):
+    """Django would have PostgreSQL read text as the source of bytes, with its backslashes; this keeps every byte."""
+
+    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        column = self.name
+        schema_editor.execute(
+            f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE bytea '
+            f"USING convert_to(\"{column}\"::text, 'UTF8')"
+        )
 
 
 class Migration(migrations.Migration):
@@ -20,34 +30,29 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveConstraint(model_name="decision", name="denial_has_a_reason"),
-        *_renamed("approvalrequest", *TEXTS, "arguments_cbor", "history"),
-        *_renamed("decision", "signed", "reason"),
         *(
-            migrations.AddField(
-                model_name="approvalrequest",
-                name=name,
-                field=audit.models.sealed.SealedText(blank=True, **OF_REQUEST),
-            )
+            AlterText("approvalrequest", name, audit.models.sealed.SealedText(blank=True, **OF_REQUEST))
             for name in TEXTS
         ),
-        migrations.AddField(
-            model_name="approvalrequest",
-            name="arguments_cbor",
-            field=audit.models.sealed.SealedBytes(default=b"", **OF_REQUEST),
-            preserve_default=False,
+        AlterText("approvalrequest", "history", audit.models.sealed.SealedList(blank=True, **OF_REQUEST)),
+        AlterText("decision", "reason", audit.models.sealed.SealedText(blank=True, **OF_DECISION)),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AlterField(
+                    "approvalrequest", "arguments_cbor", audit.models.sealed.SealedBytes(**OF_REQUEST)
+                ),
+                migrations.AlterField("decision", "signed", audit.models.sealed.SealedBytes(**OF_DECISION)),
+            ]
         ),
-        migrations.AddField(
-            model_name="approvalrequest",
-            name="history",
-            field=audit.models.sealed.SealedList(blank=True, **OF_REQUEST),
-        ),
-        migrations.AddField(
+        migrations.AddConstraint(
             model_name="decision",
-            name="signed",
-            field=audit.models.sealed.SealedBytes(default=b"", **OF_DECISION),
-            preserve_default=False,
-        ),
-        migrations.AddField(
-            model_name="decision", name="reason", field=audit.models.sealed.SealedText(blank=True, **OF_DECISION)
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    django.db.models.lookups.Exact(django.db.models.functions.text.Length("reason"), 0),
+                    kind="deny",
+                    _negated=True,
+                ),
+                name="denial_has_a_reason",
+            ),
         ),
     ]

@@ -95,7 +95,8 @@ class SealedBytes(models.BinaryField):
         return Sealed(_sealed(namespace, data, self._context(row)) if is_sealed else data)
 
     def from_db_value(self, value: Any, expression: object, connection: object) -> Sealed | None:
-        return None if value is None else Sealed(value)
+        # SQLite still has text in a column that held text before it held bytes.
+        return None if value is None else Sealed(value.encode() if isinstance(value, str) else value)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if value is not None and not value:
