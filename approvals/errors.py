@@ -59,6 +59,19 @@ class WrongNamespace(ApprovalError):
         )
 
 
+class ClaimedNamespace(ApprovalError):
+    """A workflow speaks for another namespace than its own."""
+
+    code = "claimed_namespace"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This came from a workflow of another namespace than it names. A workflow asks and reports only for its "
+            "own: use the gate plugin, which takes the namespace from Temporal.",
+            field="namespace",
+        )
+
+
 class RequestConflict(ApprovalError):
     """The same request id was used for something else."""
 

@@ -45,6 +45,30 @@ def names(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """Return a comma-separated list of ``key=value``, by key, in its order."""
+    found: dict[str, str] = {}
+    for item in names(name):
+        key, sign, value = (part.strip() for part in item.partition("="))
+        if not (sign and key and value) or key in found:
+            raise ImproperlyConfigured(f"{name} must hold pairs such as name=value, each name once, not {item!r}.")
+        found[key] = value
+    return found
+
+
+def by_namespace(name: str, default: str, choices: tuple[str, ...]) -> dict[str, str]:
+    """Return a choice for each namespace: ``choice`` alone (for all others, under ""), or ``namespace=choice``."""
+    chosen = {"": default}
+    for item in names(name):
+        namespace, is_for_one, choice = item.rpartition("=")
+        if choice not in choices or (is_for_one and not namespace):
+            raise ImproperlyConfigured(
+                f"{name} must be {' or '.join(choices)}, for one namespace NAMESPACE=CHOICE, not {item!r}."
+            )
+        chosen[namespace] = choice
+    return chosen
+
+
 def public_keys(name: str) -> list[bytes]:
     """Return a comma-separated list of 32-byte public keys in hexadecimal."""
     keys = names(name)

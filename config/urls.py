@@ -10,5 +10,7 @@ urlpatterns = [
     path("approvals/", include("approvals.urls")),
     path("measures/", include("approvals.measures.urls")),
     path("incidents/", include("audit.urls")),
+    path("codec/", include("workers.codec_server.urls")),
+    path("payloads/", include("workers.codec_server.readings.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),
 ]

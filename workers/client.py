@@ -1,7 +1,8 @@
 """The connection to Temporal, from settings.
 
 ``connect`` makes the one connection of a process. A second client with plugins shares it:
-guarded workflows and activities run on that one, everything else on the plain one.
+guarded workflows and activities run on that one, everything else on the plain one. All of them encrypt
+what they send, each namespace with its own ring, unless ``PAYLOAD_ENCRYPTION`` says otherwise.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from django.conf import settings
 from temporalio.client import Client, Plugin
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from tenuo.temporal_plugin import TenuoTemporalPlugin
+
+from workers.codec.converter import ClientOptions, client_options
+from workers.codec.errors import RingUnavailable
+from workers.errors import StartFailed
+from workers.rings import process_rings
 
 
 @dataclass(frozen=True)
@@ -37,16 +43,44 @@ _shared: list[Clients] = []
 async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
     """Return a client without plugins for ``address``, or for ``TEMPORAL_ADDRESS``.
 
-    Raises ``RuntimeError`` (from temporalio) when no server answers.
+    Raises ``RuntimeError`` (from temporalio) when no server answers, ``StartFailed`` if the namespace has no ring.
     """
+    namespace = settings.TEMPORAL_NAMESPACE
+    if is_encrypted(namespace):
+        try:
+            await process_rings.ring(namespace)
+        except RingUnavailable as error:
+            raise StartFailed(str(error)) from error
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
-        namespace=settings.TEMPORAL_NAMESPACE,
+        namespace=namespace,
         tls=settings.TEMPORAL_TLS,
         api_key=settings.TEMPORAL_API_KEY or None,
         connect_timeout=timedelta(seconds=timeout_seconds),
         runtime=_runtime(),
+        **options_for(namespace),
     )
+
+
+def is_encrypted(namespace: str) -> bool:
+    """Whether what this application sends in ``namespace`` is encrypted."""
+    return _mode(namespace) != "off"
+
+
+def options_for(namespace: str) -> ClientOptions:
+    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says."""
+    mode = _mode(namespace)
+    return client_options(process_rings, namespace, refuses_plaintext=mode == "required", seals=mode != "off")
+
+
+def encrypted(client: Client) -> Client:
+    """Return a client on the same connection that encrypts as the application's own does."""
+    return in_namespace(client, client.namespace)
+
+
+def _mode(namespace: str) -> str:
+    modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
+    return modes.get(namespace, modes[""])
 
 
 @lru_cache(maxsize=1)
@@ -76,9 +110,10 @@ def with_plugins(client: Client, plugins: Sequence[Plugin]) -> Client:
 
 
 def in_namespace(client: Client, namespace: str) -> Client:
-    """Return a client for another namespace on the same connection."""
+    """Return a client for another namespace on the same connection, with that namespace's ring."""
     config = client.config()
     config["namespace"] = namespace
+    config.update(options_for(namespace))
     return Client(**config)
 
 

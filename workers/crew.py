@@ -22,6 +22,7 @@ from workers.activities import build_approvals_worker
 from workers.client import Clients, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
+from workers.export.installation import build_worker as build_export_worker
 from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.plugin import GatePlugin
@@ -30,10 +31,12 @@ from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.incident.activities import TOOLS
-from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
 from workers.nonces import DatabaseNonceStore
+from workers.own_credentials import credentials
+from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 
@@ -65,6 +68,9 @@ class Crew:
 async def assemble(client: Client) -> Crew:
     """Return the clients and plugins of this process. Raises ``StartFailed`` before ``manage.py setup`` was run."""
     keys = await in_thread(load_keys)
+    # Settings that cannot be right are told now, not by the first activity.
+    credentials()
+    check_mcp_server()
     sink = DatabaseReceiptSink()
     tenuo_plugin, gate_plugin = build_plugins(
         activities=TOOLS,
@@ -78,7 +84,7 @@ async def assemble(client: Client) -> Crew:
             endorsers=load(POLICY).endorsers,
         ),
         people_roots=pinned_roots(),
-        floors=floors_of(POLICY),
+        floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
     )
     guarded = with_plugins(client, [tenuo_plugin, gate_plugin])
     return Crew(Clients(client, guarded, tenuo_plugin), gate_plugin, sink)
@@ -101,7 +107,8 @@ def build_workers(crew: Crew) -> dict[str, Worker]:
         activities=[call_model],
         graceful_shutdown_timeout=GRACEFUL,
     )
-    return {worker.task_queue: worker for worker in (approvals, agents, models)}
+    exports = [build_export_worker(crew.clients.plain, graceful=GRACEFUL)] if settings.EXPORT_TARGET else []
+    return {worker.task_queue: worker for worker in (approvals, agents, models, *exports)}
 
 
 async def nonce_store() -> NonceStore:

@@ -24,12 +24,15 @@ _QUICK = "history.transferProcessorMaxPollRPS=2000"
 
 
 class DevelopmentServer:
-    """Runs from ``__enter__`` to ``__exit__``. Its state is kept in ``directory``. Enter it in the main thread."""
+    """Runs from ``__enter__`` to ``__exit__``. Its state is kept in ``directory``. Enter it in the main thread.
 
-    def __init__(self, *, port: int, ui_port: int, directory: Path) -> None:
+    ``codec_endpoint`` is where its UI asks for payloads in plain, unless a browser's own setting says otherwise.
+    """
+
+    def __init__(self, *, port: int, ui_port: int, directory: Path, codec_endpoint: str = "") -> None:
         self.address = f"127.0.0.1:{port}"
         self.log = directory / "temporal.log"
-        self._port, self._ui_port = port, ui_port
+        self._port, self._ui_port, self._codec_endpoint = port, ui_port, codec_endpoint
         self._database = directory / "temporal.db"
         self._lock = directory / "temporal.lock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -75,6 +78,7 @@ class DevelopmentServer:
             "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port),
             "--db-filename", str(self._database), "--log-level", "warn",
             "--dynamic-config-value", _QUICK,
+            *(["--ui-codec-endpoint", self._codec_endpoint] if self._codec_endpoint else []),
         ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from workers.client import connect, set_shared
 from workers.crew import Crew, assemble, build_workers
 from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
+from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
@@ -102,6 +103,7 @@ async def _connect(opened: AsyncExitStack, supervisor: Supervisor) -> Client:
             port=settings.TEMPORAL_DEVELOPMENT_PORT,
             ui_port=settings.TEMPORAL_DEVELOPMENT_UI_PORT,
             directory=settings.DATA_DIR,
+            codec_endpoint=f"{settings.SITE_ROOT}/codec",
         )
     )
     client = await _reach(server.address, server)
@@ -128,6 +130,7 @@ async def _watch(server: DevelopmentServer) -> None:
 
 
 async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew) -> None:
+    await exports.check()
     workers = build_workers(crew)
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
@@ -136,6 +139,9 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
     sweeps = keep_schedule(crew.clients.plain, every=timedelta(seconds=settings.SWEEP_SECONDS))
     opened.push_async_callback(cancel, supervisor.watch("schedule of sweeps", sweeps))
+    if settings.EXPORT_TARGET:
+        schedules = exports.keep_schedules(crew.clients.plain)
+        opened.push_async_callback(cancel, supervisor.watch("schedules of exports", schedules))
 
 
 async def _drain(workers: Sequence[Worker], tasks: Sequence[asyncio.Task[Any]]) -> None:

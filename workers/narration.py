@@ -31,6 +31,7 @@ _REFUSALS = {
     "APPROVER_NOT_ENDORSED": "the approver's key is not endorsed",
     "APPROVER_KEY_REVOKED": "the approver's key was revoked",
     "APPROVAL_FLOOR": "this worker always asks people",
+    "WARRANT_ELSEWHERE": "the warrant is for another namespace",
     "APPROVAL_UNBOUND": "the approval is not for this request",
 }
 

@@ -15,10 +15,12 @@ def external_ids_of(names: Iterable[str]) -> set[str]:
     An external id means one person. Another name with an @ is an e-mail address; any other is a display name, and
     means everybody who has it.
     """
-    wanted = Q(pk=None)
-    for name in names:
-        wanted |= _whom(name)
-    return {person.external_id for person in Person.objects.filter(wanted)}
+    return {person.external_id for person in Person.objects.filter(_anybody(names))}
+
+
+def active_external_ids_of(names: Iterable[str]) -> set[str]:
+    """Return the external ids of everybody who may sign in now and whom one of ``names`` may mean."""
+    return {person.external_id for person in Person.objects.filter(_anybody(names), is_active=True)}
 
 
 def strangers(names: Iterable[str]) -> list[str]:
@@ -31,6 +33,13 @@ def is_external_id(name: str) -> bool:
     if "#" in name:
         return all(name.split("#", 1))
     return name.startswith("local:") and name != "local:"
+
+
+def _anybody(names: Iterable[str]) -> Q:
+    wanted = Q(pk=None)
+    for name in names:
+        wanted |= _whom(name)
+    return wanted
 
 
 def _whom(name: str) -> Q:

@@ -113,9 +113,12 @@ def _was_heard(approval_request: ApprovalRequest) -> bool:
     return approval_request.verified_at is not None or approval_request.outcome_status in _HEARD
 
 
-def decision_of(request_id: str) -> DecisionMessage:
-    """Return what a relay delivers for a request, or would have: nothing in it while people have not decided."""
-    is_decided = Delivery.objects.filter(approval_request=request_id).exists()
+def decision_of(request_id: str, *, namespace: str) -> DecisionMessage:
+    """Return what a relay delivers for a request, or would have: nothing in it while people have not decided.
+
+    A request of another namespace than ``namespace`` is none.
+    """
+    is_decided = Delivery.objects.filter(approval_request=request_id, approval_request__namespace=namespace).exists()
     return _messages([request_id])[request_id] if is_decided else DecisionMessage(request_id)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 from temporalio.client import WorkflowFailureError
-from temporalio.testing import WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
 from tests.incident.agents import BRIEF, run_agent
 from tests.incident.fake_provider import (
@@ -20,6 +20,7 @@ from tests.incident.fake_provider import (
     openai_call,
     openai_words,
 )
+from workers.credentials.errors import CredentialMissing
 from workers.incident.contracts import ModelAnswer, ModelRequest, OutcomeKind, Step
 from workers.incident.estate import Estate
 from workers.incident.models.activity import call_model
@@ -48,7 +49,7 @@ def planted_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ask(provider: str, url: str, request: ModelRequest = REQUEST) -> ModelAnswer:
-    return await provider_for(ModelSettings(provider, "test-model", url)).answer(request)
+    return await provider_for(ModelSettings(provider, "test-model", url), KEY).answer(request)
 
 
 async def test_anthropic_is_asked_in_its_own_words() -> None:
@@ -118,10 +119,15 @@ async def test_an_openai_compatible_server_is_asked_in_its_own_words() -> None:
     assert sent.body["messages"][5]["tool_call_id"] == "call_2"
 
 
-async def test_a_server_of_one_s_own_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def ask_as_activity(settings: Settings, provider: str, url: str) -> ModelAnswer:
+    settings.MODEL_PROVIDER, settings.MODEL_NAME, settings.MODEL_BASE_URL = provider, "test-model", url
+    return await ActivityEnvironment().run(call_model, REQUEST)
+
+
+async def test_a_server_of_one_s_own_needs_no_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     with fake_provider((200, openai_words("Done."))) as server:
-        assert await ask("openai", server.url) == ModelAnswer("Done.")
+        assert await ask_as_activity(settings, "openai", server.url) == ModelAnswer("Done.")
     assert "authorization" not in server.sent[0].headers
 
 
@@ -130,12 +136,30 @@ async def test_closing_words_end_the_conversation() -> None:
         assert await ask("anthropic", server.url) == ModelAnswer("Done.")
 
 
-async def test_a_key_comes_from_a_file_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_key_comes_from_a_file_too(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-from-a-file\n")
     monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", str(tmp_path / "key"))
     with fake_provider((200, anthropic_words("Done."))) as server:
-        await ask("anthropic", server.url)
+        await ask_as_activity(settings, "anthropic", server.url)
     assert server.sent[0].headers["x-api-key"] == "sk-from-a-file"
+
+
+async def test_the_key_comes_from_wherever_credentials_do_and_a_rotated_one_counts_at_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.CREDENTIALS = tmp_path.as_uri()
+    with fake_provider((200, anthropic_words("Done."))) as server:
+        for key in ("sk-the-first", "sk-rotated"):
+            (tmp_path / "anthropic-api-key").write_text(key)
+            (tmp_path / "anthropic-api-key").chmod(0o600)
+            await ask_as_activity(settings, "anthropic", server.url)
+    assert [sent.headers["x-api-key"] for sent in server.sent] == ["sk-the-first", "sk-rotated"]
+
+
+async def test_no_key_is_a_typed_failure(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    with pytest.raises(CredentialMissing, match="Set ANTHROPIC_API_KEY"):
+        await ask_as_activity(settings, "anthropic", "http://127.0.0.1:9")
 
 
 ANTHROPIC_NONSENSE: list[object] = [
@@ -238,12 +262,11 @@ async def test_a_provider_that_is_away_is_told_by_kind() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "short", "two words are no key", "sk-planted\n-control", "sk-pläntéd-3c1f8e0b9d"])
-async def test_a_key_that_cannot_be_right_is_refused_without_being_quoted(
-    key: str, monkeypatch: pytest.MonkeyPatch
+def test_a_key_that_cannot_be_right_is_refused_without_being_quoted(
+    key: str,
 ) -> None:
-    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
-    with pytest.raises(ModelSettingsWrong, match="Set ANTHROPIC_API_KEY") as wrong:
-        await ask("anthropic", "http://127.0.0.1:9")
+    with pytest.raises(ModelSettingsWrong, match="The credential anthropic-api-key") as wrong:
+        provider_for(ModelSettings("anthropic", "m"), key)
     assert not key or key not in str(wrong.value)
 
 
@@ -259,18 +282,20 @@ async def test_a_key_that_cannot_be_right_is_refused_without_being_quoted(
 )
 def test_settings_that_cannot_be_right_are_refused(settings: ModelSettings) -> None:
     with pytest.raises(ModelSettingsWrong):
-        provider_for(settings)
+        provider_for(settings, KEY)
 
 
-def test_a_key_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_key_file_that_cannot_be_read_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", str(tmp_path / "gone"))
-    with pytest.raises(ModelSettingsWrong, match="ANTHROPIC_API_KEY_FILE"):
-        provider_for(ModelSettings("anthropic", "m"))
+    with pytest.raises(CredentialMissing, match="ANTHROPIC_API_KEY_FILE"):
+        await ask_as_activity(settings, "anthropic", "http://127.0.0.1:9")
 
 
 def test_a_provider_does_not_show_its_key() -> None:
     for name in ("anthropic", "openai"):
-        assert KEY not in repr(provider_for(ModelSettings(name, "m")))
+        assert KEY not in repr(provider_for(ModelSettings(name, "m"), KEY))
 
 
 @pytest.mark.temporal

@@ -6,7 +6,7 @@ from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
-from accounts.people.naming import external_ids_of, is_external_id
+from accounts.people.naming import active_external_ids_of, external_ids_of, is_external_id
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.statements.terms import MAXIMUM_BARRED, MAXIMUM_PERSON, Terms
@@ -42,13 +42,16 @@ def require_usable(incident: Incident, policy: Policy) -> None:
 def barred_people(incident: Incident) -> tuple[str, ...]:
     """Return whom the warrant bars: everybody as the alert names them, and who is known to be meant by it.
 
+    Among them is the person with whose authority the agent works.
+
     Who is not known here stays as text: they may sign up later. Raises ``InvalidIncident``.
     """
-    for name in incident.barred_people:
+    named = [*incident.barred_people, *filter(None, [incident.acting_for])]
+    for name in named:
         if not 1 <= len(name) <= MAXIMUM_PERSON or not name.isprintable():
             sentence = f"Whom an incident names are texts of 1 to {MAXIMUM_PERSON} printable characters."
             raise InvalidIncident(sentence, field="barred_people")
-    names = {name.lower() if "@" in name and not is_external_id(name) else name for name in incident.barred_people}
+    names = {name.lower() if "@" in name and not is_external_id(name) else name for name in named}
     people = names | external_ids_of(names)
     if len(people) > MAXIMUM_BARRED:
         raise InvalidIncident(
@@ -56,6 +59,23 @@ def barred_people(incident: Incident) -> tuple[str, ...]:
             field="barred_people",
         )
     return tuple(sorted(people))
+
+
+def person_acted_for(incident: Incident) -> str:
+    """Return the external id of the person with whose authority the agent works; empty for nobody.
+
+    Raises ``InvalidIncident`` unless the incident's name for them means one person, who may sign in here.
+    """
+    if not incident.acting_for:
+        return ""
+    people = active_external_ids_of([incident.acting_for])
+    if len(people) != 1:
+        raise InvalidIncident(
+            f"An agent works with the authority of one person who is known here; {incident.acting_for!r} means "
+            f"{len(people)}.",
+            field="acting_for",
+        )
+    return people.pop()
 
 
 def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: str, terms: Terms) -> list[ApproverKey]:

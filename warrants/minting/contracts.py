@@ -10,7 +10,8 @@ class Incident:
     """An incident as its alert tells it. ``namespace`` is the Temporal namespace its workflow runs in.
 
     ``barred_people`` must not approve: they raised the alert, the agent acts for them, or they ask for the warrant
-    themselves. Each is an external id, an e-mail address or a name that people see.
+    themselves. Each is an external id, an e-mail address or a name that people see. ``acting_for`` is the one person
+    with whose authority the agent may call other services, as an external id or an e-mail address; empty for nobody.
     """
 
     id: str
@@ -19,6 +20,7 @@ class Incident:
     service: str
     namespace: str
     barred_people: tuple[str, ...] = ()
+    acting_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

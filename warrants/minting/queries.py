@@ -21,6 +21,13 @@ def minted(warrant_id: str) -> MintedWarrant:
     return as_minted(row)
 
 
+def minted_for(*, incident_id: str, policy: str) -> MintedWarrant | None:
+    """Return the warrant that was minted for an incident under a policy and still lives, or None."""
+    rows = Warrant.objects.select_related("agent").filter(incident_id=incident_id, policy_name=policy, revocation=None)
+    row = rows.filter(expires_at__gt=timezone.now()).order_by("-issued_at").first()
+    return as_minted(row) if row else None
+
+
 def live_warrants_naming(public_keys: Set[bytes]) -> dict[bytes, list[Warrant]]:
     """Return, by key, the warrants that name it as an approver and have neither expired nor been taken back.
 

@@ -9,12 +9,20 @@ from django.db import transaction
 
 from accounts.models import ApproverKey
 from audit.ledger.services import append
-from audit.statements import quorum
+from audit.statements import place, quorum
+from audit.statements.acting import EXTENSION as ACTING
+from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.issuers.signing import statement_key, tenuo_key
-from warrants.minting.checks import barred_people, require_approvers, require_different_keys, require_usable
+from warrants.minting.checks import (
+    barred_people,
+    person_acted_for,
+    require_approvers,
+    require_different_keys,
+    require_usable,
+)
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.extending import with_extensions
@@ -38,10 +46,12 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     rules = load(policy)  # 1
     require_usable(incident, rules)
     terms = _terms(rules, barred_people(incident))
+    person = person_acted_for(incident)
+    acting = Acting(agent.name, person) if person else None
     keys = require_approvers(approvers, rules, incident.namespace, terms)  # 2
     issuer = ensure_issuer()
     require_different_keys(issuer, agent, keys)  # 3
-    row = _sign(rules, incident, issuer, agent, keys, terms)
+    row = _sign(rules, incident, issuer, agent, keys, terms, acting)
     row.save(force_insert=True)
     append(
         chain=row.id,
@@ -60,6 +70,7 @@ def _sign(
     agent: AgentIdentity,
     approvers: list[ApproverKey],
     terms: Terms,
+    acting: Acting | None,
 ) -> Warrant:
     lifetime = policy.lifetimes[incident.severity]
     plain = tenuo_core.Warrant.issue(
@@ -71,7 +82,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_extensions(plain, _extensions(terms, approvers), statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(terms, approvers, incident, acting), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -94,9 +105,16 @@ def _sign(
     )
 
 
-def _extensions(terms: Terms, approvers: list[ApproverKey]) -> dict[str, bytes]:
+def _extensions(
+    terms: Terms, approvers: list[ApproverKey], incident: Incident, acting: Acting | None
+) -> dict[str, bytes]:
     same_person = quorum.same_person((bytes(key.public_key), key.person.external_id) for key in approvers)
-    return {EXTENSION: terms.to_bytes(), **({quorum.EXTENSION: same_person} if same_person else {})}
+    return {
+        EXTENSION: terms.to_bytes(),
+        place.EXTENSION: place.to_bytes(incident.namespace),
+        **({quorum.EXTENSION: same_person} if same_person else {}),
+        **({ACTING: acting.to_bytes()} if acting else {}),
+    }
 
 
 def _terms(policy: Policy, barred: tuple[str, ...]) -> Terms:

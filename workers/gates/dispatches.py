@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import tenuo_core
+
 from approvals.contracts import ReceiptRecord
 from workers.gates import tenuo_internals
 
@@ -33,6 +35,7 @@ class Claim:
 class Dispatch:
     """What the gate knows of the activity being authorised in this task.
 
+    ``verified`` is the warrant chain, root first, once this worker has let the call pass; until then it is empty.
     ``is_readable`` is False when approvals came in a form that the gate cannot read, though Tenuo might.
     """
 
@@ -43,6 +46,7 @@ class Dispatch:
     allowed: ReceiptRecord | None = None
     stopped: ReceiptRecord | None = None
     refuse: Any = None
+    verified: list[tenuo_core.Warrant] = field(default_factory=list)
 
     @property
     def request_id(self) -> str:

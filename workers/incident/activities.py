@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workers.incident.estate import Estate, EstateError
+from workers.incident.for_a_person import TOOLS_FOR_A_PERSON
 
 TOOL_FAILED = "TOOL_FAILED"
 
@@ -64,6 +65,7 @@ TOOLS: list[Callable[..., Any]] = [
     escalate,
     delete_database,
     modify_iam,
+    *TOOLS_FOR_A_PERSON,
 ]
 
 

@@ -70,6 +70,22 @@ SPECS: dict[str, ToolSpec] = {
         ),
         ToolSpec("delete_database", "Delete a database with all its data.", {"name": str}),
         ToolSpec("modify_iam", "Give a principal a role.", {"principal": str, "role": str}),
+        ToolSpec(
+            "read_calendar",
+            "Read the calendar of the person you work for: today or tomorrow.",
+            {"day": str},
+            changes_things=False,
+        ),
+        ToolSpec(
+            "create_event",
+            "Put an event into the calendar of the person you work for: today or tomorrow.",
+            {"day": str, "title": str},
+        ),
+        ToolSpec(
+            "open_ticket",
+            "Open a ticket in the name of the person you work for, in the queue platform or database.",
+            {"queue": str, "title": str},
+        ),
     )
 }
 

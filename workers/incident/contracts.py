@@ -12,6 +12,8 @@ from enum import StrEnum
 AGENT_TASK_QUEUE = "incident-agents"
 MODEL_TASK_QUEUE = "incident-models"
 POLICY = "incident-response"
+# What the agent may do beside, with the authority of the person it works for.
+POLICY_FOR_A_PERSON = "incident-response-for-a-person"
 CALL_MODEL_ACTIVITY = "call_model"
 
 MAXIMUM_TURNS = 20

@@ -10,6 +10,7 @@ class Incident(models.Model):
 
     ``incident_id`` is the sender's. ``started_at`` is empty while Temporal has not accepted the workflow.
     ``barred_people`` are texts: who raised the alert, and for whom the agent acts, as the sender names them.
+    ``acting_for`` is the one of them with whose authority the agent works, or empty.
     """
 
     incident_id = models.CharField(max_length=64, unique=True)
@@ -18,6 +19,7 @@ class Incident(models.Model):
     service = models.CharField(max_length=100)
     scenario = models.CharField(max_length=40)
     barred_people = models.JSONField(default=list)
+    acting_for = models.CharField(max_length=320, blank=True, default="")
     warrant_id = models.CharField(max_length=64)
     workflow_id = models.CharField(max_length=80, unique=True)
     received_at = models.DateTimeField(auto_now_add=True)

@@ -18,7 +18,8 @@ class Alert:
     """An incident as its sender tells it. Every text is bounded, storable and free of half characters.
 
     ``barred_people`` are those who raised it, or for whom the agent will act, as the sender names them: by external
-    id, by e-mail address, or by the name that its own people see.
+    id, by e-mail address, or by the name that its own people see. ``acting_for`` is the one of them with whose
+    authority the agent works, or empty.
     """
 
     incident_id: str
@@ -27,6 +28,7 @@ class Alert:
     service: str
     scenario: str
     barred_people: tuple[str, ...] = ()
+    acting_for: str = ""
 
 
 @dataclass(frozen=True)

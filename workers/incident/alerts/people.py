@@ -6,7 +6,8 @@
     event.data.custom_details.on_behalf_of the same
 
 PagerDuty's own reference holds a name and no address, so the two of ours are the exact ones. Assignees and responders
-are not looked at: they are whom people want to decide.
+are not looked at: they are whom people want to decide. Where ``on_behalf_of`` is one person, the agent may call other
+services with that person's authority; for several it acts in nobody's name.
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ def barred_people(event: Mapping[str, object], data: Mapping[str, object]) -> tu
             field=_DETAILS,
         )
     return people
+
+
+def acted_for(data: Mapping[str, object]) -> str:
+    """Return the one person for whom the agent will act, as the webhook names them; empty for none or several.
+
+    Raises ``MalformedAlert``.
+    """
+    details = data.get("custom_details")
+    if not isinstance(details, dict) or ON_BEHALF_OF not in details:
+        return ""
+    people = _people(details[ON_BEHALF_OF], f"{_DETAILS}.{ON_BEHALF_OF}")
+    return people[0] if len(people) == 1 else ""
 
 
 def _agent(agent: object) -> list[str]:

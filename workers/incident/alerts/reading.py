@@ -7,7 +7,7 @@ import re
 
 from workers.incident.alerts.contracts import Alert, Ignored, Severity
 from workers.incident.alerts.errors import MalformedAlert
-from workers.incident.alerts.people import barred_people
+from workers.incident.alerts.people import acted_for, barred_people
 
 TRIGGERED = "incident.triggered"
 _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_.]{0,79}")
@@ -43,6 +43,7 @@ def read_alert(body: bytes) -> Alert | Ignored:
         ),
         scenario=_scenario(data),
         barred_people=barred_people(event, data),
+        acting_for=acted_for(data),
     )
 
 

@@ -20,7 +20,7 @@ from tenuo.temporal import start_workflow_authorized
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from accounts.endorsements.queries import endorsed_keys
-from accounts.people.naming import strangers
+from accounts.people.naming import active_external_ids_of, strangers
 from warrants.agents.services import ensure_agent
 from warrants.minting import contracts as minting
 from warrants.minting.queries import minted
@@ -28,7 +28,7 @@ from warrants.minting.services import mint
 from warrants.policies.queries import load
 from workers.incident.alerts.contracts import Alert
 from workers.incident.alerts.errors import NobodyCanApprove, TemporalDown
-from workers.incident.contracts import AGENT_TASK_QUEUE, POLICY, IncidentBrief
+from workers.incident.contracts import AGENT_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON, IncidentBrief
 from workers.incident.workflow import IncidentWorkflow
 from workers.models import Incident
 
@@ -79,6 +79,7 @@ def admit(*, alert: Alert) -> Admission:
                 "scenario": alert.scenario,
                 "workflow_id": workflow_id_of(alert.incident_id),
                 "barred_people": list(alert.barred_people),
+                "acting_for": alert.acting_for,
             },
         )
         if is_new or _needs_fresh_warrant(incident):
@@ -104,14 +105,16 @@ def _mint(incident: Incident) -> str:
     """Mint a warrant for ``incident`` and return its id."""
     for name in strangers(incident.barred_people):
         logger.warning("%r, named by the alert of %s, is not known here.", name, incident.incident_id)
-    approvers = list(endorsed_keys(endorsers=load(POLICY).endorsers, namespace=settings.TEMPORAL_NAMESPACE))
+    acting_for = _known(incident)
+    policy = POLICY_FOR_A_PERSON if acting_for else POLICY
+    approvers = list(endorsed_keys(endorsers=load(policy).endorsers, namespace=settings.TEMPORAL_NAMESPACE))
     if not approvers:
         raise NobodyCanApprove(
             f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "
             "let a security administrator endorse it, then send the alert again."
         )
     warrant = mint(
-        policy=POLICY,
+        policy=policy,
         incident=minting.Incident(
             id=incident.incident_id,
             title=incident.title,
@@ -119,11 +122,27 @@ def _mint(incident: Incident) -> str:
             service=incident.service,
             namespace=settings.TEMPORAL_NAMESPACE,
             barred_people=tuple(incident.barred_people),
+            acting_for=acting_for,
         ),
         agent=ensure_agent(name=AGENT),
         approvers=approvers,
     )
     return warrant.id
+
+
+def _known(incident: Incident) -> str:
+    """Return the external id of the person for whom the agent works; empty unless the alert's name means one."""
+    people = active_external_ids_of([incident.acting_for]) if incident.acting_for else set()
+    if len(people) == 1:
+        return people.pop()
+    if incident.acting_for:
+        logger.warning(
+            "%r, for whom the agent should work on %s, means %d people who may sign in here: it works for nobody.",
+            incident.acting_for,
+            incident.incident_id,
+            len(people),
+        )
+    return ""
 
 
 def _admission(incident: Incident) -> Admission:

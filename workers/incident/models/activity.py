@@ -1,30 +1,48 @@
-"""The one activity that asks a model. Keys are read in here and go no further than the provider's own request."""
+"""The one activity that asks a model. Its key is fetched in here and goes no further than that request."""
 
 from __future__ import annotations
 
-from django.conf import settings
+from contextlib import AsyncExitStack
+
+from django.conf import settings as installation
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from workers.credentials.errors import CredentialMissing
 from workers.incident.contracts import CALL_MODEL_ACTIVITY, ModelAnswer, ModelRequest
 from workers.incident.models.errors import ModelError
 from workers.incident.models.providers import ModelSettings, provider_for
+from workers.own_credentials import credentials
 
 
 @activity.defn(name=CALL_MODEL_ACTIVITY)
 async def call_model(request: ModelRequest) -> ModelAnswer:
     """Return what the model wants next; fails with the codes of ``models.errors``."""
     try:
-        return await provider_for(model_settings()).answer(request)
+        async with AsyncExitStack() as opened:
+            settings = model_settings()
+            return await provider_for(settings, await _key(settings, opened)).answer(request)
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None
 
 
+async def _key(settings: ModelSettings, opened: AsyncExitStack) -> str:
+    """Return the provider's key, forgotten when ``opened`` closes; empty where none is needed."""
+    if not settings.key_name:
+        return ""
+    try:
+        return (await opened.enter_async_context(credentials().secret(settings.key_name))).reveal()
+    except CredentialMissing:
+        if settings.needs_key:
+            raise
+        return ""
+
+
 def model_settings() -> ModelSettings:
     """Return this installation's choice of model."""
     return ModelSettings(
-        provider=settings.MODEL_PROVIDER,
-        name=settings.MODEL_NAME,
-        base_url=settings.MODEL_BASE_URL,
+        provider=installation.MODEL_PROVIDER,
+        name=installation.MODEL_NAME,
+        base_url=installation.MODEL_BASE_URL,
     )

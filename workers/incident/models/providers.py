@@ -1,8 +1,7 @@
-"""Who answers: a recorded cassette, or a provider over HTTP. Chosen by settings, with keys read at the last moment."""
+"""Who answers: a recorded cassette, or a provider over HTTP. Chosen by settings; the key is a credential."""
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,10 @@ class ModelProvider(Protocol):
         ...
 
 
+# The credential that holds a provider's key.
+_KEY_NAMES = {"anthropic": "anthropic-api-key", "openai": "openai-api-key"}
+
+
 @dataclass(frozen=True)
 class ModelSettings:
     """``provider`` is cassette, anthropic or openai (anything that speaks OpenAI's chat completions)."""
@@ -34,23 +37,32 @@ class ModelSettings:
     base_url: str = ""
     cassettes: Path = CassettePlayer.SHIPPED
 
+    @property
+    def key_name(self) -> str:
+        """Return the name of the credential that this provider needs; empty for one that needs none."""
+        return _KEY_NAMES.get(self.provider, "")
 
-def provider_for(settings: ModelSettings) -> ModelProvider:
-    """Return the provider that ``settings`` name. Raises ``ModelSettingsWrong``."""
+    @property
+    def needs_key(self) -> bool:
+        """Whether there must be a key: a server of one's own may want none."""
+        return bool(self.key_name) and not (self.provider == "openai" and self.base_url)
+
+
+def provider_for(settings: ModelSettings, key: str = "") -> ModelProvider:
+    """Return the provider that ``settings`` name, with its ``key``. Raises ``ModelSettingsWrong``."""
     if settings.provider == "cassette":
         return CassettePlayer(settings.cassettes)
     if settings.provider == "anthropic":
         return AnthropicMessages(
             base_url=_base_url(settings, "https://api.anthropic.com"),
             model=_model(settings),
-            key=_key("ANTHROPIC_API_KEY"),
+            key=_checked(key, settings),
         )
     if settings.provider == "openai":
-        # A server of one's own may want no key.
         return OpenAIChat(
             base_url=_base_url(settings, "https://api.openai.com/v1"),
             model=_model(settings),
-            key=_key("OPENAI_API_KEY", required=not settings.base_url),
+            key=_checked(key, settings),
         )
     raise ModelSettingsWrong("MODEL_PROVIDER must be cassette, anthropic or openai.")
 
@@ -68,15 +80,8 @@ def _base_url(settings: ModelSettings, usual: str) -> str:
     return parts.geturl().rstrip("/")
 
 
-def _key(name: str, *, required: bool = True) -> str:
-    """Return the key in the variable, or in the file that ``<name>_FILE`` names. Its text never reaches an error."""
-    path = os.environ.get(f"{name}_FILE", "")
-    try:
-        key = Path(path).read_text().strip() if path else os.environ.get(name, "").strip()
-    except (OSError, ValueError):
-        raise ModelSettingsWrong(f"{name}_FILE names a file that cannot be read.") from None
-    if not key and not required:
-        return ""
-    if not _KEY.fullmatch(key):
-        raise ModelSettingsWrong(f"Set {name}, or {name}_FILE, to the provider's key.")
-    return key
+def _checked(key: str, settings: ModelSettings) -> str:
+    """Return ``key`` if a provider could have given it. Its text never reaches an error."""
+    if (not key and not settings.needs_key) or _KEY.fullmatch(key):
+        return key
+    raise ModelSettingsWrong(f"The credential {settings.key_name} does not hold a key of {settings.provider}.")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from workers.credentials.errors import CredentialMissing
+from workers.credentials.providers.environment import EnvironmentProvider
+from workers.credentials.scope import Scope
 from workers.incident.alerts import reading
 from workers.incident.alerts.contracts import Alert
 from workers.incident.contracts import IncidentBrief
@@ -61,9 +64,20 @@ def brief_of(scenario: str) -> IncidentBrief:
     return IncidentBrief(alert.incident_id, alert.title, alert.severity, alert.service, scenario)
 
 
+async def _key(settings: ModelSettings) -> str:
+    """Return the key in this terminal's environment: a rehearsal is no activity, and has no other credentials."""
+    try:
+        return await EnvironmentProvider().fetch(settings.key_name, Scope("", "", "", ""))
+    except CredentialMissing as error:
+        if settings.needs_key:
+            raise CommandError(error.message) from None
+        return ""
+
+
 async def _rehearse(settings: ModelSettings, brief: IncidentBrief, at_gates: GateAnswer, tape: Tape) -> Tape:
+    key = await _key(settings)
     with tempfile.TemporaryDirectory(prefix="countersign-rehearsal-") as directory:
         rehearsal = Rehearsal(
-            provider_for(settings), practice_warrant(brief), Estate(Path(directory)), at_gates, settings.name
+            provider_for(settings, key), practice_warrant(brief), Estate(Path(directory)), at_gates, settings.name
         )
         return await rehearsal.record(brief, tape)
