@@ -26,7 +26,7 @@ class AlterText(migrations.AlterField):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0008_superseded"), ("audit", "0006_sealed_content")]
+    dependencies = [("approvals", "0008_superseded"), ("audit", "0007_sealed_content")]
 
     operations = [
         migrations.RemoveConstraint(model_name="decision", name="denial_has_a_reason"),

@@ -40,7 +40,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 secrets, rows = json.loads(os.environ["SECRETS"]), 3
-targets = [("approvals", "0008_superseded"), ("audit", "0005_rings"), ("accounts", "0012_payload_reader")]
+targets = [("approvals", "0008_superseded"), ("audit", "0006_payload_encoded"), ("accounts", "0012_payload_reader")]
 MigrationExecutor(connection).migrate(targets)
 old = MigrationExecutor(connection).loader.project_state(targets).apps
 now = timezone.now()

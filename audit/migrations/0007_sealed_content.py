@@ -31,7 +31,7 @@ def _seal(model, column, chain):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("audit", "0005_rings")]
+    dependencies = [("audit", "0006_payload_encoded")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
