@@ -1,9 +1,10 @@
 """Content gets columns of bytes, where they stand: what is in them stays, and the next migration seals it."""
 
-import audit.models.sealed
 import django.db.models.functions.text
 import django.db.models.lookups
 from django.db import migrations, models
+
+import audit.models.sealed
 
 TEXTS = ("target", "confirm_text", "why_again", "gate_message", "reasoning", "outcome_detail", "result_text")
 OF_REQUEST = {"namespace": "namespace", "row": ["pk"]}
@@ -20,8 +21,7 @@ class AlterText(migrations.AlterField):
         table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
         column = self.name
         schema_editor.execute(
-            f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE bytea '
-            f"USING convert_to(\"{column}\"::text, 'UTF8')"
+            f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE bytea USING convert_to("{column}"::text, \'UTF8\')'
         )
 
 

@@ -15,7 +15,10 @@ from approvals.contracts import DecisionKind
 from approvals.models.request import ApprovalRequest
 from audit.models.sealed import SealedBytes, SealedText
 
-_OF_ITS_ROW: dict[str, Any] = {"namespace": "approval_request.namespace", "row": ("approval_request_id", "public_key", "nonce")}
+_OF_ITS_ROW: dict[str, Any] = {
+    "namespace": "approval_request.namespace",
+    "row": ("approval_request_id", "public_key", "nonce"),
+}
 
 
 class Decision(models.Model):

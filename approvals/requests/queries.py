@@ -254,7 +254,10 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
 
 
 def request_page(*, person: Person, request_id: str, within: Reach | None = None) -> RequestPage:
-    """Return all that ``person`` sees of a request. Raises ``UnknownRequest``, ``SealingError`` and ``CustodyError``."""
+    """Return all that ``person`` sees of a request.
+
+    Raises ``UnknownRequest``, and ``SealingError`` or ``CustodyError`` if what is stored does not open.
+    """
     row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
@@ -278,9 +281,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
         reasoning=row.reasoning if shows_content else "",
         history=[_history_line(line) for line in row.history] if shows_content else [],
         decisions=[
-            _decision_line(
-                decision, shows_content, may_retract=is_open and decision.external_id == person.external_id
-            )
+            _decision_line(decision, shows_content, may_retract=is_open and decision.external_id == person.external_id)
             for decision in rows
             if decision in decisions or hasattr(decision, "retraction")
         ],
@@ -339,10 +340,7 @@ def _found(
         )
     for word in query.split():
         found = found.filter(
-            Q(tool__icontains=word)
-            | Q(agent__icontains=word)
-            | Q(service__icontains=word)
-            | Q(id=word)
+            Q(tool__icontains=word) | Q(agent__icontains=word) | Q(service__icontains=word) | Q(id=word)
         )
     return found
 
@@ -387,9 +385,7 @@ def _possible(chain: WarrantChain, decisions: list[Decision]) -> tuple[int, int]
     return possible - len(approved), 1 if quorum.one_denial_ends else possible - quorum.threshold + 1
 
 
-def _card(
-    row: dict[str, Any], now: datetime, content: Reach, decided: tuple[Deciding, ...] = ()
-) -> RequestCard:
+def _card(row: dict[str, Any], now: datetime, content: Reach, decided: tuple[Deciding, ...] = ()) -> RequestCard:
     target: str | None = ""
     if row["namespace"] in content:
         target = opened_target(row["target"], namespace=row["namespace"], request_id=row["id"])

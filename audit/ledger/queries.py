@@ -193,7 +193,7 @@ def _attached(attachment: Attachment, shows_content: bool) -> AttachedText:
     if not shows_content:
         return AttachedText(attachment.name, [], hidden=True)
     try:
-        return AttachedText(attachment.name, rows(attachment.content))
+        return AttachedText(attachment.name, rows(attachment.content or b""))
     except UNREADABLE as error:
         return AttachedText(attachment.name, [], unreadable=str(error))
 

@@ -4,8 +4,9 @@ The columns keep their type. Not in one transaction: it goes through the rows in
 what is sealed already.
 """
 
-import audit.models.sealed
 from django.db import migrations, transaction
+
+import audit.models.sealed
 
 _BATCH = 200
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
@@ -19,6 +19,23 @@ from django.db.models.query_utils import DeferredAttribute
 from audit import sealing
 
 _MARK = b"\xff"
+
+
+class Rings(Protocol):
+    """Where rings come from: ``audit.rings.keeping``, which is made of models itself, and so comes later."""
+
+    def ring_to_seal(self, namespace: str) -> sealing.Ring: ...
+
+    def ring_to_open(self, namespace: str, key_id: str) -> sealing.Ring: ...
+
+
+_rings: Rings
+
+
+def use(rings: Rings) -> None:
+    """Take rings from there, once models are loaded."""
+    global _rings
+    _rings = rings
 
 
 class Sealed(bytes):
@@ -36,15 +53,16 @@ class _Opening(DeferredAttribute):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         if isinstance(value, Sealed):
-            value = instance.__dict__[self.field.attname] = self.field.opened(value, *self.field.place_of(instance))
+            field: Any = self.field
+            value = instance.__dict__[field.attname] = field.opened(value, *field.place_of(instance))
         return value
 
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
 
 
-class SealedBytes(models.BinaryField):
-    """Bytes that are sealed when a row is saved, and opened when its attribute is read.
+class SealedField(models.BinaryField):
+    """What is sealed when a row is saved, and opened when its attribute is read.
 
     ``namespace`` and ``row`` say, as paths of attributes, whose ring seals and which row it is; ``row`` must be known
     before the row is saved, and unique in its table. A row without a namespace is stored plainly. ``vouched``: the
@@ -54,6 +72,8 @@ class SealedBytes(models.BinaryField):
     """
 
     descriptor_class = _Opening
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     def __init__(self, *, namespace: str, row: Sequence[str], vouched: bool = False, **options: Any) -> None:
         self.namespace, self.row, self.vouched = namespace, tuple(row), vouched
@@ -112,8 +132,18 @@ class SealedBytes(models.BinaryField):
         return f"{self.model._meta.label_lower}.{self.name}/{row}".encode()
 
 
-class SealedText(SealedBytes):
-    """Text, likewise."""
+class SealedBytes(SealedField):
+    """Bytes, sealed."""
+
+    _pyi_private_set_type: bytes
+    _pyi_private_get_type: bytes
+
+
+class SealedText(SealedField):
+    """Text, sealed."""
+
+    _pyi_private_set_type: str
+    _pyi_private_get_type: str
 
     def encoded(self, content: Any) -> bytes:
         return str(content).encode()
@@ -122,8 +152,11 @@ class SealedText(SealedBytes):
         return data.decode()
 
 
-class SealedList(SealedBytes):
-    """A list of what JSON can carry, likewise."""
+class SealedList(SealedField):
+    """A list of what JSON can carry, sealed."""
+
+    _pyi_private_set_type: list[Any]
+    _pyi_private_get_type: list[Any]
 
     def encoded(self, content: Any) -> bytes:
         return json.dumps(content).encode() if content else b""
@@ -142,19 +175,15 @@ def _follow(instance: models.Model, path: str) -> Any:
 
 
 def _sealed(namespace: str, data: bytes, context: bytes) -> bytes:
-    from audit.rings.keeping import ring_to_seal
-
-    key_id, sealed = sealing.seal(ring_to_seal(namespace), data, context=context)
+    key_id, sealed = sealing.seal(_rings.ring_to_seal(namespace), data, context=context)
     name = key_id.encode()
     return _MARK + bytes([len(name)]) + name + sealed
 
 
 def _unsealed(namespace: str, stored: bytes, context: bytes) -> bytes:
-    from audit.rings.keeping import ring_to_open
-
     start = 2 + int.from_bytes(stored[1:2])
     name = stored[2:start]
     if not stored.startswith(_MARK) or not name.isalnum():
         raise sealing.NotGenuine(key_id="", namespace=namespace)
     key_id = name.decode()
-    return sealing.unseal(ring_to_open(namespace, key_id), key_id, stored[start:], context=context)
+    return sealing.unseal(_rings.ring_to_open(namespace, key_id), key_id, stored[start:], context=context)

@@ -147,10 +147,10 @@ def test_sealed_content_can_be_neither_searched_nor_updated_in_bulk() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_ring_whose_making_is_rolled_back_seals_nothing_afterwards() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         write()
         write()
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert not RingKey.objects.exists()
     entry = write()
     keeping.forget()
