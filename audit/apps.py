@@ -6,7 +6,7 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit"
 
     def ready(self) -> None:
-        from audit.models import sealed
-        from audit.rings import keeping
+        from audit.models import sealed  # noqa: PLC0415 - models are loaded only now
+        from audit.rings import keeping  # noqa: PLC0415
 
         sealed.use(keeping)

@@ -5,24 +5,11 @@ import django.db.models.lookups
 from django.db import migrations, models
 
 import audit.models.sealed
+from audit.migrating import AlterText
 
 TEXTS = ("target", "confirm_text", "why_again", "gate_message", "reasoning", "outcome_detail", "result_text")
 OF_REQUEST = {"namespace": "namespace", "row": ["pk"]}
 OF_DECISION = {"namespace": "approval_request.namespace", "row": ["approval_request_id", "public_key", "nonce"]}
-
-
-class AlterText(migrations.AlterField):
-    """Django would have PostgreSQL read text as the source of bytes, with its backslashes; this keeps every byte."""
-
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        if schema_editor.connection.vendor != "postgresql":
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
-        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        column = self.name
-        schema_editor.execute(
-            f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE bytea USING convert_to("{column}"::text, \'UTF8\')'
-        )
 
 
 class Migration(migrations.Migration):

@@ -4,29 +4,17 @@ The columns keep their type. Not in one transaction: it goes through the rows in
 what is sealed already.
 """
 
-from django.db import migrations, transaction
+from django.db import migrations
 
 import audit.models.sealed
-
-_BATCH = 200
+from audit.migrating import seal_rows
 
 
 def seal(apps, schema_editor):
-    _seal(apps.get_model("audit", "LedgerEntry"), "envelope", "chain")
-    _seal(apps.get_model("audit", "Attachment"), "content", "entry__chain")
-
-
-def _seal(model, column, chain):
-    rows = model.objects.exclude(**{f"{chain}__namespace": ""}).select_related(chain).order_by("pk")
-    last = 0
-    while batch := list(rows.filter(pk__gt=last)[:_BATCH]):
-        with transaction.atomic():
-            for row in batch:
-                stored = row.__dict__[column]
-                if stored is not None and stored.is_plain:
-                    setattr(row, column, bytes(stored))
-                    row.save(update_fields=[column])
-        last = batch[-1].pk
+    entries = apps.get_model("audit", "LedgerEntry").objects.exclude(chain__namespace="")
+    attachments = apps.get_model("audit", "Attachment").objects.exclude(entry__chain__namespace="")
+    seal_rows(entries.select_related("chain"), ["envelope"])
+    seal_rows(attachments.select_related("entry__chain"), ["content"])
 
 
 class Migration(migrations.Migration):

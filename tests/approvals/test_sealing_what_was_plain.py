@@ -28,6 +28,7 @@ SECRETS = {
     "reason": "CANARY-reason",
     "envelope": "CANARY-envelope",
     "content": "CANARY-attached",
+    "title": "CANARY-title",
 }
 # Runs in a process of its own, on a database of its own: made as of old, filled, stopped half way, and migrated.
 SCRIPT = """
@@ -40,12 +41,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 secrets, rows = json.loads(os.environ["SECRETS"]), 3
-targets = [("approvals", "0008_superseded"), ("audit", "0006_payload_encoded"), ("accounts", "0012_payload_reader")]
+targets = [("approvals", "0008_superseded"), ("audit", "0006_payload_encoded"), ("accounts", "0012_payload_reader"),
+           ("workers", "0003_acting_for")]
 MigrationExecutor(connection).migrate(targets)
 old = MigrationExecutor(connection).loader.project_state(targets).apps
 now = timezone.now()
 text = {name: value for name, value in secrets.items() if name not in
-        ("arguments_cbor", "signed", "reason", "envelope", "content")}
+        ("arguments_cbor", "signed", "reason", "envelope", "content", "title")}
 for number in range(rows):
     request = old.get_model("approvals", "ApprovalRequest").objects.create(
         id=f"req_old{number:05}", urgency=2, opened_at=now, expires_at=now + datetime.timedelta(hours=1), threshold=1,
@@ -62,10 +64,13 @@ for number in range(rows):
     old.get_model("audit", "Attachment").objects.create(
         entry=entry, name="arguments", salt=bytes(16), content=secrets["content"].encode())
     old.get_model("audit", "Attachment").objects.create(entry=entry, name="result", erased_at=now)
+old.get_model("workers", "Incident").objects.create(
+    incident_id="P1", workflow_id="incident-P1", title=secrets["title"], severity="high", service="s", scenario="s")
 
 # A process that is killed after one of the rows.
 from approvals.models import ApprovalRequest, Decision
 from audit.models import Attachment, LedgerEntry
+from workers.models import Incident
 call_command("migrate", "approvals", "0009", verbosity=0)
 row = ApprovalRequest.objects.get(pk="req_old00000")
 for name in ("target", "reasoning"):
@@ -82,6 +87,7 @@ assert [row.envelope.decode() for row in LedgerEntry.objects.filter(chain__names
     secrets["envelope"]] * rows
 assert [row.content and row.content.decode() for row in Attachment.objects.order_by("name", "pk")] == [
     secrets["content"]] * rows + [None] * rows
+assert Incident.objects.get().title == secrets["title"]
 print("sealed")
 """
 
