@@ -337,7 +337,9 @@ USE_I18N = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"()": "audit.logs.Formatter", "fmt": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
