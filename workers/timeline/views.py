@@ -24,7 +24,7 @@ from workers.timeline.reading import histories
 def timeline(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse:
     """``timeline/page.html``: ``tree``, ``items``, ``missing``, ``may_open``, ``is_open``, ``is_whole``, ``error``."""
     try:
-        recorded = queries.recorded(chain, within=within)
+        recorded = queries.recorded(chain, within=within, content=reach(request.user, VIEW_CONTENT))
     except LedgerChain.DoesNotExist as error:
         raise Http404 from error
     may_open = _may(request, DECODE_PAYLOAD, recorded)
@@ -45,7 +45,7 @@ def timeline(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse
         "items": join(found.steps, recorded.told, contents),
         "missing": found.missing,
         "may_open": may_open and bool(found.steps),
-        "may_view_content": _may(request, VIEW_CONTENT, recorded),
+        "may_view_content": recorded.tree.shows_content,
         "is_open": bool(contents),
         "is_whole": is_whole,
         "error": sentence,
