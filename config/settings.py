@@ -338,7 +338,14 @@ _log_level = env.text("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "workers.logs.LineFormatter", "withholds": _log_level != "DEBUG"}},
+    "formatters": {
+        "line": {
+            "()": "audit.logs.Formatter",
+            "fmt": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+            "withholds": _log_level != "DEBUG",
+        }
+    },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "root": {"handlers": ["stderr"], "level": _log_level},
