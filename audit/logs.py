@@ -28,6 +28,10 @@ class Formatter(logging.Formatter):
     whatever a view did not expect, and a database with the values that it refuses.
     """
 
+    def __init__(self, *arguments: Any, withholds: bool = True, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._withholds = withholds
+
     def format(self, record: logging.LogRecord) -> str:
         own = copy.copy(record)
         own.exc_text = None  # another handler's formatter may have left its own
