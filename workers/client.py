@@ -21,6 +21,7 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 from workers.codec.converter import ClientOptions, client_options
 from workers.codec.errors import RingUnavailable
 from workers.errors import StartFailed
+from workers.nexus.exchange import exchanges_of
 from workers.rings import process_rings
 
 
@@ -70,7 +71,7 @@ async def require_ring(namespace: str) -> None:
     try:
         await process_rings.ring(namespace)
     except RingUnavailable as error:
-        raise StartFailed(str(error)) from error
+        raise StartFailed(f"{error} Is the database running, and was manage.py setup run?") from error
 
 
 def is_encrypted(namespace: str) -> bool:
@@ -78,10 +79,19 @@ def is_encrypted(namespace: str) -> bool:
     return _mode(namespace) != "off"
 
 
-def options_for(namespace: str) -> ClientOptions:
-    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says."""
-    mode = _mode(namespace)
-    return client_options(process_rings, namespace, refuses_plaintext=mode == "required", seals=mode != "off")
+def options_for(namespace: str, *, refuses_plaintext: bool = False) -> ClientOptions:
+    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says.
+
+    With ``refuses_plaintext`` it is as strict as "required", unless encryption is off.
+    """
+    mode = "required" if refuses_plaintext and is_encrypted(namespace) else _mode(namespace)
+    return client_options(
+        process_rings,
+        namespace,
+        exchanges=exchanges_of(namespace),
+        refuses_plaintext=mode == "required",
+        seals=mode != "off",
+    )
 
 
 def encrypted(client: Client) -> Client:
@@ -91,7 +101,8 @@ def encrypted(client: Client) -> Client:
 
 def _mode(namespace: str) -> str:
     modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
-    return modes.get(namespace, modes[""])
+    is_off = any(listed.name == namespace and not listed.encrypted for listed in settings.NAMESPACES)
+    return modes.get(namespace, "off" if is_off else modes[""])
 
 
 @lru_cache(maxsize=1)
