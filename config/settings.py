@@ -275,10 +275,7 @@ TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
 TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
 # Whether payloads are encrypted, by namespace. "required" refuses what comes in plaintext as well.
-PAYLOAD_ENCRYPTION = {
-    **{namespace.name: "off" for namespace in NAMESPACES if not namespace.encrypted},
-    **env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off")),
-}
+PAYLOAD_ENCRYPTION = env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off"))
 # Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
