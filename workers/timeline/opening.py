@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadConverter
 
 from workers.codec_server.services import Caller, decode
-from workers.incident.contracts import ModelAnswer, ModelRequest
+from workers.incident.contracts import ModelAnswer, ModelCall, ModelRequest
 from workers.incident.models import prompt
 from workers.timeline.contracts import Content, Message, Step
 
@@ -64,12 +64,13 @@ def _model(
     answer = _as(results, ModelAnswer)
     if answer is None:
         answer = ModelAnswer("\n".join(_plain(payload) for payload in results))
+    call = answer.call or ModelCall(provider="", asked_for="")
     return Content(
         told=messages[seen:],
         told_before=messages[:seen],
-        model=answer.model,
-        version=answer.model_version,
-        instructions=answer.instructions,
+        model=call.asked_for,
+        version=call.model,
+        instructions=_cut(call.instructions),
         answer=_cut(answer.text),
         tool=answer.tool,
         arguments=_cut(answer.arguments_json) if answer.tool else "",

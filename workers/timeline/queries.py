@@ -19,14 +19,14 @@ MAXIMUM_RUNS = 20
 _CALLS = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED, EntryKind.CALL_GATED)
 
 
-def recorded(chain: str, *, within: Reach) -> Recorded:
-    """Return what the ledger has of ``chain``.
+def recorded(chain: str, *, within: Reach, content: Reach | None) -> Recorded:
+    """Return what the ledger has of ``chain``; ``content`` is where whoever looks may see what agents said and got.
 
     Raises ``LedgerChain.DoesNotExist``, also for one that is not ``within``.
     """
-    tree = ledger.tree(chain, within=within)
+    tree = ledger.tree(chain, within=within, content=content)
     details = {entry.sequence: ledger.details_of(entry) for entry in ledger.entries(chain, upto=tree.card.size)}
-    told = [_told(line, details[line.sequence]) for line in tree.lines]
+    told = [_told(line, details[line.sequence], tree.shows_content) for line in tree.lines]
     runs = [_run(found) for found in details.values()]
     return Recorded(
         tree=tree,
@@ -41,7 +41,7 @@ def _run(details: dict[str, Any]) -> RunAddress | None:
     return RunAddress(workflow_id, run_id) if workflow_id and run_id else None
 
 
-def _told(line: TreeLine, details: dict[str, Any]) -> Told:
+def _told(line: TreeLine, details: dict[str, Any], shows_content: bool) -> Told:
     is_call = line.kind in _CALLS
     return Told(
         line=line,
@@ -49,7 +49,7 @@ def _told(line: TreeLine, details: dict[str, Any]) -> Told:
         run_id=str(details.get("run_id", "")) if is_call else "",
         activity_id=str(details.get("activity_id", "")) if is_call else "",
         request_id=line.request_id,
-        reason=_reason(line, details),
+        reason=_reason(line, details) if shows_content else "",
     )
 
 

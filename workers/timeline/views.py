@@ -12,7 +12,6 @@ from audit.models import LedgerChain
 from workers.codec_server import limits
 from workers.codec_server.errors import CodecServerError
 from workers.codec_server.services import Caller
-from workers.incident.models.prompt import instructions_digest
 from workers.timeline import queries
 from workers.timeline.contracts import Content, Histories, Recorded
 from workers.timeline.joining import join
@@ -25,7 +24,7 @@ from workers.timeline.reading import histories
 def timeline(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse:
     """``timeline/page.html``: ``tree``, ``items``, ``missing``, ``may_open``, ``is_open``, ``is_whole``, ``error``."""
     try:
-        recorded = queries.recorded(chain, within=within)
+        recorded = queries.recorded(chain, within=within, content=reach(request.user, VIEW_CONTENT))
     except LedgerChain.DoesNotExist as error:
         raise Http404 from error
     may_open = _may(request, DECODE_PAYLOAD, recorded)
@@ -46,10 +45,9 @@ def timeline(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse
         "items": join(found.steps, recorded.told, contents),
         "missing": found.missing,
         "may_open": may_open and bool(found.steps),
-        "may_view_content": _may(request, VIEW_CONTENT, recorded),
+        "may_view_content": recorded.tree.shows_content,
         "is_open": bool(contents),
         "is_whole": is_whole,
-        "instructions": instructions_digest(),
         "error": sentence,
     }
     response = render(request, "timeline/page.html", shown, status=status)

@@ -12,7 +12,6 @@ from temporalio.exceptions import ApplicationError
 from workers.credentials.errors import CredentialMissing
 from workers.incident.contracts import CALL_MODEL_ACTIVITY, ModelAnswer, ModelRequest
 from workers.incident.models.errors import ModelError
-from workers.incident.models.prompt import instructions_digest
 from workers.incident.models.providers import ModelSettings, provider_for
 from workers.own_credentials import credentials
 
@@ -23,11 +22,16 @@ async def call_model(request: ModelRequest) -> ModelAnswer:
     try:
         async with AsyncExitStack() as opened:
             settings = model_settings()
-            answer = await provider_for(settings, await _key(settings, opened)).answer(request)
-            return replace(answer, model=settings.full_name, instructions=instructions_digest())
+            return _counted(await provider_for(settings, await _key(settings, opened)).answer(request))
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None
+
+
+def _counted(answer: ModelAnswer) -> ModelAnswer:
+    """Return ``answer`` with how many times it was asked for."""
+    call = answer.call
+    return replace(answer, call=replace(call, attempt=activity.info().attempt)) if call else answer
 
 
 async def _key(settings: ModelSettings, opened: AsyncExitStack) -> str:

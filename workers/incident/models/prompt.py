@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from functools import cache
-
-from workers.incident.calls import SPECS, ToolSpec
+from workers.incident.calls import ToolSpec
 from workers.incident.contracts import IncidentBrief, OutcomeKind, Step
 
 SYSTEM = """\
@@ -60,10 +56,3 @@ def parameters_schema(spec: ToolSpec) -> dict[str, object]:
         "required": list(spec.parameters),
         "additionalProperties": False,
     }
-
-
-@cache
-def instructions_digest() -> str:
-    """Return the SHA-256, hexadecimal, of what every model is sent beside the conversation: instructions and tools."""
-    tools = [[spec.name, spec.description, parameters_schema(spec)] for spec in SPECS.values()]
-    return hashlib.sha256(json.dumps([SYSTEM, tools], sort_keys=True).encode()).hexdigest()

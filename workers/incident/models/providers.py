@@ -38,11 +38,6 @@ class ModelSettings:
     cassettes: Path = CassettePlayer.SHIPPED
 
     @property
-    def full_name(self) -> str:
-        """Return the name that histories keep: provider and model."""
-        return f"{self.provider}/{self.name}" if self.name else self.provider
-
-    @property
     def key_name(self) -> str:
         """Return the name of the credential that this provider needs; empty for one that needs none."""
         return _KEY_NAMES.get(self.provider, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import TypeVar
 
 from workers.incident.calls import cut
@@ -13,7 +12,6 @@ from workers.incident.models.errors import ModelAnswerInvalid
 
 Kind = TypeVar("Kind")
 MAXIMUM_DEPTH = 20
-_MODEL_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,99}")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -49,14 +47,6 @@ def wanted_call(text: str, name: str, arguments: object) -> ModelAnswer:
     if len(arguments_json) > ARGUMENTS_CHARACTERS:
         raise ModelAnswerInvalid(f"The arguments in the model's answer exceed {ARGUMENTS_CHARACTERS} characters.")
     return ModelAnswer(text=plain(text), tool=name, arguments_json=arguments_json)
-
-
-def from_model(answer: ModelAnswer, data: object) -> ModelAnswer:
-    """Return ``answer`` with the version that a provider's ``data`` names; with none if that could be no name."""
-    version = data.get("model") if isinstance(data, dict) else None
-    if not isinstance(version, str) or not _MODEL_VERSION.fullmatch(version):
-        return answer
-    return replace(answer, model_version=version)
 
 
 def plain(text: str) -> str:
