@@ -37,6 +37,18 @@ class UnknownKey(SealingError):
         self.key_id, self.namespace = key_id, namespace
 
 
+class RetiredKey(UnknownKey):
+    """The key was retired: what it sealed opens nowhere any more."""
+
+    def __init__(self, *, key_id: str, namespace: str) -> None:
+        SealingError.__init__(
+            self,
+            f"Key {key_id!r} of namespace {namespace!r} was retired, so what it sealed stays closed. A backup of the "
+            "database from before opens it, if it must be read; otherwise terminate the workflow that needs it.",
+        )
+        self.key_id, self.namespace = key_id, namespace
+
+
 class NotGenuine(SealingError):
     """The bytes were changed, or sealed for another namespace or as something else."""
 
@@ -50,11 +62,15 @@ class NotGenuine(SealingError):
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """A namespace's keys, 32 bytes each, by id. ``current`` seals; the others still open what they sealed."""
+    """A namespace's keys, 32 bytes each, by id. ``current`` seals; the others still open what they sealed.
+
+    ``retired`` names keys that are gone for good.
+    """
 
     namespace: str
     current: str
     keys: Mapping[str, bytes] = field(repr=False)
+    retired: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.current not in self.keys:
@@ -71,8 +87,10 @@ def seal(ring: Ring, plaintext: bytes, *, context: bytes) -> tuple[str, bytes]:
 
 
 def unseal(ring: Ring, key_id: str, sealed: bytes, *, context: bytes) -> bytes:
-    """Return what ``seal`` sealed. Raises ``UnknownKey`` and ``NotGenuine``."""
+    """Return what ``seal`` sealed. Raises ``UnknownKey`` (``RetiredKey``, too) and ``NotGenuine``."""
     key = ring.keys.get(key_id)
+    if key_id in ring.retired:
+        raise RetiredKey(key_id=key_id, namespace=ring.namespace)
     if key is None:
         raise UnknownKey(key_id=key_id, namespace=ring.namespace)
     if len(sealed) < NONCE_BYTES + TAG_BYTES:

@@ -5,13 +5,14 @@ The same file serves one process on SQLite and many processes on PostgreSQL.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import env, single_sign_on
+from config import env, namespaces, single_sign_on
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var")))
@@ -52,6 +53,8 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    # First, so that what the others refuse reaches Temporal's UI with its headers too.
+    "workers.codec_server.cross_origin.CrossOriginMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -157,9 +160,14 @@ ACCOUNT_RATE_LIMITS = {
     "second_factor": "20/5m/user",
 }
 
+# --- Namespaces -----------------------------------------------------------------------------
+# Where incidents start, unless the namespaces' file gives their service another place.
+TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
+NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE)
+
 # --- Single sign-on -------------------------------------------------------------------------
-_openid = single_sign_on.openid_apps()
-_saml = single_sign_on.saml_apps()
+_openid = single_sign_on.openid_apps(NAMESPACES)
+_saml = single_sign_on.saml_apps(NAMESPACES)
 SOCIALACCOUNT_ADAPTER = "accounts.sign_in.social_adapter.SocialAdapter"
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": _openid}, "saml": {"APPS": _saml}}
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
@@ -217,8 +225,18 @@ STORAGES = {
 }
 
 # --- Keys -----------------------------------------------------------------------------------
-# Wraps the service's private keys at rest: 32 bytes, base64.
+# What wraps private keys and rings at rest. What is stored opens with whatever wrapped it, if that is still set.
+KEY_CUSTODY = env.choice("KEY_CUSTODY", "local", ("local", "aws-kms", "pkcs11"))
+# 32 bytes, base64.
 KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
+KEY_ENCRYPTION_KEY_PREVIOUS = env.secret("KEY_ENCRYPTION_KEY_PREVIOUS")
+KMS_KEY_ID = env.text("KMS_KEY_ID", "")
+KMS_KEY_ID_PREVIOUS = env.names("KMS_KEY_ID_PREVIOUS")
+PKCS11_MODULE = env.text("PKCS11_MODULE", "")
+PKCS11_TOKEN = env.text("PKCS11_TOKEN", "")
+PKCS11_KEY = env.text("PKCS11_KEY", "countersign")
+PKCS11_KEY_PREVIOUS = env.text("PKCS11_KEY_PREVIOUS", "")
+PKCS11_PIN = env.secret("PKCS11_PIN")
 
 # The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
 PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
@@ -247,18 +265,42 @@ REDIS_URL = env.secret("REDIS_URL")
 if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
 
+# --- History export: file:///folder or s3://bucket/prefix; empty for none ------------------------
+EXPORT_TARGET = env.text("EXPORT_TARGET", "")
+# How long what is exported cannot be deleted, where the target can see to that. Seven years.
+EXPORT_RETENTION_DAYS = env.integer("EXPORT_RETENTION_DAYS", 2557, minimum=1, maximum=36_500)
+
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
-TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
 TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
+# Whether payloads are encrypted, by namespace. "required" refuses what comes in plaintext as well.
+PAYLOAD_ENCRYPTION = {
+    **{namespace.name: "off" for namespace in NAMESPACES if not namespace.encrypted},
+    **env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off")),
+}
 # Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
-TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
+TEMPORAL_UI = env.web_address("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
 # Activities that use the database at once, at most. More than the pool has would only wait for each other.
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)
+
+# --- The gateway in front of a Temporal server that has no access control of its own ---------------
+TEMPORAL_GATEWAY_LISTEN = env.text("TEMPORAL_GATEWAY_LISTEN", "127.0.0.1:7243")
+TEMPORAL_GATEWAY_UPSTREAM = env.text("TEMPORAL_GATEWAY_UPSTREAM", "")
+TEMPORAL_GATEWAY_UPSTREAM_TLS = env.boolean("TEMPORAL_GATEWAY_UPSTREAM_TLS", False)
+TEMPORAL_GATEWAY_UPSTREAM_CA = env.secret("TEMPORAL_GATEWAY_UPSTREAM_CA")
+# Whose tokens count: where the issuer's public keys are, what `iss` and `aud` must say.
+TEMPORAL_GATEWAY_KEYS = env.text("TEMPORAL_GATEWAY_KEYS", "")
+TEMPORAL_GATEWAY_ISSUER = env.text("TEMPORAL_GATEWAY_ISSUER", "")
+TEMPORAL_GATEWAY_AUDIENCE = env.text("TEMPORAL_GATEWAY_AUDIENCE", "")
+# PEM, usually from files (`…_FILE`). With CLIENT_CA callers must show a certificate that it signed.
+TEMPORAL_GATEWAY_CERTIFICATE = env.secret("TEMPORAL_GATEWAY_CERTIFICATE")
+TEMPORAL_GATEWAY_PRIVATE_KEY = env.secret("TEMPORAL_GATEWAY_PRIVATE_KEY")
+TEMPORAL_GATEWAY_CLIENT_CA = env.secret("TEMPORAL_GATEWAY_CLIENT_CA")
+TEMPORAL_GATEWAY_AUDIT_FILE = env.text("TEMPORAL_GATEWAY_AUDIT_FILE", "")
 
 # --- Credentials of activities --------------------------------------------------------------
 CREDENTIALS = env.text("CREDENTIALS", "environment")  # or aws, or a directory: file:///etc/countersign/credentials
@@ -270,6 +312,15 @@ CREDENTIALS_AWS_ENDPOINT = env.text("CREDENTIALS_AWS_ENDPOINT", "")
 # --- MCP: tools that the agent uses with a person's authority; empty for none -----------------
 MCP_URL = env.text("MCP_URL", "")
 MCP_TOKEN_ENDPOINT = env.text("MCP_TOKEN_ENDPOINT", "")
+
+# --- Nexus ----------------------------------------------------------------------------------
+# Which teams elsewhere may ask for approvals: their endpoints, and the policy of what each may ask.
+NEXUS_APPROVALS = env.pairs("NEXUS_APPROVALS")
+for _endpoint in NEXUS_APPROVALS:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", _endpoint):
+        raise ImproperlyConfigured(
+            f"NEXUS_APPROVALS: the endpoint {_endpoint!r} must be 1 to 63 lower-case letters, digits and hyphens."
+        )
 
 # --- Alerts and the demo agent --------------------------------------------------------------
 # Secrets that sign PagerDuty webhooks; several while one is being rotated.
@@ -286,7 +337,9 @@ USE_I18N = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {"()": "audit.logs.Formatter", "fmt": "{asctime} {levelname} {name} {message}", "style": "{"}
+    },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from accounts.namespaces.contracts import Namespace
 from accounts.roles.contracts import Role
 from accounts.sign_in.addresses import origin
 from config import env
@@ -19,19 +21,20 @@ _MAXIMUM_STORED = 255
 RoleGroups = dict[str, list[tuple[Role, str]]]
 
 
-def openid_apps() -> list[dict[str, Any]]:
+def openid_apps(namespaces: Sequence[Namespace] = ()) -> list[dict[str, Any]]:
     """Return one app for each name in ``OIDC_PROVIDERS``, in the shape of allauth's ``APPS``.
 
     ``settings`` holds ``server_url`` (the issuer), ``scope``, ``oauth_pkce_enabled`` and, ours, ``groups_claim``,
-    ``role_groups`` and ``origins`` (of pages that a sign-in passes through, besides the issuer's).
+    ``role_groups`` and ``origins`` (of pages that a sign-in passes through, besides the issuer's). ``namespaces`` may
+    give groups roles.
     """
     names = env.names("OIDC_PROVIDERS")
     if len(set(names)) < len(names):
         raise ImproperlyConfigured("OIDC_PROVIDERS names a provider twice.")
-    return [_openid_app(name) for name in names]
+    return [_openid_app(name, namespaces) for name in names]
 
 
-def _openid_app(name: str) -> dict[str, Any]:
+def _openid_app(name: str, namespaces: Sequence[Namespace]) -> dict[str, Any]:
     if not _NAME.fullmatch(name):
         raise ImproperlyConfigured(
             f"OIDC_PROVIDERS: {name!r} is not a name. Use up to 30 small letters, digits and hyphens, a letter first."
@@ -47,13 +50,13 @@ def _openid_app(name: str) -> dict[str, Any]:
             "scope": env.text(f"{prefix}SCOPES", "openid profile").replace(",", " ").split(),
             "oauth_pkce_enabled": True,
             "groups_claim": env.text(f"{prefix}GROUPS_CLAIM", "groups"),
-            "role_groups": role_groups(f"{prefix}ROLE_GROUPS", env.names(f"{prefix}ROLE_GROUPS")),
+            "role_groups": role_groups(f"{prefix}ROLE_GROUPS", env.names(f"{prefix}ROLE_GROUPS"), namespaces),
             "origins": env.names(f"{prefix}ORIGINS"),
         },
     }
 
 
-def saml_apps() -> list[dict[str, Any]]:
+def saml_apps(namespaces: Sequence[Namespace] = ()) -> list[dict[str, Any]]:
     """Return the one SAML provider, in the shape of allauth's ``APPS``, or nothing without ``SAML_ENTITY_ID``."""
     entity_id = env.text("SAML_ENTITY_ID", "")
     if not entity_id:
@@ -75,17 +78,18 @@ def saml_apps() -> list[dict[str, Any]]:
                 },
                 "groups_attribute": env.text("SAML_GROUPS_ATTRIBUTE", "groups"),
                 "name_attribute": env.text("SAML_NAME_ATTRIBUTE", "displayName"),
-                "role_groups": role_groups("SAML_ROLE_GROUPS", env.names("SAML_ROLE_GROUPS")),
+                "role_groups": role_groups("SAML_ROLE_GROUPS", env.names("SAML_ROLE_GROUPS"), namespaces),
             },
         }
     ]
 
 
-def role_groups(name: str, own: list[str]) -> RoleGroups:
+def role_groups(name: str, own: list[str], namespaces: Sequence[Namespace] = ()) -> RoleGroups:
     """Return what each group gives, from ``sre-oncall=approver, pay-leads=approver@payments``.
 
-    ``own`` is what the provider's setting ``name`` holds; without any, ``ROLE_GROUPS`` counts. A group may stand
-    there several times, and may itself hold ``=``.
+    ``own`` is what the provider's setting ``name`` holds; without any, ``ROLE_GROUPS`` and what ``namespaces`` give
+    count: a partner's group may have the same name as one of ours. A group may stand there several times, and may
+    itself hold ``=``.
     """
     given: RoleGroups = {}
     for item in own or env.names("ROLE_GROUPS"):
@@ -97,6 +101,9 @@ def role_groups(name: str, own: list[str]) -> RoleGroups:
                 f"Roles are {', '.join(Role)}."
             )
         given.setdefault(group.strip(), []).append((Role(role), namespace))
+    for space in () if own else namespaces:
+        for one in space.group_roles:
+            given.setdefault(one.group, []).append((one.role, space.name))
     return given
 
 

@@ -2,6 +2,10 @@
 
 They call services only. A domain error is final and carries its code as its type and its field as its detail; anything
 else (a database that is away) is tried again by Temporal for as long as the caller said.
+
+Whatever a message says of a namespace must be the one that its task came from, which the Temporal server says and no
+workflow can choose: an agent in staging asks nothing in production's name, and reads and reports nothing of its
+requests.
 """
 
 from __future__ import annotations
@@ -31,10 +35,13 @@ from approvals.contracts import (
     RunReport,
 )
 from approvals.delivery.services import decision_of
-from approvals.errors import ApprovalError
+from approvals.errors import ApprovalError, ClaimedNamespace
 from approvals.requests import services as requests
+from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
+from workers.nexus.describing import describe_decision as describe
+from workers.polling import Polling
 from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
 from workers.sweep import SweepWorkflow
@@ -72,7 +79,9 @@ def _activity(name: str) -> Callable[[Callable[[Message], Answer]], Callable[[Me
 @_edge
 def open_request(request: GateRequest) -> None:
     """Open an approval request, after the receipt for stopping its call. Opening the same one again is harmless."""
+    _require_here(request.namespace)
     if request.gate_receipt is not None:
+        _require_here(request.gate_receipt.namespace)
         record_gate(request.gate_receipt)
     requests.open(gate_request=request)
 
@@ -81,20 +90,21 @@ def open_request(request: GateRequest) -> None:
 @_edge
 def fetch_decision(request_id: str) -> Decision:
     """Return what people decided about a request, for a workflow that was not told."""
-    return decision_of(request_id)
+    return decision_of(request_id, namespace=_here())
 
 
 @_activity(REPORT_OUTCOME_ACTIVITY)
 @_edge
 def report_outcome(outcome: Outcome) -> None:
     """Close a request with what came of its call."""
-    requests.close(outcome=outcome)
+    requests.close(outcome=outcome, namespace=_here())
 
 
 @_activity(REPORT_RUN_ACTIVITY)
 @_edge
 def report_run(report: RunReport) -> None:
     """Record the end of a run."""
+    _require_here(report.namespace)
     requests.record_run(report=report)
 
 
@@ -102,20 +112,58 @@ def report_run(report: RunReport) -> None:
 @_edge
 def record_receipts(records: list[ReceiptRecord]) -> None:
     """Write the receipts of a worker that has no database of its own."""
+    for record in records:
+        _require_here(record.namespace)
     write_receipts(records)
 
 
-ACTIVITIES: list[Callable[..., object]] = [open_request, fetch_decision, report_outcome, report_run, record_receipts]
+@_activity(DESCRIBE_ACTIVITY)
+@_edge
+def describe_decision(run: RunAddress) -> Question | None:
+    """Return what a run asked people and what they signed, for a workflow behind a Nexus operation."""
+    _require_here(run.namespace)
+    return describe(run)
 
 
-def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:
-    """Return the worker of the approvals task queue; ``threads`` at most use the database at once."""
+def _here() -> str:
+    return activity.info().namespace
+
+
+def _require_here(namespace: str) -> None:
+    if namespace != _here():
+        raise ClaimedNamespace
+
+
+ACTIVITIES: list[Callable[..., object]] = [
+    open_request,
+    fetch_decision,
+    report_outcome,
+    report_run,
+    record_receipts,
+    describe_decision,
+]
+
+
+def build_approvals_worker(
+    client: Client,
+    *,
+    threads: int,
+    executor: ThreadPoolExecutor | None = None,
+    graceful: timedelta = timedelta(seconds=5),
+    polling: Polling | None = None,
+    sweeps: bool = True,
+) -> Worker:
+    """Return the worker of the approvals task queue; ``threads`` at most use the database at once.
+
+    Workers of several namespaces share ``executor``, and one of them ``sweeps`` the requests of all.
+    """
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow, SweepWorkflow],
-        activities=[*ACTIVITIES, Sweeper(client).sweep],
-        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
+        workflows=[ClosingReportWorkflow, *([SweepWorkflow] if sweeps else [])],
+        activities=[*ACTIVITIES, *([Sweeper(client).sweep] if sweeps else [])],
+        activity_executor=executor or ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,
         graceful_shutdown_timeout=graceful,
+        **(polling or {}),
     )

@@ -93,8 +93,8 @@ def superseded(approval_request: ApprovalRequest, by: ApprovalRequest) -> None:
 
 
 def run_completed(report: RunReport) -> None:
-    """A run under a warrant has closed."""
-    append(
+    """A run under a warrant has closed. Raises ``WrongNamespace`` unless the incident is of the run's namespace."""
+    entry = append(
         chain=report.chain,
         kind=EntryKind.RUN_COMPLETED,
         details={
@@ -104,4 +104,7 @@ def run_completed(report: RunReport) -> None:
             "status": report.status,
             "detail": storable(report.detail, MAXIMUM_DETAIL),
         },
+        namespace=report.namespace,
     )
+    if entry.chain.namespace != report.namespace:
+        raise WrongNamespace

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from approvals.arguments import target
 from approvals.contracts import GateRequest, Outcome, OutcomeStatus, RequestState, RunReport
-from approvals.errors import HashMismatch, MalformedInput, RequestConflict
+from approvals.errors import HashMismatch, MalformedInput, RequestConflict, UnknownRequest
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
@@ -67,14 +67,19 @@ def open(*, gate_request: GateRequest) -> ApprovalRequest:
         return existing
 
 
-def close(*, outcome: Outcome) -> None:
-    """Record how the workflow saw a gated call end, once. Raises ``UnknownRequest`` or ``MalformedInput``."""
+def close(*, outcome: Outcome, namespace: str | None = None) -> None:
+    """Record how the workflow saw a gated call end, once. Raises ``UnknownRequest`` or ``MalformedInput``.
+
+    ``namespace`` is the reporting workflow's, if a workflow reports: it knows no requests of others.
+    """
     status, at = _status(outcome.status), _time("at_ms", outcome.at_ms)
     for field in ("request_id", "error_type", "detail", "result_json"):
         if not isinstance(getattr(outcome, field), str):
             raise MalformedInput(f"{field} is not text.", field=field)
     with transaction.atomic():
         approval_request = transitions.lock(outcome.request_id)
+        if namespace not in (None, approval_request.namespace):
+            raise UnknownRequest
         detail = storable(outcome.detail, entries.MAXIMUM_DETAIL)
         if status is OutcomeStatus.DENIED and approval_request.state != RequestState.DENIED:
             status, detail = OutcomeStatus.WITHDRAWN, UNSIGNED_DENIAL
@@ -135,7 +140,10 @@ def mark_verified(*, request_id: str, request_hash: bytes, at_ms: int) -> None:
 
 
 def record_run(*, report: RunReport) -> None:
-    """Record the end of a run, once, and withdraw what it left waiting. Raises ``MalformedInput``."""
+    """Record the end of a run, once, and withdraw what it left waiting.
+
+    Raises ``MalformedInput``, and ``WrongNamespace`` unless the incident is of the run's namespace.
+    """
     at = _time("at_ms", report.at_ms)
     for field, maximum in (("namespace", 255), ("workflow_id", 1000), ("run_id", 64), ("status", 40), ("chain", 64)):
         value = getattr(report, field)

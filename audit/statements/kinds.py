@@ -33,6 +33,8 @@ class EntryKind(StrEnum):
     PASSKEY_ADDED = "passkey.added"
     PASSKEY_REMOVED = "passkey.removed"
     PAYLOAD_DECODED = "payload.decoded"
+    PAYLOAD_ENCODED = "payload.encoded"
     RING_KEY_MADE = "ring.key_made"
     RING_KEY_RETIRED = "ring.key_retired"
+    RING_EXPORTED = "ring.exported"
     HISTORY_EXPORTED = "history.exported"

@@ -22,6 +22,7 @@ from temporalio.client import Client as TemporalClient
 from temporalio.testing import WorkflowEnvironment
 
 from accounts.models import ApproverKey
+from audit.rings.services import ensure_ring
 from audit.statements.acting import Acting, acting_of
 from audit.statements.terms import terms_of
 from tests.incident.keys import approver_key
@@ -30,7 +31,7 @@ from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
 from warrants.models import Warrant
-from workers.client import Clients, set_shared, with_plugins
+from workers.client import Clients, encrypted, set_shared, with_plugins
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -73,6 +74,7 @@ async def clients(live_temporal: WorkflowEnvironment, db: None) -> AsyncIterator
     def keys() -> tuple[dict[str, bytes], list[bytes]]:
         ensure_issuer()
         ensure_agent(name=AGENT)
+        ensure_ring(namespace="default")
         return holder_keys(), trusted_roots()
 
     holders, roots = await sync_to_async(keys)()
@@ -84,7 +86,7 @@ async def clients(live_temporal: WorkflowEnvironment, db: None) -> AsyncIterator
         nonces=InMemoryNonceStore(),
         settings=GateSettings(),
     )
-    plain = live_temporal.client
+    plain = encrypted(live_temporal.client)
     clients = Clients(plain, with_plugins(plain, [tenuo_plugin, gate_plugin]), tenuo_plugin)
     set_shared(clients)
     yield clients

@@ -24,6 +24,7 @@ from django.urls import reverse
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from accounts.models import ApproverKey
 from approvals.contracts import CallRecord, GateRequest, Outcome, ReceiptRecord, RunReport
@@ -155,7 +156,7 @@ def _told(name: str, fields: dict[str, Any]) -> tuple[Any, Refused | None]:
         return None, Refused("argument", f"{error} {error.__cause__}")
     message = got[0] if is_list else got
     try:
-        function(got)
+        ActivityEnvironment().run(function, got)
     except ApplicationError as error:
         assert error.non_retryable, error  # noqa: PT017
         return message, Refused(error.type or "", " ".join(map(str, [*error.details, error.message])))

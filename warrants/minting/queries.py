@@ -21,6 +21,13 @@ def minted(warrant_id: str) -> MintedWarrant:
     return as_minted(row)
 
 
+def minted_for(*, incident_id: str, policy: str) -> MintedWarrant | None:
+    """Return the warrant that was minted for an incident under a policy and still lives, or None."""
+    rows = Warrant.objects.select_related("agent").filter(incident_id=incident_id, policy_name=policy, revocation=None)
+    row = rows.filter(expires_at__gt=timezone.now()).order_by("-issued_at").first()
+    return as_minted(row) if row else None
+
+
 def live_warrants_naming(public_keys: Set[bytes]) -> dict[bytes, list[Warrant]]:
     """Return, by key, the warrants that name it as an approver and have neither expired nor been taken back.
 
@@ -38,5 +45,9 @@ def live_warrants_naming(public_keys: Set[bytes]) -> dict[bytes, list[Warrant]]:
 
 def as_minted(row: Warrant) -> MintedWarrant:
     return MintedWarrant(
-        id=row.id, chain=[bytes(row.data)], key_id=row.agent.key_id, expires_at=int(row.expires_at.timestamp())
+        id=row.id,
+        chain=[bytes(row.data)],
+        key_id=row.agent.key_id,
+        expires_at=int(row.expires_at.timestamp()),
+        namespace=row.namespace,
     )

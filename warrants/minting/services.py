@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import ApproverKey
 from audit.ledger.services import append
-from audit.statements import quorum
+from audit.statements import place, quorum
 from audit.statements.acting import EXTENSION as ACTING
 from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
@@ -82,7 +82,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_extensions(plain, _extensions(terms, approvers, acting), statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(terms, approvers, incident, acting), statement_key(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,
@@ -105,10 +105,16 @@ def _sign(
     )
 
 
-def _extensions(terms: Terms, approvers: list[ApproverKey], acting: Acting | None) -> dict[str, bytes]:
+def _extensions(
+    terms: Terms, approvers: list[ApproverKey], incident: Incident, acting: Acting | None
+) -> dict[str, bytes]:
     same_person = quorum.same_person((bytes(key.public_key), key.person.external_id) for key in approvers)
-    for_whom = {ACTING: acting.to_bytes()} if acting else {}
-    return {EXTENSION: terms.to_bytes(), **({quorum.EXTENSION: same_person} if same_person else {}), **for_whom}
+    return {
+        EXTENSION: terms.to_bytes(),
+        place.EXTENSION: place.to_bytes(incident.namespace),
+        **({quorum.EXTENSION: same_person} if same_person else {}),
+        **({ACTING: acting.to_bytes()} if acting else {}),
+    }
 
 
 def _terms(policy: Policy, barred: tuple[str, ...]) -> Terms:

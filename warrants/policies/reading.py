@@ -1,4 +1,4 @@
-"""Reading a policy's YAML: plain values only, each reachable by its path, so that an error can name the place. Pure.
+"""Reading YAML that people write: plain values only, each reachable by its path, so that errors name the place. Pure.
 
 Taken from YAML: maps with text keys, lists, text, numbers, true and false. Refused: tags, anchors, aliases,
 directives, a key given twice, several documents, and more than ``MAXIMUM_CHARACTERS``.
@@ -30,7 +30,7 @@ _REFUSED_TOKENS = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A map of the policy, at ``path``."""
+    """A map of the file, at ``path``."""
 
     values: dict[str, Any]
     path: str = ""
@@ -111,29 +111,29 @@ def plain_text(value: object, path: str, *, maximum: int) -> str:
     return value
 
 
-def read(text: str) -> Section:
-    """Return the policy's outermost map. Raises ``PolicyError``."""
+def read(text: str, *, what: str = "policy") -> Section:
+    """Return the outermost map of a policy, or of ``what`` else is written in this way. Raises ``PolicyError``."""
     if len(text) > MAXIMUM_CHARACTERS:
-        raise PolicyError("", f"The policy is longer than {MAXIMUM_CHARACTERS} characters. Split it in two.")
+        raise PolicyError("", f"The {what} is longer than {MAXIMUM_CHARACTERS} characters. Split it in two.")
     try:
-        _refuse_tokens(text)
+        _refuse_tokens(text, what)
         value = _plain(yaml.compose(text, Loader=yaml.SafeLoader), "")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" Look at line {mark.line + 1}, column {mark.column + 1}." if mark else ""
-        raise PolicyError("", f"The policy is not one YAML document.{place}") from error
+        raise PolicyError("", f"The {what} is not one YAML document.{place}") from error
     except RecursionError as error:
-        raise PolicyError("", "The policy is nested far too deep.") from error
+        raise PolicyError("", f"The {what} is nested far too deep.") from error
     if not isinstance(value, dict):
-        raise PolicyError("", "The policy must be a map with the keys name, version and so on.")
+        raise PolicyError("", f"The {what} must be a map of named values.")
     return Section(value)
 
 
-def _refuse_tokens(text: str) -> None:
+def _refuse_tokens(text: str, what: str) -> None:
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         for kind, name in _REFUSED_TOKENS.items():
             if isinstance(token, kind):
-                raise PolicyError("", f"YAML {name} are not allowed in a policy. Look at {_line(token.start_mark)}.")
+                raise PolicyError("", f"YAML {name} are not allowed in a {what}. Look at {_line(token.start_mark)}.")
 
 
 def _plain(node: yaml.Node | None, path: str) -> Any:
@@ -143,7 +143,7 @@ def _plain(node: yaml.Node | None, path: str) -> Any:
         return [_plain(item, f"{path}[{index}]") for index, item in enumerate(node.value)]
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path)
-    raise PolicyError(path, "The policy is empty.")
+    raise PolicyError(path, "There is nothing in it.")
 
 
 def _mapping(node: yaml.MappingNode, path: str) -> dict[str, Any]:

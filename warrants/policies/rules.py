@@ -12,7 +12,7 @@ reading_seconds: 20             optional: how long an approver must have had the
 approvals_per_hour: 10          optional: how many requests one person may approve in an hour
 one_denial_ends: true           optional: one denial ends a request, even if others could still approve it
 tools:
-  NAME:
+  NAME:                                    an activity, or nexus:ENDPOINT:SERVICE:OPERATION, which has no gate:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
     gate: ...                              see ``warrants.policies.gates``
 """
@@ -43,6 +43,9 @@ MAXIMUM_TOOLS = 100
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# An activity of this worker, or an operation of another team's: nexus:ENDPOINT:SERVICE:OPERATION.
+_TOOL = re.compile(rf"{_NAME.pattern}|nexus(:[a-z][a-z0-9-]{{0,62}}){{3}}")
+_TOOL_FORM = "1 to 64 lower-case letters, digits and _, beginning with a letter, or nexus:ENDPOINT:SERVICE:OPERATION"
 _NAME_FORM = "1 to 64 lower-case letters, digits and _, beginning with a letter"
 _LIFETIME = re.compile(r"(\d{1,6}) ?(s|min|h)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
@@ -161,13 +164,20 @@ def _lifetime(section: Section, severity: str) -> int:
 def _tools(section: Section) -> dict[str, Tool]:
     if len(section.values) > MAXIMUM_TOOLS:
         raise PolicyError(section.path, f"A policy has at most {MAXIMUM_TOOLS} tools. Split it.")
-    return {name: _tool(section.section(section.named(name, _NAME, _NAME_FORM))) for name in section.values}
+    return {
+        name: _tool(section.section(section.named(name, _TOOL, _TOOL_FORM)), is_operation=":" in name)
+        for name in section.values
+    }
 
 
-def _tool(section: Section) -> Tool:
+def _tool(section: Section, *, is_operation: bool) -> Tool:
     section.only("arguments", "gate")
     # At least one: to Tenuo, a tool without constraints takes any arguments.
     declared = section.section("arguments")
     arguments = {name: parse(declared, declared.named(name, _NAME, _NAME_FORM)) for name in declared.values}
     gate = parse_gate(section.section("gate"), arguments) if "gate" in section.values else None
+    if gate is not None and is_operation:
+        raise PolicyError(
+            section.at("gate"), "Who approves another team's operation says that team's policy. Take the gate out."
+        )
     return Tool(arguments, gate)

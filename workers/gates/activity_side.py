@@ -23,6 +23,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from approvals.contracts import ApprovalUse
 from approvals.signing import approval as approvals
 from approvals.signing.binding import Binding
+from audit.statements import place
 from audit.statements.delegation import parties, weakening
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
@@ -101,6 +102,8 @@ class _Inner(ActivityInboundInterceptor):
         dispatch = current_dispatch.get()
         if dispatch is None:
             raise UnsafeSettings("The gate's interceptors are out of order; make the plugins with build_plugins.")
+        if not place.runs_in(tenuo_internals.warrant_chain_of(input.headers), _namespace(activity.info())):
+            raise self._refused(dispatch, "WARRANT_ELSEWHERE", "The warrant is for an incident of another namespace.")
         weakened = weakening(tenuo_internals.delegated_chain(input.headers))
         if weakened:
             raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
@@ -143,9 +146,7 @@ class _Inner(ActivityInboundInterceptor):
         names = [name for name in inspect.signature(input.fn).parameters if name != "self"]
         arguments = dict(zip(names, input.args, strict=False))
         leaf = tenuo_internals.warrant_chain_of(input.headers)[-1]
-        scoped = tenuo_internals.with_workflow_scope(
-            leaf, tool, arguments, info.workflow_namespace or info.namespace, info.workflow_id or ""
-        )
+        scoped = tenuo_internals.with_workflow_scope(leaf, tool, arguments, _namespace(info), info.workflow_id or "")
         is_asked = bool(tenuo_core.evaluate_approval_gates(leaf, tool, scoped))
         return self._floors[tool].people_for(arguments), is_asked
 
@@ -154,7 +155,7 @@ class _Inner(ActivityInboundInterceptor):
         info, terms = activity.info(), self._terms(chain, dispatch)
         binding = Binding(
             request_id=dispatch.request_id,
-            namespace=info.workflow_namespace or info.namespace,
+            namespace=_namespace(info),
             workflow_id=info.workflow_id or "",
             run_id=info.workflow_run_id or "",
             display_digest=dispatch.claim.display_digest,
@@ -233,6 +234,10 @@ class _Inner(ActivityInboundInterceptor):
             dispatch.refuse(code, sentence)
             dispatch.allowed = None
         return refusal(sentence, code)
+
+
+def _namespace(info: activity.Info) -> str:
+    return info.workflow_namespace or info.namespace
 
 
 def is_in_order(interceptors: list[Any], outer: Interceptor, inner: Interceptor) -> bool:

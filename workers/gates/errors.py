@@ -24,6 +24,7 @@ DENIAL_TYPES = GATE_TYPES | {
     "KEY_NOT_FOUND",
     "approval_gate_misconfigured",
     "RECEIPT_FAILED",
+    "WARRANT_ELSEWHERE",
     "APPROVERS_WEAKENED",
     "APPROVAL_BY_A_PARTY",
     "APPROVAL_UNBOUND",

@@ -12,11 +12,11 @@ import base64
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import tenuo_core
-from temporalio import activity
+from temporalio import activity, nexus
 
 from approvals.contracts import CallVerdict, ReceiptRecord
 from audit.statements import cbor
@@ -77,40 +77,40 @@ class ReceiptWriter:
         request_id: str | None = None,
         warrant_stack_override: str | None = None,
     ) -> None:
-        """Take one decision from Tenuo. Runs in the activity's task, before the activity's body."""
+        """Take one decision from Tenuo. Runs in the task of the activity, or Nexus operation, before its body."""
         try:
-            self._emit(result, chain_result)
+            self._emit(result, chain_result, _place(request_id or ""))
         except Exception:
             # Tenuo swallows what is raised here, so it is counted and said aloud.
             self.failures += 1
             logger.exception("A receipt could not be written; %s are missing so far.", self.failures)
 
-    def _emit(self, result: Any, chain_result: Any) -> None:
+    def _emit(self, result: Any, chain_result: Any, place: Place) -> None:
         dispatch = current_dispatch.get()
         self._issuer.bind_authorizer(result.authorizer)
         now_ms = time.time_ns() // 1_000_000
         if result.allowed:
             wire = self._issuer.issue_receipt(
-                chain_result, result.tool, True, now_ms // 1000, _request_id(dispatch), None
+                chain_result, result.tool, True, now_ms // 1000, _request_id(dispatch, place), None
             )
-            record = self._record(result, wire, CallVerdict.ALLOWED, now_ms, dispatch)
+            record = self._record(result, wire, CallVerdict.ALLOWED, now_ms, dispatch, place)
             if dispatch is None:
                 self._write(record)
             else:
                 dispatch.allowed = record
-                dispatch.refuse = lambda code, detail: self._refuse(result, dispatch, code, detail)
+                dispatch.refuse = lambda code, detail: self._refuse(result, dispatch, place, code, detail)
             return
         verdict = CallVerdict.GATED if result.error_type in GATE_TYPES else CallVerdict.DENIED
-        wire = self._denial_receipt(result, tenuo_internals.decision_code(result.error_type), now_ms, dispatch)
-        record = self._record(result, wire, verdict, now_ms, dispatch)
+        wire = self._denial_receipt(result, tenuo_internals.decision_code(result.error_type), now_ms, dispatch, place)
+        record = self._record(result, wire, verdict, now_ms, dispatch, place)
         record = self._write(replace(record, code=result.error_type or "", detail=(result.denial_reason or "")[:500]))
         if dispatch is not None:
             dispatch.stopped = record
 
-    def _refuse(self, result: Any, dispatch: Dispatch, code: str, detail: str) -> None:
+    def _refuse(self, result: Any, dispatch: Dispatch, place: Place, code: str, detail: str) -> None:
         now_ms = time.time_ns() // 1_000_000
-        wire = self._denial_receipt(result, code.lower().replace("_", "-"), now_ms, dispatch)
-        record = self._record(result, wire, CallVerdict.DENIED, now_ms, dispatch)
+        wire = self._denial_receipt(result, code.lower().replace("_", "-"), now_ms, dispatch, place)
+        record = self._record(result, wire, CallVerdict.DENIED, now_ms, dispatch, place)
         dispatch.stopped = self._write(replace(record, code=code, detail=detail))
 
     def settle(self, dispatch: Dispatch) -> None:
@@ -119,24 +119,25 @@ class ReceiptWriter:
             self._write(dispatch.allowed)
             dispatch.allowed = None
 
-    def _denial_receipt(self, result: Any, code: str, now_ms: int, dispatch: Dispatch | None) -> str | None:
+    def _denial_receipt(
+        self, result: Any, code: str, now_ms: int, dispatch: Dispatch | None, place: Place
+    ) -> str | None:
         proof = result.verified_pop if result.allowed or tenuo_internals.proves_possession(result.error_type) else None
         return self._issuer.issue_denial_receipt(
             list(result.presented_chain),
             result.tool,
             result.pop_auth_args or {},
             now_ms // 1000,
-            _request_id(dispatch),
+            _request_id(dispatch, place),
             code,
             proof,
         )
 
     def _record(
-        self, result: Any, wire: str | None, verdict: CallVerdict, now_ms: int, dispatch: Dispatch | None
+        self, result: Any, wire: str | None, verdict: CallVerdict, now_ms: int, dispatch: Dispatch | None, place: Place
     ) -> ReceiptRecord:
         if not wire:
             raise RuntimeError("Tenuo made no receipt.")
-        info = activity.info()
         return ReceiptRecord(
             receipt=wire,
             chain=result.presented_chain[0].id,
@@ -146,11 +147,11 @@ class ReceiptWriter:
             warrant_chain=[_base64(bytes(warrant.to_bytes())) for warrant in result.presented_chain],
             proof_of_possession=_base64(bytes(result.verified_pop or b"")),
             approvals=[_base64(data) for data in dispatch.approvals] if dispatch else [],
-            namespace=info.workflow_namespace or info.namespace,
-            workflow_id=info.workflow_id or "",
-            run_id=info.workflow_run_id or "",
-            activity_id=info.activity_id,
-            attempt=info.attempt,
+            namespace=place.namespace,
+            workflow_id=place.workflow_id,
+            run_id=place.run_id,
+            activity_id=place.activity_id,
+            attempt=place.attempt,
             at_ms=now_ms,
             worker=self.worker,
             sequence=0,
@@ -176,8 +177,31 @@ def read_receipt(details: Sequence[Any]) -> ReceiptRecord | None:
     return ReceiptRecord(**fields) if is_readable else None
 
 
-def _request_id(dispatch: Dispatch | None) -> str:
-    return (dispatch.request_id if dispatch else "") or activity.info().activity_id
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call was decided: an activity of a run, or a Nexus operation, which knows no run of its caller's.
+
+    Of an operation, ``activity_id`` is its request id and ``workflow_id`` that of the workflow behind it.
+    """
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    activity_id: str
+    attempt: int
+
+
+def _place(request_id: str) -> Place:
+    if nexus.in_operation():
+        asked = nexus.info()
+        return Place(asked.namespace, f"nexus/{asked.endpoint}/{request_id}", "", request_id, 1)
+    info = activity.info()
+    namespace = info.workflow_namespace or info.namespace
+    return Place(namespace, info.workflow_id or "", info.workflow_run_id or "", info.activity_id, info.attempt)
+
+
+def _request_id(dispatch: Dispatch | None, place: Place) -> str:
+    return (dispatch.request_id if dispatch else "") or place.activity_id
 
 
 def _base64(data: bytes) -> str:

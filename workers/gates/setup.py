@@ -33,6 +33,7 @@ def build_plugins(
     settings: GateSettings | None = None,
     people_roots: PeopleRoots | Sequence[bytes] | None = None,
     floors: Mapping[str, Floor] | None = None,
+    nexus_endpoint: str | None = None,
 ) -> tuple[TenuoTemporalPlugin, GatePlugin]:
     """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
 
@@ -40,7 +41,8 @@ def build_plugins(
     seeds by key id. ``trusted_roots``: the issuers' 32-byte public keys. One pair serves one worker.
     ``people_roots``: the 32-byte public keys from which approvers' keys must be endorsed; without them whoever holds
     the issuer's key can name approvers of their own. ``floors``: which calls people are asked about whatever a
-    warrant says, by tool.
+    warrant says, by tool. ``nexus_endpoint``: the endpoint whose operations the worker handles; each must come with a
+    warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker refuses them all.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
     """
     checks.refuse_phone_home()
@@ -61,6 +63,9 @@ def build_plugins(
             strict_mode=True,
             # Replays of one dispatch are Temporal's retries; replays of approvals are refused by the gate.
             pop_dedup_store=InMemoryPopDedupStore(),
+            nexus_endpoint=nexus_endpoint,
+            # Whoever read an operation's headers could ask for the same again while its proof is fresh.
+            nexus_pop_replay_protection=nexus_endpoint is not None,
         )
     )
     gate_plugin = GatePlugin(

@@ -15,6 +15,7 @@ from tenuo.control_plane import _DECISION_CODE_BY_ERROR_TYPE, _POP_ESTABLISHED_E
 from tenuo.temporal._constants import TENUO_APPROVALS_HEADER, TENUO_ARG_KEYS_HEADER, TENUO_CHAIN_HEADER
 from tenuo.temporal._decorators import _warrant_tool_name_for_activity_type
 from tenuo.temporal._headers import _extract_warrant_from_headers, _unwrap_payload_headers
+from tenuo.temporal._nexus import _nexus_verified_warrant
 from tenuo.temporal._pop import _add_workflow_scope
 from tenuo.temporal._state import (
     _activity_warrant_override,
@@ -97,6 +98,17 @@ def tool_name(activity_type: str, function: Callable[..., Any] | None) -> str:
     """Return the name that the warrant knows an activity by."""
     name = _warrant_tool_name_for_activity_type(None, activity_type, function)
     return str(name)
+
+
+def warrant_of_operation() -> tenuo_core.Warrant:
+    """Return the warrant under which the Nexus operation being handled was asked for; Tenuo has verified it.
+
+    Raises ``LookupError`` where it verified none: on a worker without its plugin.
+    """
+    warrant = _nexus_verified_warrant.get()
+    if warrant is None:
+        raise LookupError("No warrant was verified for this Nexus operation.")
+    return warrant
 
 
 def with_workflow_scope(

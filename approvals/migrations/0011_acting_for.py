@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0008_superseded")]
+    dependencies = [("approvals", "0010_seal_content")]
 
     operations = [
         migrations.AddField(

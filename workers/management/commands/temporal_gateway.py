@@ -1,0 +1,25 @@
+"""``manage.py temporal_gateway``: access control in front of a Temporal server that has none."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from workers.errors import StartFailed
+from workers.gateway.server import GatewaySettings, serve
+
+
+class Command(BaseCommand):
+    help = (
+        "Stand in front of a Temporal server that has no access control of its own: every call needs a token with "
+        "rights in its namespace, and leaves a line in the audit log. See docs/governance-gateway.md."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            sys.exit(asyncio.run(serve(GatewaySettings.from_settings())))
+        except StartFailed as error:
+            raise CommandError(str(error)) from None

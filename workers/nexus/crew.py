@@ -1,0 +1,140 @@
+"""The workers behind the Nexus endpoints of this installation, put together from settings and stores.
+
+One worker takes questions, with no warrant and no plugin. One guarded worker for each endpoint asks them, so that each
+follows its own policy on its own account as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from temporalio.client import Client, Interceptor
+from temporalio.worker import Worker
+from tenuo.temporal import TenuoClientInterceptor
+
+from audit.rings.services import ensure_ring
+from warrants.agents.services import ensure_agent
+from warrants.policies.queries import load
+from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
+from workers.client import with_plugins
+from workers.crew import Keys, load_keys, nonce_store, worker_name
+from workers.database import in_thread
+from workers.floors import floors_of
+from workers.gates.plugin import GatePlugin
+from workers.gates.receipts import ReceiptSink, ReceiptWriter
+from workers.gates.settings import GateSettings
+from workers.gates.setup import build_plugins
+from workers.nexus.actions import activities_of
+from workers.nexus.admission import Asker
+from workers.nexus.door import KnownEndpoints, behind_door
+from workers.nexus.exchange import exchange_ring_of
+from workers.nexus.service import CountersignHandler
+from workers.nexus.workflow import ApprovalWorkflow
+from workers.people_roots import pinned_roots
+
+GRACEFUL = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class NexusCrew:
+    """Workers, and the gate plugins whose revocation lists have to be kept fresh."""
+
+    workers: list[Worker] = field(default_factory=list)
+    gate_plugins: list[GatePlugin] = field(default_factory=list)
+
+
+async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
+    """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
+
+    ``client`` is a plain one of the namespace in which people are asked.
+    """
+    askers = askers_of(settings.NEXUS_APPROVALS, client.namespace)
+    crew = NexusCrew()
+    if not askers:
+        return crew
+    keys = await in_thread(keys_for, list(askers.values()))
+    crew.workers.append(build_nexus_worker(client, askers))
+    for asker in askers.values():
+        actions = activities_of(load(asker.policy))
+        guarded, gate_plugin = await guarded_client(client, asker.policy, actions, keys, sink)
+        crew.gate_plugins.append(gate_plugin)
+        crew.workers.append(
+            Worker(
+                guarded,
+                task_queue=action_queue_of(asker.endpoint),
+                workflows=[ApprovalWorkflow],
+                activities=actions,
+                graceful_shutdown_timeout=GRACEFUL,
+            )
+        )
+    return crew
+
+
+def askers_of(endpoints: Mapping[str, str], namespace: str) -> dict[str, Asker]:
+    """Return who may ask, by endpoint, from ``{endpoint: policy}``. Raises ``PolicyError``."""
+    for policy in endpoints.values():
+        load(policy)
+    return {endpoint: Asker(endpoint, policy, namespace) for endpoint, policy in endpoints.items()}
+
+
+def keys_for(askers: Sequence[Asker]) -> Keys:
+    """Return the keys of a guarded worker, after making those of ``askers`` and of their endpoints if need be."""
+    for asker in askers:
+        ensure_agent(name=asker.agent)
+        ensure_ring(namespace=exchange_ring_of(asker.endpoint))
+    return load_keys()
+
+
+def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
+    """Return the worker that takes questions. It holds no warrant; the workflows that it starts get theirs.
+
+    It reads nothing that was not sealed: that a question is sealed with its endpoint's key says who asks.
+    """
+    return Worker(
+        behind_door(with_interceptors(client, [TenuoClientInterceptor()])),
+        interceptors=[KnownEndpoints(askers)],
+        task_queue=NEXUS_TASK_QUEUE,
+        nexus_service_handlers=[CountersignHandler(askers)],
+        graceful_shutdown_timeout=GRACEFUL,
+    )
+
+
+async def guarded_client(
+    client: Client,
+    policy: str,
+    activities: Sequence[Callable[..., Any]],
+    keys: Keys,
+    sink: ReceiptSink,
+    *,
+    nexus_endpoint: str | None = None,
+) -> tuple[Client, GatePlugin]:
+    """Return a client for a worker that is guarded under ``policy``, and its gate."""
+    tenuo_plugin, gate_plugin = build_plugins(
+        activities=activities,
+        holder_keys=keys.holders,
+        trusted_roots=keys.roots,
+        receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
+        nonces=await nonce_store(),
+        settings=GateSettings(
+            request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
+            signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
+            endorsers=load(policy).endorsers,
+        ),
+        people_roots=pinned_roots(),
+        floors=floors_of(policy),
+        nexus_endpoint=nexus_endpoint,
+    )
+    if nexus_endpoint is not None:
+        client = behind_door(client)
+    return with_plugins(client, [tenuo_plugin, gate_plugin]), gate_plugin
+
+
+def with_interceptors(client: Client, interceptors: Sequence[Interceptor]) -> Client:
+    """Return a client on the same connection with ``interceptors`` and no plugin."""
+    config = client.config()
+    config["interceptors"] = list(interceptors)
+    return Client(**config)
