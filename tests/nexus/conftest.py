@@ -17,9 +17,11 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connections
 from google.protobuf.duration_pb2 import Duration
+from nexusrpc import HandlerError
 from pytest_django import Settings
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import NexusOperationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -27,14 +29,18 @@ from temporalio.worker import Worker
 from approvals.decisions.services import record
 from approvals.live import bus
 from approvals.models import ApprovalRequest
+from audit.export.services import evidence_lines
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.rings.queries import ring_of
 from audit.rings.services import ensure_ring
 from audit.sealing import Ring
+from audit.verify.report import Report
+from audit.verify.verifier import verify
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
 from tests.nexus.callers import TeamWorkflow
+from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
 from workers.answers.contracts import NEXUS_TASK_QUEUE
@@ -93,6 +99,22 @@ def team_client(plain: Client, exchange: Ring | None) -> Client:
     endpoints = {TEAM: exchange.namespace, STRANGER: exchange.namespace} if exchange else {}
     options = client_options(rings, TEAM_NAMESPACE, exchanges=Exchanges(endpoints=endpoints))
     return Client(**{**plain.config(), "namespace": TEAM_NAMESPACE, **options})
+
+
+async def refusal(handle: WorkflowHandle[Any, Any]) -> HandlerError:
+    """Return why an operation was refused, as the caller's workflow was told."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    error = failed.value.cause
+    assert isinstance(error, NexusOperationError), error
+    assert isinstance(error.cause, HandlerError), error.cause
+    return error.cause
+
+
+def evidence(chain: str) -> Report:
+    """Return what an auditor's program says of a chain."""
+    lines = b"".join(evidence_lines(chain=chain))
+    return verify(lines, roots=[root.hex() for root in trusted_roots()], people_roots=[ROOT.hex()])
 
 
 @dataclass
