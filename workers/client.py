@@ -46,12 +46,13 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
 
     Raises ``RuntimeError`` (from temporalio) when no server answers, ``StartFailed`` if the namespace has no ring.
     """
+    await require_ring(settings.TEMPORAL_NAMESPACE)
+    return await connect_without_rings(address=address, timeout_seconds=timeout_seconds)
+
+
+async def connect_without_rings(*, address: str = "", timeout_seconds: float = 10) -> Client:
+    """Return what ``connect`` does, also where keys are yet to be made: until then it sends no payloads."""
     namespace = settings.TEMPORAL_NAMESPACE
-    if is_encrypted(namespace):
-        try:
-            await process_rings.ring(namespace)
-        except RingUnavailable as error:
-            raise StartFailed(str(error)) from error
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,
@@ -61,6 +62,16 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
         runtime=_runtime(),
         **options_for(namespace),
     )
+
+
+async def require_ring(namespace: str) -> None:
+    """Raise ``StartFailed`` if what is sent in ``namespace`` is to be encrypted, and cannot be."""
+    if not is_encrypted(namespace):
+        return
+    try:
+        await process_rings.ring(namespace)
+    except RingUnavailable as error:
+        raise StartFailed(f"{error} Is the database running, and was manage.py setup run?") from error
 
 
 def is_encrypted(namespace: str) -> bool:
@@ -90,7 +101,8 @@ def encrypted(client: Client) -> Client:
 
 def _mode(namespace: str) -> str:
     modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
-    return modes.get(namespace, modes[""])
+    is_off = any(listed.name == namespace and not listed.encrypted for listed in settings.NAMESPACES)
+    return modes.get(namespace, "off" if is_off else modes[""])
 
 
 @lru_cache(maxsize=1)
@@ -127,13 +139,16 @@ def in_namespace(client: Client, namespace: str) -> Client:
     return Client(**config)
 
 
-def set_shared(clients: Clients | None) -> None:
-    """Make ``clients`` those of this process; ``None`` takes them away."""
-    _shared[:] = [clients] if clients else []
+def set_shared(clients: Clients | None, *others: Clients) -> None:
+    """Make ``clients``, and those of other namespaces, the ones of this process; ``None`` takes them away."""
+    _shared[:] = [clients, *others] if clients else []
 
 
-def shared() -> Clients:
-    """Return this process's clients. Raises ``NoSharedClients``."""
+def shared(namespace: str = "") -> Clients:
+    """Return this process's clients, those of ``namespace`` if it is given. Raises ``NoSharedClients``."""
     if not _shared:
         raise NoSharedClients("This process is not connected to Temporal. Start it with: manage.py serve")
-    return _shared[0]
+    for clients in _shared:
+        if namespace in ("", clients.plain.namespace):
+            return clients
+    raise NoSharedClients(f"This process does not serve the namespace {namespace!r}. See NAMESPACES_FILE.")
