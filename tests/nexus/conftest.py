@@ -48,11 +48,13 @@ from workers.client import encrypted, in_namespace
 from workers.codec.converter import client_options
 from workers.codec.exchanges import Exchanges
 from workers.codec.rings import FixedRings
+from workers.crew import nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
-from workers.nexus.crew import assemble_nexus
+from workers.nexus.crew import Shared, assemble_nexus
 from workers.nexus.endpoints import Endpoint, make, missing
 from workers.nexus.exchange import exchange_ring_of
+from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -182,7 +184,7 @@ async def office(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        crew = await assemble_nexus(plain, sink)
+        crew = await assemble_nexus(plain, Shared(sink, await nonce_store(), pinned_roots()))
         exchange = await sync_to_async(ring_of)(exchange_ring_of(TEAM))
         team = team_client(plain, exchange)
         approvals = build_approvals_worker(plain, threads=2)

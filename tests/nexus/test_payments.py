@@ -46,8 +46,10 @@ from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
 from workers.client import encrypted
 from workers.codec.codec import _context
+from workers.crew import nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
+from workers.nexus.crew import Shared
 from workers.nexus.endpoints import Endpoint
 from workers.nexus.exchange import exchange_ring_of
 from workers.payments import starting
@@ -62,6 +64,7 @@ from workers.payments.contracts import (
 )
 from workers.payments.crew import assemble_agents, assemble_payments
 from workers.payments.starting import start_payment_agent
+from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -136,10 +139,10 @@ async def finance(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        crew = await assemble_payments(payments, sink)
-        agent, _, _ = await assemble_agents(agents, sink)
+        shared = Shared(sink, await nonce_store(), pinned_roots())
+        crew = await assemble_payments(payments, shared) + await assemble_agents(agents, shared)
         desks = [build_approvals_worker(client, threads=2) for client in (agents, payments)]
-        for worker in (*desks, *crew.workers, agent):
+        for worker in (*desks, *crew.workers):
             await running.enter_async_context(worker)
         running.push_async_callback(cancel, asyncio.create_task(Relay(plain, poll_seconds=0.2).run()))
         yield Finance(agents, payments, lead, approvers)
