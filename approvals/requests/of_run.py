@@ -26,4 +26,5 @@ def newest_request_of(*, namespace: str, workflow_id: str, run_id: str) -> Asked
     row = found.order_by("-opened_at", "-id").values("id", "chain", "request_hash", "warrant_chain").first()
     if row is None:
         return None
-    return Asked(row["id"], row["chain"], bytes(row["request_hash"]), row["warrant_chain"], decision_of(row["id"]))
+    decision = decision_of(row["id"], namespace=namespace)
+    return Asked(row["id"], row["chain"], bytes(row["request_hash"]), row["warrant_chain"], decision)
