@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -40,9 +41,29 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
     return number
 
 
+def web_address(name: str, default: str) -> str:
+    """Return an http or https address with a host, and a port that is one."""
+    value = text(name, default)
+    try:
+        parts = urlsplit(value)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ImproperlyConfigured(f"{name} must be an address such as https://temporal.example.com, not {value!r}.")
+    return value
+
+
 def names(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list, without empty items."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(choices)}, not {value!r}.")
+    return value
 
 
 def pairs(name: str) -> dict[str, str]:

@@ -225,8 +225,18 @@ STORAGES = {
 }
 
 # --- Keys -----------------------------------------------------------------------------------
-# Wraps the service's private keys at rest: 32 bytes, base64.
+# What wraps private keys and rings at rest. What is stored opens with whatever wrapped it, if that is still set.
+KEY_CUSTODY = env.choice("KEY_CUSTODY", "local", ("local", "aws-kms", "pkcs11"))
+# 32 bytes, base64.
 KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
+KEY_ENCRYPTION_KEY_PREVIOUS = env.secret("KEY_ENCRYPTION_KEY_PREVIOUS")
+KMS_KEY_ID = env.text("KMS_KEY_ID", "")
+KMS_KEY_ID_PREVIOUS = env.names("KMS_KEY_ID_PREVIOUS")
+PKCS11_MODULE = env.text("PKCS11_MODULE", "")
+PKCS11_TOKEN = env.text("PKCS11_TOKEN", "")
+PKCS11_KEY = env.text("PKCS11_KEY", "countersign")
+PKCS11_KEY_PREVIOUS = env.text("PKCS11_KEY_PREVIOUS", "")
+PKCS11_PIN = env.secret("PKCS11_PIN")
 
 # The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
 PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
@@ -265,11 +275,14 @@ TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
 TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
 # Whether payloads are encrypted, by namespace. "required" refuses what comes in plaintext as well.
-PAYLOAD_ENCRYPTION = env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off"))
+PAYLOAD_ENCRYPTION = {
+    **{namespace.name: "off" for namespace in NAMESPACES if not namespace.encrypted},
+    **env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off")),
+}
 # Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
-TEMPORAL_UI = env.text("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
+TEMPORAL_UI = env.web_address("TEMPORAL_UI", f"http://localhost:{TEMPORAL_DEVELOPMENT_UI_PORT}")
 # Activities that use the database at once, at most. More than the pool has would only wait for each other.
 WEB_THREADS = min(env.integer("WEB_THREADS", 6, minimum=1), DATABASE_POOL_SIZE)
 ACTIVITY_THREADS = min(env.integer("ACTIVITY_THREADS", 4, minimum=1), DATABASE_POOL_SIZE)

@@ -14,6 +14,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from audit.keys import services as key_services
 from audit.rings import keeping
+from tests.softhsm import driver, token
+from workers.rings import process_rings
+
+__all__ = ["driver", "token"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -35,6 +39,7 @@ def _forget_service_keys() -> None:
     """A test's database is emptied behind the process's back; what was remembered of it goes too."""
     key_services._ledger_keys.clear()
     keeping.forget()
+    process_rings.forget()
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -46,6 +46,8 @@ class ApprovalRequest(models.Model):
     tool = models.CharField(max_length=200)
     target = SealedText(blank=True, **_OF_ITS_ROW)
     agent = models.CharField(max_length=200, blank=True)
+    # With whose authority the agent works, as the warrant says: an external id, or empty.
+    acting_for = models.CharField(max_length=320, blank=True, default="")
     severity = models.CharField(max_length=40, blank=True)
     service = models.CharField(max_length=200, blank=True)
     outcome_status = models.CharField(max_length=16, choices=OUTCOMES, blank=True)

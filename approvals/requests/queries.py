@@ -70,9 +70,11 @@ class RequestCard:
     target: str
     unreadable: bool  # what is stored does not open: it was changed, or its key is missing
     agent: str
+    acting_for: str  # with whose authority it works, or empty
     severity: str
     severity_rank: int  # 0 is the most urgent
     service: str
+    namespace: str
     state: str  # RequestState; "expired" as soon as the time is over
     opened_at: datetime
     expires_at: datetime
@@ -107,6 +109,8 @@ class Queue:
     show: str  # QueueFilter
     query: str
     page: int  # from 1
+    namespace: str  # the one that is shown, or empty for all
+    namespaces: tuple[str, ...]  # to choose from, if there are several
 
     @property
     def pages(self) -> int:
@@ -192,7 +196,7 @@ class WaitingCall:
 
 
 _CARD_COLUMNS = (
-    "id", "tool", "target", "namespace", "agent", "severity", "service", "state",
+    "id", "tool", "target", "namespace", "agent", "acting_for", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
 )  # fmt: skip
 _PARTLY_DECIDED = {
@@ -207,17 +211,29 @@ _NOBODY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
+def queue(
+    *,
+    person: Person,
+    show: QueueFilter,
+    query: str = "",
+    page: int = 1,
+    namespace: str = "",
+    within: Reach | None = None,
+) -> Queue:
     """Return one page of the queue: waiting requests most urgent first, past ones newest first.
 
     In one query, and one more if people have decided about what waits.
 
-    ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand.
+    ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand. ``namespace`` narrows it down;
+    empty for all of them.
     """
     now, content = timezone.now(), content_reach(person)
+    within = reach(person, Role.VIEWER) if within is None else within
     seen = visible(person, within)
     waiting = _waiting(seen, now)
-    found = waiting if show is QueueFilter.WAITING and not query else _found(seen, person, show, query, now)
+    is_whole = show is QueueFilter.WAITING and not query and not namespace
+    chosen = seen.filter(namespace=namespace) if namespace else seen
+    found = waiting if is_whole else _found(chosen, person, show, query, now)
     order = ("-opened_at", "-id") if show in (QueueFilter.CLOSED, QueueFilter.ALL) else ("urgency", "expires_at", "id")
     counts = {"total": _count(found)}
     if found is not waiting:
@@ -237,6 +253,8 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
         show=show,
         query=query,
         page=page,
+        namespace=namespace,
+        namespaces=_choices(within),
     )
 
 
@@ -323,6 +341,13 @@ def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalReq
     return seen if within.everywhere else seen.filter(namespace__in=within.namespaces)
 
 
+def _choices(within: Reach) -> tuple[str, ...]:
+    """Return the namespaces that somebody may choose from: those they reach, if there are several."""
+    known = {namespace.name for namespace in settings.NAMESPACES}
+    reached = sorted(known if within.everywhere else within.namespaces)
+    return tuple(reached) if len(reached) > 1 else ()
+
+
 def _waiting(seen: QuerySet[ApprovalRequest], now: datetime) -> QuerySet[ApprovalRequest]:
     return seen.filter(Q(urgency__isnull=False), Q(expires_at__gt=now) | Q(state=RequestState.APPROVED))
 
@@ -396,9 +421,11 @@ def _card(row: dict[str, Any], now: datetime, content: Reach, decided: tuple[Dec
         target=target or "",
         unreadable=target is None,
         agent=row["agent"],
+        acting_for=row["acting_for"],
         severity=row["severity"],
         severity_rank=urgency.rank(row["severity"]),
         service=row["service"],
+        namespace=row["namespace"],
         state=RequestState.EXPIRED if is_late else RequestState(row["state"]),
         opened_at=row["opened_at"],
         expires_at=row["expires_at"],

@@ -252,6 +252,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.PERSON_ENABLED: _person("enabled"),
     EntryKind.RING_KEY_MADE: _service("ring-key-made", "namespace"),
     EntryKind.RING_KEY_RETIRED: _service("ring-key-retired", "namespace"),
+    EntryKind.RING_EXPORTED: _service("ring-exported", "namespace"),
     EntryKind.PAYLOAD_DECODED: _service("payloads-decoded", "namespace"),
     EntryKind.PAYLOAD_ENCODED: _service("payloads-encoded", "namespace"),
     EntryKind.HISTORY_EXPORTED: _service("histories-exported", "namespace"),

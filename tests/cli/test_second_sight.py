@@ -93,6 +93,12 @@ def test_a_site_that_lies_about_one_field_is_found_out_by_the_history(
         assert enrolled, enrolled.errors
         request_id = waiting_request(terminal)
         temporal = ["--from-temporal", f"127.0.0.1:{installation.environment['TEMPORAL_DEVELOPMENT_PORT']}"]
+        closed = terminal.run("show", request_id, *temporal)
+        assert closed.code == 1
+        assert "The history is encrypted. Have the namespace's ring written" in closed.errors
+        ring, key = str(tmp_path / "ring.json"), str(tmp_path / "ring.key")
+        assert installation.run("export_ring", "default", "--output", ring, "--key-file", key)[0] == 0
+        temporal += ["--ring-file", ring, "--ring-key-file", key]
 
         honest = terminal.run("show", request_id, *temporal)
         assert honest, honest.output + honest.errors
@@ -106,6 +112,10 @@ def test_a_site_that_lies_about_one_field_is_found_out_by_the_history(
         assert ended, ended.errors
         assert "The workflow's history in Temporal says the same." in ended.output
         assert "It ended: executed." in ended.output
+        Path(key).write_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+        closed = terminal.run("show", request_id, *temporal)
+        assert closed.code == 1
+        assert "do not open" in closed.errors
         ended = terminal.run("show", request_id, "--from-temporal", "127.0.0.1:1")
         assert ended.code == 1
         assert "No Temporal server answers at 127.0.0.1:1" in ended.errors

@@ -30,6 +30,7 @@ from temporalio.worker import Worker
 
 from tests.gateway.greeting import Greeting, greet
 from tests.gateway.issuing import Issuer
+from tests.gateway.paying import Ordering, Paying, PaymentsHandler
 from tests.gateway.servers import Calls, calling
 from tests.workers.listening import Listener
 
@@ -199,6 +200,24 @@ async def test_a_nexus_endpoint_leads_where_the_token_may_call(site) -> None:
     assert await upstream.endpoint_target(name) == PRD
     assert await upstream.endpoint_target("no-such-endpoint") == ""
     assert await upstream.namespace_id("no-such-namespace") == ""
+
+
+async def test_an_operation_of_another_namespace_is_called_and_answered_by_those_who_may(site) -> None:
+    endpoint, queue = fresh("payments"), fresh("queue")
+    spec = EndpointSpec(
+        name=endpoint, target=EndpointTarget(worker=EndpointTarget.Worker(namespace=PRD, task_queue=queue))
+    )
+    await site.direct.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
+    caller = await site.client(STG, f"{STG}:write", f"{PRD}:nexus")
+    callee = await site.client(PRD, f"{PRD}:write", f"{STG}:nexus")
+    stranger = await site.client(PRD, f"{PRD}:write")
+    async with Worker(caller, task_queue=queue, workflows=[Ordering]):
+        handle = await caller.start_workflow(Ordering.run, args=[endpoint, fresh("7")], id=fresh("o"), task_queue=queue)
+        async with Worker(stranger, task_queue=queue, workflows=[Paying], nexus_service_handlers=[PaymentsHandler()]):
+            # It is asked, and may not tie the answer to the caller's operation.
+            await site.calls.line(lambda line: line["reason"] == "foreign_task" and line["namespace"] == PRD)
+        async with Worker(callee, task_queue=queue, workflows=[Paying], nexus_service_handlers=[PaymentsHandler()]):
+            assert (await handle.result()).startswith("paid 7-")
 
 
 async def test_what_temporals_own_pages_and_command_line_ask_first_is_answered(site) -> None:

@@ -18,25 +18,29 @@ from pytest_django import Settings
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from accounts.namespaces.contracts import Namespace
 from approvals.decisions.services import record
 from approvals.live import bus
 from approvals.models import ApprovalRequest
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
+from audit.rings.services import ensure_ring
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
 from tests.nexus.conftest import ensure_endpoints, ensure_namespace, eventually
 from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
+from workers.client import encrypted
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
 from workers.nexus.endpoints import Endpoint
 from workers.payments.activities import book
-from workers.payments.contracts import ENDPOINT, PAYMENTS_TASK_QUEUE, PaymentOrder, PaymentResult
+from workers.payments.contracts import AGENT_TASK_QUEUE, ENDPOINT, PAYMENTS_TASK_QUEUE, PaymentOrder, PaymentResult
 from workers.payments.crew import assemble_agents, assemble_payments
 from workers.payments.starting import start_payment_agent
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
+from workers.rings import process_rings
 from workers.supervisor import cancel
 
 pytestmark = [
@@ -78,6 +82,8 @@ def _set_up() -> tuple[Approver, list[Approver]]:
     for purpose in Purpose:
         ensure_service_key(purpose=purpose)
     ensure_issuer()
+    for namespace in ("default", AGENTS, PAYMENTS):
+        ensure_ring(namespace=namespace)
     return approver("lead", namespace=AGENTS), [approver(name, namespace=PAYMENTS) for name in ("ada", "bo", "cy")]
 
 
@@ -90,9 +96,15 @@ async def finance(
     tmp_path: Path,
 ) -> AsyncIterator[Finance]:
     settings.PEOPLE_ROOTS, settings.DATA_DIR, settings.REQUEST_LIFETIME_SECONDS = [ROOT], tmp_path, 12
+    settings.NAMESPACES = (
+        Namespace("default"),
+        Namespace(AGENTS, task_queues=(AGENT_TASK_QUEUE,)),
+        Namespace(PAYMENTS, task_queues=(PAYMENTS_TASK_QUEUE,)),
+    )
     monkeypatch.setattr(nexus_crew, "GateSettings", partial(GateSettings, delivery_grace_seconds=1))
     lead, approvers = await sync_to_async(_set_up)()
-    plain = live_temporal.client
+    process_rings._held.clear()
+    plain = encrypted(live_temporal.client)
     agents, payments = await ensure_namespace(plain, AGENTS), await ensure_namespace(plain, PAYMENTS)
     await ensure_endpoints(plain, Endpoint(ENDPOINT, PAYMENTS, PAYMENTS_TASK_QUEUE))
     sink = DatabaseReceiptSink()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from nexusrpc import HandlerError, HandlerErrorType
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import NexusOperationError
+from temporalio.exceptions import ApplicationError, NexusOperationError
+from temporalio.worker import Worker
 
 from accounts.models import Person
 from approvals.errors import ApprovalError
@@ -18,15 +20,18 @@ from approvals.models import ApprovalRequest
 from approvals.signing import approval as approvals
 from audit.export.services import evidence_lines
 from audit.models import LedgerEntry
+from audit.sealing import Ring
 from audit.statements.kinds import EntryKind
 from audit.verify.report import Report
 from audit.verify.verifier import verify
 from tests.endorsing import ROOT
-from tests.nexus.conftest import STRANGER, eventually
+from tests.nexus.callers import TeamWorkflow
+from tests.nexus.conftest import STRANGER, TEAM, eventually, team_client
 from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 from workers.answers.__main__ import main as verify_answer
 from workers.answers.checking import NotProven, check, read_answer
+from workers.nexus.exchange import exchange_ring_of
 
 pytestmark = [
     pytest.mark.temporal,
@@ -166,6 +171,19 @@ async def test_what_does_not_fit_is_refused_at_once_and_nothing_is_written(offic
 async def test_an_endpoint_that_is_not_listed_asks_nothing(office):
     error = await refusal(await office.ask(ASKED, endpoint=STRANGER))
     assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert not await Warrant.objects.aexists()
+
+
+@pytest.mark.parametrize("keys", ["no key", "a key of their own making"])
+async def test_who_has_not_the_endpoints_key_asks_nothing(office, keys):
+    forged = Ring(exchange_ring_of(TEAM), "forged", {"forged": b"\x07" * 32}) if keys != "no key" else None
+    thief = replace(office, team=team_client(office.plain, forged))
+    async with Worker(thief.team, task_queue=f"{office.team_queue}-{keys}", workflows=[TeamWorkflow]):
+        handle = await replace(thief, team_queue=f"{office.team_queue}-{keys}").ask(ASKED)
+        error = await refusal(handle)
+    assert error.type == HandlerErrorType.BAD_REQUEST
+    assert isinstance(error.__cause__, ApplicationError)
+    assert "exchange key" in str(error.__cause__) or "ring" in str(error.__cause__)
     assert not await Warrant.objects.aexists()
 
 

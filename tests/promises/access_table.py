@@ -14,7 +14,8 @@ incident and people are; only ``admin`` and ``gone`` hold theirs everywhere.
 
 Answers are HTTP statuses; ``in`` is a redirect to sign-in. A websocket is ``open`` or closed with a code.
 Routes are written as in the URL patterns ("/" is the start page). A method that is not listed answers 405 to everybody.
-What a POST row sends is ``tests.promises.visitors.World.body``.
+The codec server refuses every session that does not come from Temporal's UI, as here; with it, and with tokens:
+``tests/codec_server``. What a POST row sends is ``tests.promises.visitors.World.body``.
 """
 
 # ruff: noqa: E501
@@ -100,6 +101,12 @@ GET  incidents/                                                     in   404  20
 GET  incidents/<slug:chain>/                                        in   404  200  200  200  200  200  200   200   404  in
 GET  incidents/<slug:chain>/tree/                                   in   404  200  200  200  200  200  200   200   404  in
 GET  incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
+
+POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
+POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
+POST codec/<str:namespace>/decode                                   401  403  403  403  403  403  403  403   403   403  401
+POST codec/<str:namespace>/encode                                   401  403  403  403  403  403  403  403   403   403  401
+GET  payloads/                                                      in   404  404  404  404  404  200  200   200   200  in
 
 POST hooks/alerts/                                                  415  415  415  415  415  415  415  415   415   415  415
 """

@@ -101,7 +101,7 @@ def minted_by_force(approvers: Iterable[bytes], *, terms: Terms, people: int = 1
         approval_gates=approval_gates(policy, incident()),
     )
     warrant = with_terms(plain, terms, statement_key(issuer))
-    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600)
+    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600, "default")
 
 
 def refused_by_the_application(

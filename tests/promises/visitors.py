@@ -102,6 +102,7 @@ def make_world() -> World:
         ).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
+        "namespace": NAMESPACE,
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],
     }
     return world

@@ -7,9 +7,11 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.management import call_command
+from django.urls import reverse
 
 from accounts.endorsements.queries import endorsed_keys, people_root
 from accounts.endorsements.services import establish_root
@@ -31,7 +33,8 @@ from workers.people_roots import pin_here
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
 ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
-DEMO_ROLES = (Role.APPROVER, Role.AUDITOR)  # decides, and takes the receipts away
+# Decides, takes the receipts away, and reads in Temporal's UI what agents wrote.
+DEMO_ROLES = (Role.APPROVER, Role.AUDITOR, Role.PAYLOAD_READER)
 LINK_SECONDS = 3600
 # Far more than a run takes; whoever waits longer should be told.
 RUN_SECONDS = 120.0
@@ -112,7 +115,19 @@ class Story:
             say(f"  Verify them: python manage.py export_receipts {end.label} --output evidence.jsonl")
             say(f"               python -m audit.verify evidence.jsonl --root {root} \\")
             say(f"                 --people-root {await in_thread(_people_root)}")
+            await self._say_where_payloads_are(end)
             say("Ctrl-C stops everything. Another alert: python manage.py alert FILE")
+
+    async def _say_where_payloads_are(self, end: Told) -> None:
+        say, workflow = self._narrator.say, quote(str(end.details["workflow_id"]), safe="")
+        page = f"{settings.TEMPORAL_UI}/namespaces/{settings.TEMPORAL_NAMESPACE}/workflows/{workflow}"
+        say(f"  Temporal has only ciphertext: {page}")
+        say("  To read it there, click the glasses at the top, choose 'Use my browser setting', enter the endpoint")
+        say(f"    {settings.SITE_ROOT}/codec")
+        say(
+            "  and switch on 'Include cross-origin credentials'. You may, being signed in here in the same browser, and"
+        )
+        say(f"  everybody who oversees you sees that you did: {settings.SITE_ROOT}{reverse('payloads:readings')}")
 
     async def _by_itself(self, script: Script) -> int:
         try:

@@ -16,6 +16,7 @@ from temporalio.client import Client, Interceptor
 from temporalio.worker import Worker
 from tenuo.temporal import TenuoClientInterceptor
 
+from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
 from warrants.policies.queries import load
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
@@ -29,6 +30,8 @@ from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
+from workers.nexus.door import KnownEndpoints, behind_door
+from workers.nexus.exchange import exchange_ring_of
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
 from workers.people_roots import pinned_roots
@@ -53,7 +56,7 @@ async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
     crew = NexusCrew()
     if not askers:
         return crew
-    keys = await in_thread(keys_for, [asker.agent for asker in askers.values()])
+    keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
         actions = activities_of(load(asker.policy))
@@ -78,17 +81,22 @@ def askers_of(endpoints: Mapping[str, str], namespace: str) -> dict[str, Asker]:
     return {endpoint: Asker(endpoint, policy, namespace) for endpoint, policy in endpoints.items()}
 
 
-def keys_for(agents: Sequence[str]) -> Keys:
-    """Return the keys of a guarded worker, among them those of ``agents``, which are made if need be."""
-    for name in agents:
-        ensure_agent(name=name)
+def keys_for(askers: Sequence[Asker]) -> Keys:
+    """Return the keys of a guarded worker, after making those of ``askers`` and of their endpoints if need be."""
+    for asker in askers:
+        ensure_agent(name=asker.agent)
+        ensure_ring(namespace=exchange_ring_of(asker.endpoint))
     return load_keys()
 
 
 def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
-    """Return the worker that takes questions. It holds no warrant; the workflows that it starts get theirs."""
+    """Return the worker that takes questions. It holds no warrant; the workflows that it starts get theirs.
+
+    It reads nothing that was not sealed: that a question is sealed with its endpoint's key says who asks.
+    """
     return Worker(
-        with_interceptors(client, [TenuoClientInterceptor()]),
+        behind_door(with_interceptors(client, [TenuoClientInterceptor()])),
+        interceptors=[KnownEndpoints(askers)],
         task_queue=NEXUS_TASK_QUEUE,
         nexus_service_handlers=[CountersignHandler(askers)],
         graceful_shutdown_timeout=GRACEFUL,
@@ -120,6 +128,8 @@ async def guarded_client(
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
     )
+    if nexus_endpoint is not None:
+        client = behind_door(client)
     return with_plugins(client, [tenuo_plugin, gate_plugin]), gate_plugin
 
 

@@ -15,7 +15,12 @@ DEFAULT_DAYS = 7
 class ReadingsForm(forms.Form):
     """A part of a person's id, a namespace of those that ``namespaces`` lists, and the first and last day, in UTC."""
 
-    person = forms.CharField(label="Person", max_length=320, required=False)
+    person = forms.CharField(
+        label="Person",
+        max_length=320,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Part of an id"}),
+    )
     namespace = forms.ChoiceField(label="Namespace", required=False)
     since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
