@@ -331,13 +331,19 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+_log_level = env.text("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "audit.logs.Formatter", "fmt": "{asctime} {levelname} {name} {message}", "style": "{"}
+        "line": {
+            "()": "audit.logs.Formatter",
+            "fmt": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+            "withholds": _log_level != "DEBUG",
+        }
     },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _log_level},
 }
