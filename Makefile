@@ -16,7 +16,7 @@ MANAGE := $(BIN)/python manage.py
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup develop demo demo-auto demo-injection test test-javascript test-sqlite test-postgresql check format bench chaos fuzz record lock screenshots clean
+.PHONY: help setup develop demo demo-auto demo-injection demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos fuzz record lock screenshots clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ demo-auto: .venv/base ## the same, hands off: a separate program approves over H
 
 demo-injection: .venv/base ## an attacker's log line misleads the agent; a person denies
 	@exec $(MANAGE) demo --injection
+
+demo-payment: .venv/base ## an agent pays through another team's Nexus service; two programs approve
+	@exec $(MANAGE) demo --payment
 
 record: .venv/base ## record a cassette with a real model: make record SCENARIO=incident
 	@exec $(MANAGE) record $(or $(SCENARIO),incident)
