@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.test import override_settings
 from temporalio.client import Client
 
@@ -19,6 +21,12 @@ from workers.errors import StartFailed
 from workers.rings import process_rings
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def closed_connections() -> AsyncIterator[None]:
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 def rotated() -> str:
