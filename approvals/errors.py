@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from audit.custody import CustodyError
+from audit.sealing import SealingError
+
 BARRED = "You raised this alert, or the agent acts for you: somebody else must decide."
 
 
@@ -84,6 +87,16 @@ class CannotSupersede(ApprovalError):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(f"{sentence} Ask without naming one.", field="supersedes")
+
+
+class ContentUnreadable(ApprovalError):
+    """What is stored of a request does not open: somebody changed it, or a key is missing. The sentence says which."""
+
+    code = "content_unreadable"
+    http_status = 409
+
+    def __init__(self, error: SealingError | CustodyError) -> None:
+        super().__init__(f"What is stored of this request cannot be read. {error} Show this to your administrator.")
 
 
 class UntrustedWarrant(ApprovalError):

@@ -10,7 +10,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.shortcuts import render
 
 from accounts.web import wants_fragment, wants_json
-from approvals.errors import ApprovalError
+from approvals.errors import ApprovalError, ContentUnreadable
+from audit.custody import CustodyError
+from audit.sealing import SealingError
 
 P = ParamSpec("P")
 
@@ -37,5 +39,7 @@ def renders_errors(
             return view(http_request, *args, **kwargs)
         except ApprovalError as error:
             return error_response(http_request, error)
+        except (SealingError, CustodyError) as error:
+            return error_response(http_request, ContentUnreadable(error))
 
     return wrapper

@@ -1,56 +1,58 @@
-"""Secrets at rest: private keys are stored only wrapped.
+"""Secrets at rest: private keys and rings are stored only wrapped, by the keeper that ``KEY_CUSTODY`` names.
 
-    wrapped = 01 || nonce (12 bytes) || AES-256-GCM(secret), additional data = purpose
-
-The key is ``settings.KEY_ENCRYPTION_KEY``: 32 bytes in standard base64. A wrapped secret opens
-only for the purpose it was wrapped for, so one stored key cannot be passed off as another.
+The first byte of a wrapped secret says which keeper opens it: 01 ``audit.keepers.local``, 02 ``aws_kms``,
+03 ``pkcs11_token``. A wrapped secret opens only for the purpose it was wrapped for, so one stored key cannot be
+passed off as another.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import secrets
+from functools import lru_cache
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-_VERSION = b"\x01"
-_NONCE_BYTES = 12
-_KEY_BYTES = 32
+from audit.keepers.aws_kms import KmsKeeper
+from audit.keepers.contracts import CustodyError, Keeper, malformed
+from audit.keepers.local import LocalKeeper
+from audit.keepers.pkcs11_token import Pkcs11Keeper, Place
 
+__all__ = ["CHOICES", "CustodyError", "is_current", "keeper", "unwrap", "wrap"]
 
-class CustodyError(Exception):
-    """A secret cannot be wrapped or opened; the message tells the operator what to do."""
+CHOICES = ("local", "aws-kms", "pkcs11")
 
 
 def wrap(secret: bytes, *, purpose: str) -> bytes:
-    """Return ``secret`` encrypted for ``purpose``. Raises ``CustodyError`` if the key is not set."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _VERSION + nonce + _cipher().encrypt(nonce, secret, purpose.encode())
+    """Return ``secret`` encrypted for ``purpose``. Raises ``CustodyError`` if it cannot be kept."""
+    return keeper().wrap(secret, purpose=purpose)
 
 
 def unwrap(wrapped: bytes, *, purpose: str) -> bytes:
     """Return the secret in ``wrapped``. Raises ``CustodyError`` for another key, purpose or changed bytes."""
     wrapped = bytes(wrapped)
-    nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
-    if wrapped[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
-        raise CustodyError(f"The stored secret for {purpose!r} is not in a form this version knows.")
-    try:
-        return _cipher().decrypt(nonce, sealed, purpose.encode())
-    except InvalidTag as error:
-        raise CustodyError(
-            f"The stored secret for {purpose!r} does not open. "
-            "Set KEY_ENCRYPTION_KEY to the key it was stored under; if that key is lost, so is the secret."
-        ) from error
+    for choice in CHOICES:
+        found = keeper(choice)
+        if wrapped[:1] == bytes([found.version]):
+            return found.unwrap(wrapped, purpose=purpose)
+    raise malformed(purpose)
 
 
-def _cipher() -> AESGCM:
-    try:
-        key = base64.b64decode(settings.KEY_ENCRYPTION_KEY, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise CustodyError("KEY_ENCRYPTION_KEY is not base64. Set it to 32 random bytes in base64.") from error
-    if len(key) != _KEY_BYTES:
-        raise CustodyError(f"KEY_ENCRYPTION_KEY is {len(key)} bytes long. Set it to 32 random bytes in base64.")
-    return AESGCM(key)
+def is_current(wrapped: bytes, *, purpose: str) -> bool:
+    """Whether ``wrapped`` is in the custody, and under the key, that new secrets get. Raises ``CustodyError``."""
+    return keeper().is_current(bytes(wrapped), purpose=purpose)
+
+
+def keeper(choice: str = "") -> Keeper:
+    """Return the keeper of ``choice``, or of ``settings.KEY_CUSTODY``."""
+    choice = choice or settings.KEY_CUSTODY
+    if choice == "aws-kms":
+        return _kms(settings.KMS_KEY_ID, tuple(settings.KMS_KEY_ID_PREVIOUS))
+    if choice == "pkcs11":
+        place = Place(settings.PKCS11_MODULE, settings.PKCS11_TOKEN, settings.PKCS11_KEY)
+        return Pkcs11Keeper(place, settings.PKCS11_PIN, settings.PKCS11_KEY_PREVIOUS)
+    return LocalKeeper(settings.KEY_ENCRYPTION_KEY, settings.KEY_ENCRYPTION_KEY_PREVIOUS)
+
+
+@lru_cache(maxsize=2)
+def _kms(key: str, previous: tuple[str, ...]) -> KmsKeeper:
+    # Its client takes a third of a second to make.
+    return KmsKeeper(key, previous)

@@ -36,8 +36,9 @@ SERVERS: dict[str, tuple[list[str], Sequence[int]]] = {
 async def _measure(temporal: str, count: int, sizes: Sequence[int]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as directory, Site(Path(directory), temporal) as site:
         from bench import measurements
+        from workers.client import connect
 
-        client = await Client.connect(temporal)
+        client = await connect(address=temporal)
         approver = measurements.Approver()
         await approver.enter()
         results: dict[str, Any] = {}

@@ -59,6 +59,13 @@ def names(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(choices)}, not {value!r}.")
+    return value
+
+
 def pairs(name: str) -> dict[str, str]:
     """Return a comma-separated list of ``key=value``, by key, in its order."""
     found: dict[str, str] = {}

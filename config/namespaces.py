@@ -64,6 +64,11 @@ def configured(path: str, default: str) -> tuple[Namespace, ...]:
             f"TEMPORAL_NAMESPACE is {default!r}, which NAMESPACES_FILE does not list. Set it to the one where "
             f"incidents start by default: {', '.join(names)}."
         )
+    if not namespaces[names.index(default)].served:
+        raise ImproperlyConfigured(
+            f"NAMESPACES_FILE: namespaces.{default}.served: This is TEMPORAL_NAMESPACE, where incidents start by "
+            "default. Let it be served."
+        )
     return namespaces
 
 
@@ -76,6 +81,7 @@ def parse(text: str) -> tuple[Namespace, ...]:
         raise PolicyError(named.path, f"There may be at most {MAXIMUM_NAMESPACES} namespaces. Take some out.")
     found = tuple(_namespace(named.named(name, _NAME, _NAME_FORM), named) for name in named.values)
     _refuse_divided_services(found, named)
+    _refuse_two_types(found, named)
     return found
 
 
@@ -156,6 +162,18 @@ def _refuse_divided_services(namespaces: tuple[Namespace, ...], named: Section) 
                     f"{service!r} is also in {owner[service]}. List a service in one namespace.",
                 )
             owner[service] = namespace.name
+
+
+def _refuse_two_types(namespaces: tuple[Namespace, ...], named: Section) -> None:
+    """Refuse a search attribute that means something else elsewhere: the development server has each once."""
+    kinds: dict[str, str] = {}
+    for namespace in namespaces:
+        for attribute in namespace.search_attributes:
+            if kinds.setdefault(attribute.name, attribute.kind) != attribute.kind:
+                raise PolicyError(
+                    f"{named.at(namespace.name)}.search_attributes.{attribute.name}",
+                    f"Its type is {kinds[attribute.name]} elsewhere. Give it one type, or another name.",
+                )
 
 
 def _content(path: str) -> str:

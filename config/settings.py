@@ -225,8 +225,18 @@ STORAGES = {
 }
 
 # --- Keys -----------------------------------------------------------------------------------
-# Wraps the service's private keys at rest: 32 bytes, base64.
+# What wraps private keys and rings at rest. What is stored opens with whatever wrapped it, if that is still set.
+KEY_CUSTODY = env.choice("KEY_CUSTODY", "local", ("local", "aws-kms", "pkcs11"))
+# 32 bytes, base64.
 KEY_ENCRYPTION_KEY = env.secret("KEY_ENCRYPTION_KEY")
+KEY_ENCRYPTION_KEY_PREVIOUS = env.secret("KEY_ENCRYPTION_KEY_PREVIOUS")
+KMS_KEY_ID = env.text("KMS_KEY_ID", "")
+KMS_KEY_ID_PREVIOUS = env.names("KMS_KEY_ID_PREVIOUS")
+PKCS11_MODULE = env.text("PKCS11_MODULE", "")
+PKCS11_TOKEN = env.text("PKCS11_TOKEN", "")
+PKCS11_KEY = env.text("PKCS11_KEY", "countersign")
+PKCS11_KEY_PREVIOUS = env.text("PKCS11_KEY_PREVIOUS", "")
+PKCS11_PIN = env.secret("PKCS11_PIN")
 
 # The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
 PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
@@ -321,11 +331,19 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+_log_level = env.text("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "audit.logs.Formatter",
+            "fmt": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+            "withholds": _log_level != "DEBUG",
+        }
+    },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _log_level},
 }

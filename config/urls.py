@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),
     path("measures/", include("approvals.measures.urls")),
+    path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),
     path("incidents/", include("audit.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),

@@ -13,6 +13,11 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from audit.keys import services as key_services
+from audit.rings import keeping
+from tests.softhsm import driver, token
+from workers.rings import process_rings
+
+__all__ = ["driver", "token"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,6 +38,8 @@ def _touches_the_database(item: pytest.Item) -> bool:
 def _forget_service_keys() -> None:
     """A test's database is emptied behind the process's back; what was remembered of it goes too."""
     key_services._ledger_keys.clear()
+    keeping.forget()
+    process_rings.forget()
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

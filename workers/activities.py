@@ -41,6 +41,7 @@ from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
 from workers.nexus.describing import describe_decision as describe
+from workers.polling import Polling
 from workers.recording import MalformedRecord, record_gate
 from workers.recording import record_receipts as write_receipts
 from workers.sweep import SweepWorkflow
@@ -143,14 +144,26 @@ ACTIVITIES: list[Callable[..., object]] = [
 ]
 
 
-def build_approvals_worker(client: Client, *, threads: int, graceful: timedelta = timedelta(seconds=5)) -> Worker:
-    """Return the worker of the approvals task queue; ``threads`` at most use the database at once."""
+def build_approvals_worker(
+    client: Client,
+    *,
+    threads: int,
+    executor: ThreadPoolExecutor | None = None,
+    graceful: timedelta = timedelta(seconds=5),
+    polling: Polling | None = None,
+    sweeps: bool = True,
+) -> Worker:
+    """Return the worker of the approvals task queue; ``threads`` at most use the database at once.
+
+    Workers of several namespaces share ``executor``, and one of them ``sweeps`` the requests of all.
+    """
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow, SweepWorkflow],
-        activities=[*ACTIVITIES, Sweeper(client).sweep],
-        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
+        workflows=[ClosingReportWorkflow, *([SweepWorkflow] if sweeps else [])],
+        activities=[*ACTIVITIES, *([Sweeper(client).sweep] if sweeps else [])],
+        activity_executor=executor or ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,
         graceful_shutdown_timeout=graceful,
+        **(polling or {}),
     )

@@ -21,6 +21,7 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 from workers.codec.converter import ClientOptions, client_options
 from workers.codec.errors import RingUnavailable
 from workers.errors import StartFailed
+from workers.nexus.exchange import exchanges_of
 from workers.rings import process_rings
 
 
@@ -45,12 +46,13 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
 
     Raises ``RuntimeError`` (from temporalio) when no server answers, ``StartFailed`` if the namespace has no ring.
     """
+    await require_ring(settings.TEMPORAL_NAMESPACE)
+    return await connect_without_rings(address=address, timeout_seconds=timeout_seconds)
+
+
+async def connect_without_rings(*, address: str = "", timeout_seconds: float = 10) -> Client:
+    """Return what ``connect`` does, also where keys are yet to be made: until then it sends no payloads."""
     namespace = settings.TEMPORAL_NAMESPACE
-    if is_encrypted(namespace):
-        try:
-            await process_rings.ring(namespace)
-        except RingUnavailable as error:
-            raise StartFailed(str(error)) from error
     return await Client.connect(
         address or settings.TEMPORAL_ADDRESS,
         namespace=namespace,
@@ -62,15 +64,34 @@ async def connect(*, address: str = "", timeout_seconds: float = 10) -> Client:
     )
 
 
+async def require_ring(namespace: str) -> None:
+    """Raise ``StartFailed`` if what is sent in ``namespace`` is to be encrypted, and cannot be."""
+    if not is_encrypted(namespace):
+        return
+    try:
+        await process_rings.ring(namespace)
+    except RingUnavailable as error:
+        raise StartFailed(f"{error} Is the database running, and was manage.py setup run?") from error
+
+
 def is_encrypted(namespace: str) -> bool:
     """Whether what this application sends in ``namespace`` is encrypted."""
     return _mode(namespace) != "off"
 
 
-def options_for(namespace: str) -> ClientOptions:
-    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says."""
-    mode = _mode(namespace)
-    return client_options(process_rings, namespace, refuses_plaintext=mode == "required", seals=mode != "off")
+def options_for(namespace: str, *, refuses_plaintext: bool = False) -> ClientOptions:
+    """Return how a client in ``namespace`` converts what it sends, as ``PAYLOAD_ENCRYPTION`` says.
+
+    With ``refuses_plaintext`` it is as strict as "required", unless encryption is off.
+    """
+    mode = "required" if refuses_plaintext and is_encrypted(namespace) else _mode(namespace)
+    return client_options(
+        process_rings,
+        namespace,
+        exchanges=exchanges_of(namespace),
+        refuses_plaintext=mode == "required",
+        seals=mode != "off",
+    )
 
 
 def encrypted(client: Client) -> Client:
@@ -80,7 +101,8 @@ def encrypted(client: Client) -> Client:
 
 def _mode(namespace: str) -> str:
     modes: dict[str, str] = settings.PAYLOAD_ENCRYPTION
-    return modes.get(namespace, modes[""])
+    is_off = any(listed.name == namespace and not listed.encrypted for listed in settings.NAMESPACES)
+    return modes.get(namespace, "off" if is_off else modes[""])
 
 
 @lru_cache(maxsize=1)
@@ -117,13 +139,16 @@ def in_namespace(client: Client, namespace: str) -> Client:
     return Client(**config)
 
 
-def set_shared(clients: Clients | None) -> None:
-    """Make ``clients`` those of this process; ``None`` takes them away."""
-    _shared[:] = [clients] if clients else []
+def set_shared(clients: Clients | None, *others: Clients) -> None:
+    """Make ``clients``, and those of other namespaces, the ones of this process; ``None`` takes them away."""
+    _shared[:] = [clients, *others] if clients else []
 
 
-def shared() -> Clients:
-    """Return this process's clients. Raises ``NoSharedClients``."""
+def shared(namespace: str = "") -> Clients:
+    """Return this process's clients, those of ``namespace`` if it is given. Raises ``NoSharedClients``."""
     if not _shared:
         raise NoSharedClients("This process is not connected to Temporal. Start it with: manage.py serve")
-    return _shared[0]
+    for clients in _shared:
+        if namespace in ("", clients.plain.namespace):
+            return clients
+    raise NoSharedClients(f"This process does not serve the namespace {namespace!r}. See NAMESPACES_FILE.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,18 +14,20 @@ from django.conf import settings
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
 from warrants.policies.queries import load
 from workers.activities import build_approvals_worker
-from workers.client import Clients, with_plugins
+from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
 from workers.export.installation import build_worker as build_export_worker
 from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
+from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.redis_nonces import RedisNonceStore
@@ -38,6 +41,7 @@ from workers.nonces import DatabaseNonceStore
 from workers.own_credentials import credentials
 from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
+from workers.polling import FEW, Polling
 from workers.receipts import DatabaseReceiptSink
 
 logger = logging.getLogger(__name__)
@@ -57,12 +61,53 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Crew:
-    """The clients of this process and what its guarded workers share."""
+class Guard:
+    """Clients and plugin of one namespace's guarded worker."""
 
     clients: Clients
     gate_plugin: GatePlugin
+
+
+@dataclass(frozen=True)
+class Post:
+    """What this process has in one namespace that it serves.
+
+    ``guard`` is None where no incident starts. Plugins serve one worker each: Tenuo's refuses a second.
+    """
+
+    namespace: Namespace
+    plain: Client
+    guard: Guard | None
+
+
+@dataclass(frozen=True)
+class Crew:
+    """What this process has in each namespace, and what its guarded workers share."""
+
+    posts: tuple[Post, ...]
+    people_roots: PeopleRoots
     receipts: DatabaseReceiptSink
+
+    @property
+    def guards(self) -> list[Guard]:
+        """Those of all posts; first the one of the namespace where incidents start by default."""
+        found = [post.guard for post in self.posts if post.guard is not None]
+        return sorted(found, key=lambda guard: not is_home(guard.clients.plain.namespace))
+
+    def apply_revocation_list(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [guard.gate_plugin.apply_revocation_list(data) for guard in self.guards]
+        return any(news)
+
+    def apply_key_revocations(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [guard.gate_plugin.apply_key_revocations(data) for guard in self.guards]
+        return any(news)
+
+
+def is_home(namespace: str) -> bool:
+    """Whether incidents start here by default."""
+    return namespace == str(settings.TEMPORAL_NAMESPACE)
 
 
 async def assemble(client: Client) -> Crew:
@@ -71,44 +116,75 @@ async def assemble(client: Client) -> Crew:
     # Settings that cannot be right are told now, not by the first activity.
     credentials()
     check_mcp_server()
-    sink = DatabaseReceiptSink()
+    sink, roots, nonces = DatabaseReceiptSink(), pinned_roots(), await nonce_store()
+    posts = []
+    for namespace in settings.NAMESPACES:
+        if namespace.served:
+            await require_ring(namespace.name)
+            plain = in_namespace(client, namespace.name)
+            is_guarded = is_home(namespace.name) or AGENT_TASK_QUEUE in namespace.task_queues
+            posts.append(Post(namespace, plain, _guard(plain, keys, sink, nonces, roots) if is_guarded else None))
+    return Crew(tuple(posts), roots, sink)
+
+
+def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceStore, roots: PeopleRoots) -> Guard:
     tenuo_plugin, gate_plugin = build_plugins(
         activities=TOOLS,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
-        nonces=await nonce_store(),
+        nonces=nonces,
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
             endorsers=load(POLICY).endorsers,
         ),
-        people_roots=pinned_roots(),
+        people_roots=roots,
         floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
     )
-    guarded = with_plugins(client, [tenuo_plugin, gate_plugin])
-    return Crew(Clients(client, guarded, tenuo_plugin), gate_plugin, sink)
+    guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
+    return Guard(Clients(plain, guarded, tenuo_plugin), gate_plugin)
 
 
 def build_workers(crew: Crew) -> dict[str, Worker]:
-    """Return the workers of this process by task queue."""
-    approvals = build_approvals_worker(crew.clients.plain, threads=settings.ACTIVITY_THREADS, graceful=GRACEFUL)
-    agents = Worker(
-        crew.clients.guarded,
-        task_queue=AGENT_TASK_QUEUE,
-        workflows=[IncidentWorkflow],
-        activities=TOOLS,
-        graceful_shutdown_timeout=GRACEFUL,
-        sticky_queue_schedule_to_start_timeout=STICKY,
+    """Return the workers of this process by namespace and task queue."""
+    # The database takes so many at once, however many namespaces there are.
+    executor = ThreadPoolExecutor(settings.ACTIVITY_THREADS, thread_name_prefix="approvals")
+    workers = [worker for post in crew.posts for worker in _workers_of(post, executor)]
+    return {f"{worker.client.namespace}/{worker.task_queue}": worker for worker in workers}
+
+
+def _workers_of(post: Post, executor: ThreadPoolExecutor) -> Iterator[Worker]:
+    polling = Polling() if is_home(post.namespace.name) else FEW
+    if settings.EXPORT_TARGET and is_home(post.namespace.name):
+        # It exports the histories of all.
+        yield build_export_worker(post.plain, graceful=GRACEFUL)
+    yield build_approvals_worker(
+        post.plain,
+        threads=settings.ACTIVITY_THREADS,
+        executor=executor,
+        graceful=GRACEFUL,
+        polling=polling,
+        sweeps=is_home(post.namespace.name),
     )
-    models = Worker(
-        crew.clients.plain,
-        task_queue=MODEL_TASK_QUEUE,
-        activities=[call_model],
-        graceful_shutdown_timeout=GRACEFUL,
-    )
-    exports = [build_export_worker(crew.clients.plain, graceful=GRACEFUL)] if settings.EXPORT_TARGET else []
-    return {worker.task_queue: worker for worker in (approvals, agents, models, *exports)}
+    if post.guard is not None and AGENT_TASK_QUEUE in post.namespace.task_queues:
+        yield Worker(
+            post.guard.clients.guarded,
+            task_queue=AGENT_TASK_QUEUE,
+            workflows=[IncidentWorkflow],
+            activities=TOOLS,
+            graceful_shutdown_timeout=GRACEFUL,
+            sticky_queue_schedule_to_start_timeout=STICKY,
+            **polling,
+        )
+    if MODEL_TASK_QUEUE in post.namespace.task_queues:
+        yield Worker(
+            post.plain,
+            task_queue=MODEL_TASK_QUEUE,
+            activities=[call_model],
+            graceful_shutdown_timeout=GRACEFUL,
+            **polling,
+        )
 
 
 async def nonce_store() -> NonceStore:

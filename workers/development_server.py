@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import json
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from accounts.namespaces.contracts import Namespace
 from workers.errors import StartFailed
 
 STOP_SECONDS = 8
 LOCK_SECONDS = 20
 _PR_SET_PDEATHSIG = 1
+# The server's setting that lists the namespaces which nobody may delete.
+PROTECTED = "worker.protectedNamespaces"
 # Without it the server reads its transfer queue 20 times a second: a decision would wait 60 ms for its workflow.
 _QUICK = "history.transferProcessorMaxPollRPS=2000"
 
@@ -26,13 +31,24 @@ _QUICK = "history.transferProcessorMaxPollRPS=2000"
 class DevelopmentServer:
     """Runs from ``__enter__`` to ``__exit__``. Its state is kept in ``directory``. Enter it in the main thread.
 
-    ``codec_endpoint`` is where its UI asks for payloads in plain, unless a browser's own setting says otherwise.
+    It begins with ``namespaces``, their search attributes and their protection from deletion; their retention is set
+    over its API. ``codec_endpoint`` is where its UI asks for payloads in plain, unless a browser's own setting says
+    otherwise.
     """
 
-    def __init__(self, *, port: int, ui_port: int, directory: Path, codec_endpoint: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        ui_port: int,
+        directory: Path,
+        namespaces: Sequence[Namespace] = (),
+        codec_endpoint: str = "",
+    ) -> None:
         self.address = f"127.0.0.1:{port}"
         self.log = directory / "temporal.log"
         self._port, self._ui_port, self._codec_endpoint = port, ui_port, codec_endpoint
+        self._namespaces = namespaces
         self._database = directory / "temporal.db"
         self._lock = directory / "temporal.lock"
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,9 +93,21 @@ class DevelopmentServer:
             _executable(), "server", "start-dev",
             "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port),
             "--db-filename", str(self._database), "--log-level", "warn",
-            "--dynamic-config-value", _QUICK,
+            "--dynamic-config-value", _QUICK, *development_flags(self._namespaces),
             *(["--ui-codec-endpoint", self._codec_endpoint] if self._codec_endpoint else []),
         ]  # fmt: skip
+
+
+def development_flags(namespaces: Sequence[Namespace]) -> list[str]:
+    """Return what makes ``temporal server start-dev`` begin with ``namespaces``."""
+    flags = [part for namespace in namespaces for part in ("--namespace", namespace.name)]
+    kinds = {one.name: one.kind for namespace in namespaces for one in namespace.search_attributes}
+    for name, kind in kinds.items():
+        flags += ["--search-attribute", f"{name}={kind}"]
+    protected = [namespace.name for namespace in namespaces if namespace.deletion_protection]
+    if protected:
+        flags += ["--dynamic-config-value", f"{PROTECTED}={json.dumps(protected)}"]
+    return flags
 
 
 def _executable() -> str:

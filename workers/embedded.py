@@ -22,11 +22,14 @@ from temporalio.worker import Worker
 
 from approvals.live import bus
 from workers.client import connect, set_shared
-from workers.crew import Crew, assemble, build_workers
+from workers.crew import Crew, assemble, build_workers, nonce_store
 from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
+from workers.namespaces.registration import registered
+from workers.nexus.crew import Shared
+from workers.payments.crew import assemble_endpoints
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
@@ -73,16 +76,18 @@ async def _run(parts: Parts, story: Story | None) -> int:
         for bound in sockets:
             opened.callback(bound.close)
         client = await _connect(opened, supervisor)
+        if parts.workers:
+            await _require_namespaces(client)
         await bus.start()
         opened.push_async_callback(bus.stop)
         crew = await assemble(client)
         opened.push_async_callback(asyncio.to_thread, crew.receipts.close)
-        set_shared(crew.clients)
+        set_shared(*(guard.clients for guard in crew.guards))
         opened.callback(set_shared, None)
         if parts.workers:
-            await _start_workers(opened, supervisor, crew)
+            await _start_workers(opened, supervisor, crew, client)
         if parts.relay:
-            opened.push_async_callback(cancel, supervisor.watch("relay", Relay(crew.clients.plain).run()))
+            opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:
@@ -103,6 +108,7 @@ async def _connect(opened: AsyncExitStack, supervisor: Supervisor) -> Client:
             port=settings.TEMPORAL_DEVELOPMENT_PORT,
             ui_port=settings.TEMPORAL_DEVELOPMENT_UI_PORT,
             directory=settings.DATA_DIR,
+            namespaces=settings.NAMESPACES,
             codec_endpoint=f"{settings.SITE_ROOT}/codec",
         )
     )
@@ -124,23 +130,36 @@ async def _reach(address: str, child: DevelopmentServer | None = None) -> Client
         await asyncio.sleep(0.1)
 
 
+async def _require_namespaces(client: Client) -> None:
+    """Raise ``StartFailed`` for the first served namespace that the server does not have, or not show us."""
+    for namespace in settings.NAMESPACES:
+        if namespace.served:
+            await registered(client, namespace.name, seconds=CONNECT_SECONDS)
+
+
 async def _watch(server: DevelopmentServer) -> None:
     while not server.has_ended:  # noqa: ASYNC110  a process tells nobody that it ended
         await asyncio.sleep(0.5)
 
 
-async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew) -> None:
+async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew, client: Client) -> None:
     await exports.check()
-    workers = build_workers(crew)
+    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.people_roots))
+    workers = {**build_workers(crew), **{f"{one.client.namespace}/{one.task_queue}": one for one in nexus.workers}}
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
-    opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew.gate_plugin)))
-    keys = refresh_keys(crew.gate_plugin, crew.gate_plugin.approvers.people_roots)
+    opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew)))
+    keys = refresh_keys(crew, crew.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
-    sweeps = keep_schedule(crew.clients.plain, every=timedelta(seconds=settings.SWEEP_SECONDS))
+    if nexus.workers:
+        opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", refresh(nexus)))
+        opened.push_async_callback(
+            cancel, supervisor.watch("key revocation behind Nexus", refresh_keys(nexus, crew.people_roots))
+        )
+    sweeps = keep_schedule(client, every=timedelta(seconds=settings.SWEEP_SECONDS))
     opened.push_async_callback(cancel, supervisor.watch("schedule of sweeps", sweeps))
     if settings.EXPORT_TARGET:
-        schedules = exports.keep_schedules(crew.clients.plain)
+        schedules = exports.keep_schedules(client)
         opened.push_async_callback(cancel, supervisor.watch("schedules of exports", schedules))
 
 

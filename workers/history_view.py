@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -25,7 +26,11 @@ from temporalio.service import RPCError
 from tenuo.exceptions import TenuoError
 
 from approvals.contracts import OPEN_REQUEST_ACTIVITY, GateRequest
+from audit.keepers.local import LocalKeeper
+from audit.sealing import SealingError
 from audit.statements import cbor
+from workers.codec.codec import ENCODING, PayloadEncryption
+from workers.codec.files import FileRings
 from workers.gates import tenuo_internals
 
 CONNECT_SECONDS = 10
@@ -36,10 +41,20 @@ class HistoryUnreadable(Exception):
 
 
 async def read(
-    *, address: str, namespace: str, api_key: str, tls: bool, workflow_id: str, run_id: str, request_id: str
+    *,
+    address: str,
+    namespace: str,
+    api_key: str,
+    tls: bool,
+    ring_file: Path | None,
+    ring_key: str,
+    workflow_id: str,
+    run_id: str,
+    request_id: str,
 ) -> dict[str, Any]:
     """Return the request with the fields of the site's signing data, and "gate_message", "reasoning", "history".
 
+    ``ring_file``: what ``manage.py export_ring`` wrote, if payloads are encrypted; ``ring_key`` opens it (base64).
     Raises ``HistoryUnreadable``.
     """
     client = await _connect(address, namespace, api_key, tls)
@@ -47,6 +62,9 @@ async def read(
         history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     except RPCError as error:
         raise HistoryUnreadable(f"Temporal does not give the history of {workflow_id} ({error.message}).") from error
+    if ring_file is not None:
+        rings = FileRings(ring_file, keeper=LocalKeeper(ring_key, name="The ring file's key"))
+        await _decode(history.events, PayloadEncryption(rings, namespace))
     return rebuild(history.events, namespace=namespace, workflow_id=workflow_id, run_id=run_id, request_id=request_id)
 
 
@@ -70,6 +88,20 @@ def rebuild(
         "reasoning": asked.reasoning,
         "history": [dataclasses.asdict(line) for line in asked.history],
     }
+
+
+async def _decode(events: Iterable[HistoryEvent], codec: PayloadEncryption) -> None:
+    """Open, in place, what the workflow scheduled: inputs and headers."""
+    try:
+        for event in events:
+            if event.event_type != EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                continue
+            attributes = event.activity_task_scheduled_event_attributes
+            await codec.decode_wrapper(attributes.input)
+            for name, payload in attributes.header.fields.items():
+                attributes.header.fields[name].CopyFrom((await codec.decode([payload]))[0])
+    except SealingError as error:
+        raise HistoryUnreadable(str(error)) from error
 
 
 async def _connect(address: str, namespace: str, api_key: str, tls: bool) -> Client:
@@ -143,12 +175,17 @@ def _call(attributes: ActivityTaskScheduledEventAttributes, namespace: str, work
     }
 
 
-def _values(payloads: Iterable[Payload], types: list[type] | None = None) -> list[Any]:
+def _values(payloads: Sequence[Payload], types: list[type] | None = None) -> list[Any]:
+    if any(payload.metadata.get("encoding") == ENCODING for payload in payloads):
+        raise HistoryUnreadable(
+            "The history is encrypted. Have the namespace's ring written with manage.py export_ring, and give it with "
+            "--ring-file and --ring-key-file."
+        )
     try:
         return default_converter().payload_converter.from_payloads(list(payloads), types)
     except Exception as error:  # A codec's ciphertext, or bytes that no converter knows.
         raise HistoryUnreadable(
-            "The history's payloads cannot be read here: they are encrypted, or not JSON."
+            "The history's payloads cannot be read here: they are encrypted otherwise, or not JSON."
         ) from error
 
 

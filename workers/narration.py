@@ -88,9 +88,9 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
         case EntryKind.APPROVAL_EXPIRED:
             return Telling("[hitl ✗]", "expired: nobody decided in time", _RED)
         case EntryKind.APPROVAL_WITHDRAWN:
-            return Telling("[hitl ✗]", f"withdrawn: {one_line(str(details.get('reason', '')))}", _RED)
+            return Telling("[hitl ✗]", "withdrawn: the workflow no longer waits for it", _RED)
         case EntryKind.APPROVAL_SUPERSEDED:
-            return Telling("[hitl ↻]", f"asked again: {one_line(str(details.get('reason', '')))}", _YELLOW)
+            return Telling("[hitl ↻]", "asked again: the incident's page says why", _YELLOW)
         case EntryKind.CALL_RESULT if details.get("status") == "failed":
             return Telling("[tool ✗]", _columns(tool, f"FAILED ({one_line(str(details.get('error_type', '')))})"), _RED)
         case EntryKind.RUN_COMPLETED:

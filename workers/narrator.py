@@ -73,8 +73,11 @@ class Narrator:
         self._output.flush()
 
     async def show_tree(self, chain: str) -> None:
-        """Write the receipt chain of an incident, and where to see and verify it."""
-        incident = await in_thread(tree, chain, within=Everywhere())
+        """Write the receipt chain of an incident, and where to see and verify it.
+
+        A terminal's text is kept and copied: what the agent said is left to the pages.
+        """
+        incident = await in_thread(tree, chain, within=Everywhere(), content=None)
         self.say()
         self.say(f"Receipts of {incident.card.label}, each signed and chained to the one before:")
         for line in branches(incident):

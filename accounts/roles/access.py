@@ -10,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from accounts.roles.contracts import Role
-from accounts.roles.queries import Reach, reach
+from accounts.roles.queries import Reach, remembered_reach
 from accounts.web import wants_fragment, wants_json
 
 P = ParamSpec("P")
@@ -45,7 +45,7 @@ def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
         def wrapper(http_request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not http_request.user.is_authenticated:
                 return _sign_in_first(http_request)
-            found = reach(http_request.user, *roles)
+            found = remembered_reach(http_request.user, *roles)
             if not found:
                 raise Http404
             setattr(http_request, _REACH, found)

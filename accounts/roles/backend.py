@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
 
-from accounts.models import Person, RoleGrant
-from accounts.roles.contracts import EVERYWHERE, KEY_HOLDERS, Role
-from accounts.roles.queries import NOWHERE, Reach
+from accounts.roles.contracts import KEY_HOLDERS, Role
+from accounts.roles.queries import NOWHERE, Reach, remembered_reach
 
 # Any one of the roles gives it (or one that implies it).
 _ROLES_FOR = {
@@ -21,7 +20,6 @@ _ROLES_FOR = {
     "accounts.add_keyendorsement": (Role.SECURITY_ADMINISTRATOR,),
     "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
 }
-_HELD = "_roles_held"
 
 
 class RoleBackend(BaseBackend):
@@ -35,16 +33,4 @@ class RoleBackend(BaseBackend):
 
     def reach(self, user_obj: Any, perm: str) -> Reach:
         """Return the namespaces in which ``user_obj`` has ``perm``."""
-        if perm not in _ROLES_FOR or not isinstance(user_obj, Person) or not user_obj.is_active:
-            return NOWHERE
-        sources = frozenset().union(*(role.satisfied_by for role in _ROLES_FOR[perm]))
-        found = frozenset(namespace for role, namespace in _held(user_obj) if role in sources)
-        return Reach(EVERYWHERE in found, found - {EVERYWHERE})
-
-
-def _held(person: Person) -> list[tuple[str, str]]:
-    held: list[tuple[str, str]] | None = getattr(person, _HELD, None)
-    if held is None:
-        held = list(RoleGrant.objects.filter(person=person).values_list("role", "namespace"))
-        setattr(person, _HELD, held)
-    return held
+        return remembered_reach(user_obj, *_ROLES_FOR[perm]) if perm in _ROLES_FOR else NOWHERE

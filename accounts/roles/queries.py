@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
@@ -25,6 +26,7 @@ class Reach:
 
 
 NOWHERE = Reach(False, frozenset())
+_HELD = "_roles_held"
 
 
 def has_role(person: Person | AnonymousUser, role: Role, *, namespace: str | None = None) -> bool:
@@ -44,7 +46,27 @@ def reach(person: Person | AnonymousUser, *roles: Role) -> Reach:
     """Return where ``person`` holds one of ``roles``, in one query; nowhere for somebody who is not active."""
     if not isinstance(person, Person) or not person.is_active:
         return NOWHERE
-    sources = frozenset[Role]().union(*(role.satisfied_by for role in roles))
+    sources = _sources(roles)
     grants = RoleGrant.objects.filter(person=person, role__in=sources)
-    found = frozenset(grants.values_list("namespace", flat=True))
+    return _reach_of(grants.values_list("namespace", flat=True))
+
+
+def remembered_reach(person: Person | AnonymousUser, *roles: Role) -> Reach:
+    """Return the same as the database said when it was first asked about this object: for one visit, not for longer."""
+    if not isinstance(person, Person) or not person.is_active:
+        return NOWHERE
+    held: list[tuple[str, str]] | None = getattr(person, _HELD, None)
+    if held is None:
+        held = list(RoleGrant.objects.filter(person=person).values_list("role", "namespace"))
+        setattr(person, _HELD, held)
+    sources = _sources(roles)
+    return _reach_of(namespace for role, namespace in held if role in sources)
+
+
+def _sources(roles: Iterable[Role]) -> frozenset[Role]:
+    return frozenset[Role]().union(*(role.satisfied_by for role in roles))
+
+
+def _reach_of(namespaces: Iterable[str]) -> Reach:
+    found = frozenset(namespaces)
     return Reach(EVERYWHERE in found, found - {EVERYWHERE})

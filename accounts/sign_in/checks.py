@@ -100,7 +100,7 @@ def _secret_key(may_be_missing: bool) -> Iterator[Error]:
 
 
 def _key_encryption_key(may_be_missing: bool) -> Iterator[Error]:
-    if not settings.KEY_ENCRYPTION_KEY and may_be_missing:
+    if not settings.KEY_ENCRYPTION_KEY and (may_be_missing or settings.KEY_CUSTODY != "local"):
         return
     try:
         length = len(base64.b64decode(settings.KEY_ENCRYPTION_KEY, validate=True))

@@ -14,6 +14,7 @@ from typing import Any
 import tenuo_core
 
 from audit.statements import cbor
+from audit.statements.acting import Acting, acting_of
 from audit.statements.delegation import approvers, parties, weakening
 from audit.statements.statements import MalformedStatement, verify_signature
 from audit.statements.terms import Terms, terms_of
@@ -37,12 +38,13 @@ class Problem:
 class WarrantChain:
     """Warrants that could be read, root first. Times are UTC seconds since 1970; keys are 32 raw bytes.
 
-    ``terms`` are the root's.
+    ``terms`` are the root's, and so is for whom the agent works.
     """
 
     warrants: list[tenuo_core.Warrant]
     payloads: list[dict[int, Any]]
     terms: Terms
+    acting: Acting | None = None
 
     @property
     def leaf(self) -> tenuo_core.Warrant:
@@ -104,9 +106,10 @@ def read_chain(
         problems += _times(payload, name, now)
     problems += _root(payloads[0], pinned_roots)
     try:
-        chain = WarrantChain(warrants, payloads, terms_of(warrants))
+        chain = WarrantChain(warrants, payloads, terms_of(warrants), acting_of(warrants))
     except MalformedStatement as error:
-        return None, [*problems, Problem("warrant.terms", str(error))]
+        field = "acting" if error.field == "acting" else "terms"
+        return None, [*problems, Problem(f"warrant.{field}", str(error))]
     return chain, problems or _as_a_whole(chain, pinned_roots, now)
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from approvals.agent_text import visible
@@ -28,12 +29,17 @@ _LONGEST_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach the Temporal server. ``namespace`` empty: the one that the site names."""
+    """How to reach the Temporal server. ``namespace`` empty: the one that the site names.
+
+    ``ring_file`` holds the namespace's keys, if its payloads are encrypted; ``ring_key`` opens the file.
+    """
 
     address: str
     namespace: str = ""
     api_key: str = ""
     tls: bool = False
+    ring_file: Path | None = None
+    ring_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ async def read_history(access: Access, claim: Claim) -> dict[str, Any]:
             namespace=access.namespace or claim.binding.namespace,
             api_key=access.api_key,
             tls=access.tls,
+            ring_file=access.ring_file,
+            ring_key=access.ring_key,
             workflow_id=claim.binding.workflow_id,
             run_id=claim.binding.run_id,
             request_id=claim.binding.request_id,

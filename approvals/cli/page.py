@@ -121,6 +121,8 @@ def _warrant(chain: WarrantChain, own_key: bytes | None, *, verified: bool) -> I
         yield f"may {visible(str(tool))}: {'; '.join(rules)}"
     for tool, gate in chain.gates.items():
         yield f"asks people for {visible(str(tool))}: {'; '.join(words.gate_sentences(gate))}"
+    if chain.acting:
+        yield f"agent {one_line(chain.acting.agent)} for {one_line(chain.acting.person)}"
     yield from _terms(chain.terms)
     keys = sorted(chain.approvers, key=fingerprint)
     yield f"{chain.leaf.approval_threshold()} of these keys: {', '.join(_key(key, own_key) for key in keys)}"

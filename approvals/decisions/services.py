@@ -143,7 +143,8 @@ def endorsements_of(person: Person, approver_key: bytes) -> list[bytes]:
 def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[Decision]:
     """Return this request's decisions, and any decision with the same key and nonce, oldest first."""
     same_nonce = Q(public_key=signed.approver_key, nonce=signed.nonce)
-    return list(Decision.objects.filter(Q(approval_request=approval_request, lapsed=False) | same_nonce).order_by("pk"))
+    related = Decision.objects.filter(Q(approval_request=approval_request, lapsed=False) | same_nonce)
+    return list(related.select_related("approval_request").order_by("pk"))
 
 
 def _let_lapse(decisions: list[Decision], namespace: str, now: datetime) -> list[Decision]:

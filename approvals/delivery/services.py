@@ -53,7 +53,7 @@ def enqueue(*, approval_request: ApprovalRequest, decisions: Sequence[Decision],
         return
     message = DecisionMessage(approval_request.pk)
     for decision in decisions:
-        _add(message, decision.kind, bytes(decision.signed), bytes(decision.endorsements))
+        _add(message, decision)
     transaction.on_commit(partial(take, _job(delivery, message)), robust=True)
 
 
@@ -138,16 +138,16 @@ def _pause(attempts: int) -> float:
 def _messages(request_ids: list[str]) -> dict[str, DecisionMessage]:
     messages = {request_id: DecisionMessage(request_id) for request_id in request_ids}
     decisions = Decision.objects.filter(approval_request__in=request_ids, lapsed=False).order_by("pk")
-    columns = ("approval_request_id", "kind", "signed", "endorsements")
-    for request_id, kind, signed, endorsements in decisions.values_list(*columns):
-        _add(messages[request_id], kind, bytes(signed), bytes(endorsements))
+    columns = ("kind", "public_key", "nonce", "signed", "endorsements", "approval_request__namespace")
+    for decision in decisions.select_related("approval_request").only(*columns):
+        _add(messages[decision.approval_request_id], decision)
     return messages
 
 
-def _add(message: DecisionMessage, kind: str, signed: bytes, endorsements: bytes) -> None:
-    side = message.approvals if kind == DecisionKind.APPROVE else message.denials
-    side.append(base64.b64encode(signed).decode())
-    texts = [base64.b64encode(envelope).decode() for envelope in cbor.decode(endorsements)]
+def _add(message: DecisionMessage, decision: Decision) -> None:
+    side = message.approvals if decision.kind == DecisionKind.APPROVE else message.denials
+    side.append(base64.b64encode(decision.signed).decode())
+    texts = [base64.b64encode(envelope).decode() for envelope in cbor.decode(bytes(decision.endorsements))]
     message.endorsements.extend(text for text in texts if text not in message.endorsements)
 
 

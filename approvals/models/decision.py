@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -12,10 +13,19 @@ from django.db.models.lookups import Exact
 
 from approvals.contracts import DecisionKind
 from approvals.models.request import ApprovalRequest
+from audit.models.sealed import SealedBytes, SealedText
+
+_OF_ITS_ROW: dict[str, Any] = {
+    "namespace": "approval_request.namespace",
+    "row": ("approval_request_id", "public_key", "nonce"),
+}
 
 
 class Decision(models.Model):
-    """A signed approval or denial, kept as the bytes the person's browser made."""
+    """A signed approval or denial, kept as the bytes the person's browser made.
+
+    Sealed: a reason may quote the call, and a denial may propose other arguments.
+    """
 
     approval_request = models.ForeignKey(ApprovalRequest, on_delete=models.CASCADE, related_name="decisions")
     kind = models.CharField(max_length=8, choices=[(kind.value, kind.value) for kind in DecisionKind])
@@ -25,10 +35,10 @@ class Decision(models.Model):
     display_name = models.CharField(max_length=200)
     public_key = models.BinaryField(max_length=32)
     nonce = models.BinaryField(max_length=16)
-    signed = models.BinaryField()
+    signed = SealedBytes(**_OF_ITS_ROW)
     # Canonical CBOR list of the endorsements that led to the key when it signed; workers verify them.
     endorsements = models.BinaryField(default=b"\x80")
-    reason = models.TextField(blank=True)
+    reason = SealedText(blank=True, **_OF_ITS_ROW)
     decided_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)  # of an approval's signature
     # The signature ran out, its key was revoked, or its person took it back, before others had signed too: they may
@@ -44,7 +54,9 @@ class Decision(models.Model):
                 name="decision_kind_known", condition=Q(kind__in=[kind.value for kind in DecisionKind])
             ),
             models.CheckConstraint(name="decision_key_is_32_bytes", condition=Exact(Length("public_key"), 32)),
-            models.CheckConstraint(name="denial_has_a_reason", condition=~Q(kind=DecisionKind.DENY.value, reason="")),
+            models.CheckConstraint(
+                name="denial_has_a_reason", condition=~Q(Exact(Length("reason"), 0), kind=DecisionKind.DENY.value)
+            ),
             # Four eyes are people: two keys of one person are one.
             models.UniqueConstraint(
                 fields=["approval_request", "external_id"],

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 
 from approvals.contracts import OutcomeStatus, RequestState
+from audit.models.sealed import SealedBytes, SealedList, SealedText
 
 STATES = [(state.value, state.value) for state in RequestState]
 OUTCOMES = [(status.value, status.value) for status in OutcomeStatus]
 UNFINISHED = [state.value for state in RequestState if not state.is_final]
 FINAL = [state.value for state in RequestState if state.is_final]
+_OF_ITS_ROW: dict[str, Any] = {"namespace": "namespace", "row": ("pk",)}
 
 
 class ApprovalRequest(models.Model):
-    """One gated call of one run. ``id`` is made by the workflow; texts from the agent are data, never markup."""
+    """One gated call of one run. ``id`` is made by the workflow; texts from the agent are data, never markup.
+
+    What the agent, the gate and the call said and got is content: sealed with the namespace's ring.
+    """
 
     # Narrow columns first: SQLite walks a row from the left, and the wide ones are long.
     id = models.CharField(primary_key=True, max_length=64)
@@ -34,16 +41,18 @@ class ApprovalRequest(models.Model):
     # None, and empty: the policy does not ask.
     reading_seconds = models.PositiveIntegerField(null=True, blank=True)
     approvals_per_hour = models.PositiveIntegerField(null=True, blank=True)
-    confirm_text = models.CharField(max_length=200, blank=True)
+    confirm_text = SealedText(blank=True, **_OF_ITS_ROW)
     earlier_denials = models.PositiveIntegerField(default=0)
     tool = models.CharField(max_length=200)
-    target = models.CharField(max_length=200, blank=True)
+    target = SealedText(blank=True, **_OF_ITS_ROW)
     agent = models.CharField(max_length=200, blank=True)
+    # With whose authority the agent works, as the warrant says: an external id, or empty.
+    acting_for = models.CharField(max_length=320, blank=True, default="")
     severity = models.CharField(max_length=40, blank=True)
     service = models.CharField(max_length=200, blank=True)
     outcome_status = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
     # Why the same call is asked about anew; empty where it is asked about for the first time.
-    why_again = models.CharField(max_length=600, blank=True)
+    why_again = SealedText(blank=True, **_OF_ITS_ROW)
     superseded_by = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="supersedes"
     )
@@ -60,14 +69,14 @@ class ApprovalRequest(models.Model):
     # Of what people are shown beyond the call, as the gate sent it: decisions are bound to it.
     display_digest = models.BinaryField(max_length=32)
 
-    arguments_cbor = models.BinaryField()
+    arguments_cbor = SealedBytes(**_OF_ITS_ROW)
     warrant_chain = models.JSONField()  # base64, root first
-    gate_message = models.TextField(blank=True)
-    reasoning = models.TextField(blank=True)
-    history = models.JSONField(default=list)
+    gate_message = SealedText(blank=True, **_OF_ITS_ROW)
+    reasoning = SealedText(blank=True, **_OF_ITS_ROW)
+    history = SealedList(blank=True, **_OF_ITS_ROW)
     outcome_code = models.CharField(max_length=200, blank=True)
-    outcome_detail = models.TextField(blank=True)
-    result_text = models.TextField(blank=True)
+    outcome_detail = SealedText(blank=True, **_OF_ITS_ROW)
+    result_text = SealedText(blank=True, **_OF_ITS_ROW)
 
     class Meta:
         constraints = [
@@ -100,6 +109,11 @@ class ApprovalRequest(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether people were asked about the same call before. That takes no key: nothing is stored for no reason."""
+        return bool(self.__dict__["why_again"])
 
 
 class RequiredApprover(models.Model):

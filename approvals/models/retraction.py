@@ -14,7 +14,7 @@ class Retraction(models.Model):
 
     decision = models.OneToOneField(Decision, on_delete=models.CASCADE, related_name="retraction")
     public_key = models.BinaryField(max_length=32)
-    signed = models.BinaryField()
+    signed = models.BinaryField()  # holds no words: hashes, ids and a time
     retracted_at = models.DateTimeField()
 
     class Meta:

@@ -10,6 +10,7 @@ from tenuo.exceptions import TenuoError
 from tenuo_core import Warrant
 
 from approvals.errors import MalformedInput, TooLarge
+from audit.statements.acting import Acting, acting_of
 from audit.statements.delegation import approvers, parties, weakening
 from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import MalformedStatement
@@ -21,11 +22,15 @@ MAXIMUM_WARRANT_CHARACTERS = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WarrantChain:
-    """The chain's warrants, the terms of its root, and the keys that matter. Keys are 32 raw bytes."""
+    """The chain's warrants, its root's terms and for whom it lets the agent work, and the keys that matter.
+
+    Keys are 32 raw bytes.
+    """
 
     warrants: list[Warrant]
     terms: Terms
     quorum: Quorum
+    acting: Acting | None = None
 
     @property
     def leaf(self) -> Warrant:
@@ -57,7 +62,7 @@ def parse(encoded: list[str]) -> WarrantChain:
     if weakened:
         raise MalformedInput(weakened, field="warrant_chain")
     try:
-        return WarrantChain(warrants, terms_of(warrants), quorum_of(warrants))
+        return WarrantChain(warrants, terms_of(warrants), quorum_of(warrants), acting_of(warrants))
     except MalformedStatement as error:
         raise MalformedInput(str(error), field="warrant_chain") from error
 

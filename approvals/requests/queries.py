@@ -31,6 +31,7 @@ from approvals.models import ApprovalRequest, Decision, RequiredApprover, Retrac
 from approvals.requests import urgency
 from approvals.requests.again import EarlierRequest, LapsedApproval, earlier_requests, split
 from approvals.requests.chain import WarrantChain, parse
+from approvals.requests.content import content_reach, opened_target
 from approvals.requests.shown import binding_of, display_of
 from approvals.requests.steps import Step, steps_of
 from approvals.requests.superseding import ANOTHER_RUN
@@ -59,15 +60,21 @@ class Deciding:
 
 @dataclass(frozen=True, slots=True)
 class RequestCard:
-    """One line of the queue. ``tool``, ``target``, ``agent`` and ``service`` may come from an agent."""
+    """One line of the queue. ``tool``, ``target``, ``agent`` and ``service`` may come from an agent.
+
+    ``target`` is empty for whoever may not see content, and where it is ``unreadable``.
+    """
 
     id: str
     tool: str
     target: str
+    unreadable: bool  # what is stored does not open: it was changed, or its key is missing
     agent: str
+    acting_for: str  # with whose authority it works, or empty
     severity: str
     severity_rank: int  # 0 is the most urgent
     service: str
+    namespace: str
     state: str  # RequestState; "expired" as soon as the time is over
     opened_at: datetime
     expires_at: datetime
@@ -102,6 +109,8 @@ class Queue:
     show: str  # QueueFilter
     query: str
     page: int  # from 1
+    namespace: str  # the one that is shown, or empty for all
+    namespaces: tuple[str, ...]  # to choose from, if there are several
 
     @property
     def pages(self) -> int:
@@ -137,7 +146,10 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestPage:
+    """All that a person sees of a request. With ``hides_content`` the fields of the agent's content are empty."""
+
     card: RequestCard
+    hides_content: bool
     gate_message: str
     reasoning: str
     history: list[HistoryLine]
@@ -184,30 +196,44 @@ class WaitingCall:
 
 
 _CARD_COLUMNS = (
-    "id", "tool", "target", "agent", "severity", "service", "state",
+    "id", "tool", "target", "namespace", "agent", "acting_for", "severity", "service", "state",
     "opened_at", "expires_at", "threshold", "earlier_denials", "why_again",
 )  # fmt: skip
 _PARTLY_DECIDED = {
     "is_partly_decided": Q(state=RequestState.OPEN)
     & Exists(Decision.objects.filter(approval_request=OuterRef("pk"), lapsed=False))
 }
+_CONTENT_COLUMNS = ("target", "why_again")
+_NO_CONTENT: dict[str, Any] = {"target": ""}
 # The request's page says who is there in other fields.
 _NOBODY: dict[str, Any] = {
     "looker": "", "lookers": 0, "looking_since": None, "claimer": "", "claimed_at": None, "claimed_until": None,
 }  # fmt: skip
 
 
-def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, within: Reach | None = None) -> Queue:
+def queue(
+    *,
+    person: Person,
+    show: QueueFilter,
+    query: str = "",
+    page: int = 1,
+    namespace: str = "",
+    within: Reach | None = None,
+) -> Queue:
     """Return one page of the queue: waiting requests most urgent first, past ones newest first.
 
     In one query, and one more if people have decided about what waits.
 
-    ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand.
+    ``within`` is where ``person`` is a viewer; it is looked up if it is not at hand. ``namespace`` narrows it down;
+    empty for all of them.
     """
-    now = timezone.now()
+    now, content = timezone.now(), content_reach(person)
+    within = reach(person, Role.VIEWER) if within is None else within
     seen = visible(person, within)
     waiting = _waiting(seen, now)
-    found = waiting if show is QueueFilter.WAITING and not query else _found(seen, person, show, query, now)
+    is_whole = show is QueueFilter.WAITING and not query and not namespace
+    chosen = seen.filter(namespace=namespace) if namespace else seen
+    found = waiting if is_whole else _found(chosen, person, show, query, now)
     order = ("-opened_at", "-id") if show in (QueueFilter.CLOSED, QueueFilter.ALL) else ("urgency", "expires_at", "id")
     counts = {"total": _count(found)}
     if found is not waiting:
@@ -221,12 +247,14 @@ def queue(*, person: Person, show: QueueFilter, query: str = "", page: int = 1, 
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
     decided = _decided([row["id"] for row in rows if row["is_partly_decided"]])
     return Queue(
-        cards=[_card(row, now, decided.get(row["id"], ())) for row in rows],
+        cards=[_card(row, now, content, decided.get(row["id"], ())) for row in rows],
         total=total,
         waiting=rows[0].get("waiting", total) if rows else waiting.count(),
         show=show,
         query=query,
         page=page,
+        namespace=namespace,
+        namespaces=_choices(within),
     )
 
 
@@ -240,11 +268,14 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     if row is None:
         raise UnknownRequest
     decided = _decided([request_id]) if row["is_partly_decided"] else {}
-    return _card(row, now, decided.get(request_id, ()))
+    return _card(row, now, content_reach(person), decided.get(request_id, ()))
 
 
 def request_page(*, person: Person, request_id: str, within: Reach | None = None) -> RequestPage:
-    """Return all that ``person`` sees of a request. Raises ``UnknownRequest``."""
+    """Return all that ``person`` sees of a request.
+
+    Raises ``UnknownRequest``, and ``SealingError`` or ``CustodyError`` if what is stored does not open.
+    """
     row = visible(person, within).select_related("delivery").filter(pk=request_id).first()
     if row is None:
         raise UnknownRequest
@@ -252,41 +283,45 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     rows = list(row.decisions.select_related("retraction").order_by("pk"))
     decisions, lapsed = split(row, [one for one in rows if not hasattr(one, "retraction")], now)
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
-    columns = {name: getattr(row, name) for name in _CARD_COLUMNS}
-    card = _card({**columns, **_NOBODY, "given": given}, now)
+    content = content_reach(person)
+    shows_content = row.namespace in content
+    columns = {name: getattr(row, name) for name in _CARD_COLUMNS if shows_content or name not in _CONTENT_COLUMNS}
+    told = {**_NO_CONTENT, **columns, **_NOBODY, "given": given, "why_again": row.is_asked_again}
+    card = _card(told, now, content)
     chain = parse(row.warrant_chain)
     why_not = _why_not(person, row, chain, card, decisions)
     is_open = card.state == RequestState.OPEN
     still_possible, denials_to_end = _possible(chain, decisions) if is_open else (0, 0)
     return RequestPage(
         card=card,
-        gate_message=row.gate_message,
-        reasoning=row.reasoning,
-        history=[_history_line(line) for line in row.history],
+        hides_content=not shows_content,
+        gate_message=row.gate_message if shows_content else "",
+        reasoning=row.reasoning if shows_content else "",
+        history=[_history_line(line) for line in row.history] if shows_content else [],
         decisions=[
-            _decision_line(decision, may_retract=is_open and decision.external_id == person.external_id)
+            _decision_line(decision, shows_content, may_retract=is_open and decision.external_id == person.external_id)
             for decision in rows
             if decision in decisions or hasattr(decision, "retraction")
         ],
         claim=standing_claim(person=person, request_id=row.pk, now=now) if is_open else None,
         lapsed=lapsed,
-        why_again=row.why_again,
-        is_another_run=row.why_again == ANOTHER_RUN,
+        why_again=row.why_again if shows_content else "",
+        is_another_run=shows_content and row.why_again == ANOTHER_RUN,
         earlier=earlier_requests(row),
         superseded_by=row.superseded_by_id or "",
         looking=others_looking(person=person, request_id=row.pk, now=now),
-        steps=steps_of(row, decisions, now),
+        steps=steps_of(row, decisions, now, shows_content=shows_content),
         outcome_status=row.outcome_status,
-        outcome_detail=row.outcome_detail,
-        result_text=row.result_text,
-        signing=_signing(person, row, chain, card),
+        outcome_detail=row.outcome_detail if shows_content else "",
+        result_text=row.result_text if shows_content else "",
+        signing=_signing(person, row, chain, card) if shows_content else {},
         may_decide=not why_not,
         why_not=why_not,
         chain=row.chain,
         step_up_seconds=row.step_up_seconds,
         still_possible=still_possible,
         denials_to_end=denials_to_end,
-        slow=slow.terms(person=person, approval_request=row, now=now),
+        slow=slow.terms(person=person, approval_request=row, now=now) if shows_content else None,
     )
 
 
@@ -306,6 +341,13 @@ def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalReq
     return seen if within.everywhere else seen.filter(namespace__in=within.namespaces)
 
 
+def _choices(within: Reach) -> tuple[str, ...]:
+    """Return the namespaces that somebody may choose from: those they reach, if there are several."""
+    known = {namespace.name for namespace in settings.NAMESPACES}
+    reached = sorted(known if within.everywhere else within.namespaces)
+    return tuple(reached) if len(reached) > 1 else ()
+
+
 def _waiting(seen: QuerySet[ApprovalRequest], now: datetime) -> QuerySet[ApprovalRequest]:
     return seen.filter(Q(urgency__isnull=False), Q(expires_at__gt=now) | Q(state=RequestState.APPROVED))
 
@@ -323,11 +365,7 @@ def _found(
         )
     for word in query.split():
         found = found.filter(
-            Q(tool__icontains=word)
-            | Q(target__icontains=word)
-            | Q(agent__icontains=word)
-            | Q(service__icontains=word)
-            | Q(id=word)
+            Q(tool__icontains=word) | Q(agent__icontains=word) | Q(service__icontains=word) | Q(id=word)
         )
     return found
 
@@ -372,16 +410,22 @@ def _possible(chain: WarrantChain, decisions: list[Decision]) -> tuple[int, int]
     return possible - len(approved), 1 if quorum.one_denial_ends else possible - quorum.threshold + 1
 
 
-def _card(row: dict[str, Any], now: datetime, decided: tuple[Deciding, ...] = ()) -> RequestCard:
+def _card(row: dict[str, Any], now: datetime, content: Reach, decided: tuple[Deciding, ...] = ()) -> RequestCard:
+    target: str | None = ""
+    if row["namespace"] in content:
+        target = opened_target(row["target"], namespace=row["namespace"], request_id=row["id"])
     is_late = row["state"] == RequestState.OPEN and row["expires_at"] <= now
     return RequestCard(
         id=row["id"],
         tool=row["tool"],
-        target=row["target"],
+        target=target or "",
+        unreadable=target is None,
         agent=row["agent"],
+        acting_for=row["acting_for"],
         severity=row["severity"],
         severity_rank=urgency.rank(row["severity"]),
         service=row["service"],
+        namespace=row["namespace"],
         state=RequestState.EXPIRED if is_late else RequestState(row["state"]),
         opened_at=row["opened_at"],
         expires_at=row["expires_at"],
@@ -410,7 +454,7 @@ def _history_line(line: dict[str, Any]) -> HistoryLine:
     )
 
 
-def _decision_line(decision: Decision, *, may_retract: bool) -> DecisionLine:
+def _decision_line(decision: Decision, shows_content: bool, *, may_retract: bool) -> DecisionLine:
     retraction: Retraction | None = getattr(decision, "retraction", None)
     return DecisionLine(
         kind=decision.kind,
@@ -421,7 +465,7 @@ def _decision_line(decision: Decision, *, may_retract: bool) -> DecisionLine:
         step_up_method=decision.step_up_method,
         stepped_up_at=decision.stepped_up_at,
         retracted_at=retraction.retracted_at if retraction else None,
-        proposed=_proposed(decision),
+        proposed=_proposed(decision) if shows_content else [],
         may_retract=may_retract and decision.kind == DecisionKind.APPROVE and not decision.lapsed,
         nonce=bytes(decision.nonce).hex(),
     )

@@ -27,6 +27,8 @@ def queue(shown: Queue, *, person: Person) -> dict[str, Any]:
         "query": shown.query,
         "page": shown.page,
         "pages": shown.pages,
+        "namespace": shown.namespace,
+        "namespaces": list(shown.namespaces),
     }
 
 

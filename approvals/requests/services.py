@@ -203,6 +203,7 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         earlier_denials=checked.earlier_denials,
         why_again=checked.why_again or (superseding.ANOTHER_RUN if earlier else ""),
         agent=minted.agent.name if minted else "",
+        acting_for=checked.chain.acting.person if checked.chain.acting else "",
         service=minted.service if minted else "",
         severity=severity,
         urgency=urgency.rank(severity),

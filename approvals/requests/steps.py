@@ -42,13 +42,18 @@ class Step:
     turns_at: datetime | None = None
 
 
-def steps_of(approval_request: ApprovalRequest, decisions: list[Decision], now: datetime) -> list[Step]:
-    """Return the four steps in order, as of ``now``. "none" is a step that this request will never take."""
+def steps_of(
+    approval_request: ApprovalRequest, decisions: list[Decision], now: datetime, *, shows_content: bool = True
+) -> list[Step]:
+    """Return the four steps in order, as of ``now``. "none" is a step that this request will never take.
+
+    Without ``shows_content`` no step says what the call itself said.
+    """
     return [
         _signed(approval_request, decisions),
         _delivered(approval_request, now),
         _verified(approval_request, now),
-        _executed(approval_request, now),
+        _executed(approval_request, now, approval_request.outcome_detail if shows_content else ""),
     ]
 
 
@@ -88,8 +93,8 @@ def _verified(approval_request: ApprovalRequest, now: datetime) -> Step:
     return _in_time("verified", delivery.sent_at, VERIFIED_WITHIN, now, stuck=_UNVERIFIED)
 
 
-def _executed(approval_request: ApprovalRequest, now: datetime) -> Step:
-    closed_at, detail = approval_request.closed_at, approval_request.outcome_detail
+def _executed(approval_request: ApprovalRequest, now: datetime, detail: str) -> Step:
+    closed_at = approval_request.closed_at
     if approval_request.outcome_status == OutcomeStatus.EXECUTED:
         return Step("executed", "done", closed_at, detail)
     if approval_request.outcome_status == OutcomeStatus.FAILED:

@@ -1,8 +1,8 @@
 """The queue and the request page.
 
-Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``,
-``page``, ``pages``), a ``queries.RequestPage`` as ``page`` (the whole page also gets ``step_up``, a ``StepUpTerms``
-or None), or a ``queries.RequestCard`` as ``card``.
+Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``, ``page``,
+``pages``, ``namespace``, ``namespaces``), a ``queries.RequestPage`` as ``page`` (the whole page also gets ``step_up``,
+a ``StepUpTerms`` or None), or a ``queries.RequestCard`` as ``card``.
 With ``Accept: application/json`` the queue and a request answer as ``representation`` says.
 """
 
@@ -104,6 +104,7 @@ def _queue(http_request: HttpRequest) -> queries.Queue:
         show=queries.QueueFilter(form.cleaned_data["show"] or queries.QueueFilter.WAITING),
         query=form.cleaned_data["q"],
         page=form.cleaned_data["page"] or 1,
+        namespace=form.cleaned_data["namespace"],
         within=reach_of(http_request),
     )
 
@@ -117,4 +118,6 @@ def _context(queue: queries.Queue) -> dict[str, object]:
         "query": queue.query,
         "page": queue.page,
         "pages": queue.pages,
+        "namespace": queue.namespace,
+        "namespaces": queue.namespaces,
     }

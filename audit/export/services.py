@@ -19,7 +19,8 @@ def evidence_lines(*, chain: str) -> Iterator[bytes]:
     """Return the lines of the evidence file of ``chain``, newlines included, read as they are taken.
 
     The same chain gives the same bytes, apart from the checkpoint's time and signature. Entries appended
-    meanwhile are left for the next export. Raises ``LedgerChain.DoesNotExist`` and ``ServiceKeyMissing``.
+    meanwhile are left for the next export. Raises ``LedgerChain.DoesNotExist`` and ``ServiceKeyMissing``; taking a
+    line raises ``SealingError`` or ``CustodyError`` if what it holds does not open.
     """
     row = LedgerChain.objects.get(name=chain)
     checkpoint = statements.sign(
@@ -40,7 +41,7 @@ def _entry_line(entry: LedgerEntry) -> bytes:
     attachments = {
         attachment.name: None
         if attachment.content is None or attachment.salt is None
-        else (bytes(attachment.salt), bytes(attachment.content))
+        else (bytes(attachment.salt), attachment.content)
         for attachment in entry.attachments.all()
     }
-    return entry_line(envelope=bytes(entry.envelope), kind=entry.kind, sequence=entry.sequence, attachments=attachments)
+    return entry_line(envelope=entry.envelope, kind=entry.kind, sequence=entry.sequence, attachments=attachments)

@@ -42,16 +42,24 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class AttachedText:
-    """What is stored beside an entry, as (name, value) rows of readable text; no rows if it was erased."""
+    """What is stored beside an entry, as (name, value) rows of readable text.
+
+    No rows if it was erased, is ``hidden`` from whoever looks, or cannot be opened: ``unreadable`` says why.
+    """
 
     name: str
     rows: list[tuple[str, str]]
-    erased: bool
+    erased: bool = False
+    hidden: bool = False
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeLine:
-    """One entry. ``title`` says it in a few words, ``detail`` why; hashes are hexadecimal."""
+    """One entry. ``title`` says it in a few words, ``detail`` why; hashes are hexadecimal.
+
+    Words of agents and their workflows are in ``detail`` only for those who may see content.
+    """
 
     sequence: int
     kind: str
@@ -95,7 +103,10 @@ class TreeGroup:
 
 @dataclass(frozen=True, slots=True)
 class IncidentTree:
-    """An incident's chain, oldest entry first. ``head`` is the last entry's hash, hexadecimal."""
+    """An incident's chain, oldest entry first. ``head`` is the last entry's hash, hexadecimal.
+
+    ``shows_content`` says whether whoever looks may see what agents said and got.
+    """
 
     card: IncidentCard
     agent: str
@@ -103,3 +114,4 @@ class IncidentTree:
     head: str
     lines: list[TreeLine]
     groups: list[TreeGroup]
+    shows_content: bool

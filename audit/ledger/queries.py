@@ -9,14 +9,19 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from audit.access import Reach
+from audit.custody import CustodyError
 from audit.ledger.chains import is_service_chain, of_the_service
 from audit.ledger.contracts import AttachedText, IncidentCard, IncidentTree, Tone, TreeGroup, TreeLine
 from audit.ledger.wording import rows, short, word
-from audit.models import LedgerChain, LedgerEntry
+from audit.models import Attachment, LedgerChain, LedgerEntry
+from audit.models.sealed import Sealed, row_named
+from audit.sealing import SealingError
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 
-_OPEN = "open"
+UNREADABLE = (SealingError, CustodyError, statements.MalformedStatement)
+_OPEN, _UNKNOWN = "open", "unknown"
+_ENVELOPE: Any = LedgerEntry._meta.get_field("envelope")
 
 
 def incidents(*, within: Reach, limit: int = 200) -> list[IncidentCard]:
@@ -24,14 +29,16 @@ def incidents(*, within: Reach, limit: int = 200) -> list[IncidentCard]:
     return [_card(chain) for chain in _with_ends(within).order_by("-created_at", "name")[:limit]]
 
 
-def tree(chain: str, *, within: Reach) -> IncidentTree:
+def tree(chain: str, *, within: Reach, content: Reach | None) -> IncidentTree:
     """Return the tree of the incident whose root warrant is ``chain``.
 
-    Raises ``LedgerChain.DoesNotExist``, also for one that is not ``within``.
+    ``content`` are the namespaces of which whoever looks may see what agents said and got. Raises
+    ``LedgerChain.DoesNotExist``, also for one that is not ``within``.
     """
     row = _with_ends(within).get(name=chain)
-    lines = [_line(entry) for entry in entries(chain, upto=row.size)]
-    first = _details(row.first_envelope)
+    shows_content = content is not None and (content.everywhere or row.namespace in content.namespaces)
+    lines = [_line(entry, shows_content) for entry in entries(chain, upto=row.size)]
+    first = _first(row)
     policy = first.get("policy") or {}
     return IncidentTree(
         card=_card(row),
@@ -40,6 +47,7 @@ def tree(chain: str, *, within: Reach) -> IncidentTree:
         head=bytes(row.head).hex(),
         lines=lines,
         groups=_groups(lines),
+        shows_content=shows_content,
     )
 
 
@@ -71,8 +79,16 @@ def entries(chain: str, *, upto: int) -> QuerySet[LedgerEntry]:
 
 
 def details_of(entry: LedgerEntry) -> dict[str, Any]:
-    """Return what ``entry`` says; its keys are fixed by its kind."""
-    return _details(bytes(entry.envelope))
+    """Return what ``entry`` says; its keys are fixed by its kind. Raises ``SealingError`` or ``CustodyError``."""
+    return _details(entry.envelope)
+
+
+def readable_details_of(entry: LedgerEntry) -> dict[str, Any]:
+    """Return what ``entry`` says, or nothing if it does not open: a page says so, and shows the others."""
+    try:
+        return details_of(entry)
+    except UNREADABLE:
+        return {}
 
 
 def _of_incidents(within: Reach) -> QuerySet[LedgerChain]:
@@ -87,11 +103,12 @@ def _with_ends(within: Reach) -> QuerySet[Any]:
         first_envelope=Subquery(of_chain.filter(sequence=1).values("envelope")[:1]),
         last_at_ms=Subquery(of_chain.order_by("-sequence").values("at_ms")[:1]),
         end_envelope=Subquery(ended.values("envelope")[:1]),
+        end_sequence=Subquery(ended.values("sequence")[:1]),
     )
 
 
 def _card(chain: Any) -> IncidentCard:
-    incident = _details(chain.first_envelope).get("incident") or {}
+    incident = _first(chain).get("incident") or {}
     label = chain.label or str(incident.get("id", ""))
     return IncidentCard(
         chain=chain.name,
@@ -99,45 +116,94 @@ def _card(chain: Any) -> IncidentCard:
         title=str(incident.get("title", "")) or label or chain.name,
         severity=str(incident.get("severity", "")),
         service=str(incident.get("service", "")),
-        status=str(_details(chain.end_envelope).get("status", _OPEN)) if chain.end_envelope else _OPEN,
+        status=_status(chain),
         size=chain.size,
         opened_at=chain.created_at,
         last_at=_time(chain.last_at_ms) if chain.last_at_ms else chain.created_at,
     )
 
 
-def _details(envelope: bytes | None) -> dict[str, Any]:
+def _first(chain: Any) -> dict[str, Any]:
+    """Return what the first entry of ``chain`` says; nothing if it cannot be opened: its line in the tree says why."""
+    return _opened(chain, chain.first_envelope, 1) or {}
+
+
+def _status(chain: Any) -> str:
+    if chain.end_envelope is None:
+        return _OPEN
+    ended = _opened(chain, chain.end_envelope, chain.end_sequence)
+    return _UNKNOWN if ended is None else str(ended.get("status", _OPEN))
+
+
+def _opened(chain: Any, envelope: Sealed | None, sequence: int) -> dict[str, Any] | None:
+    """Return the details in an ``envelope`` that a query took from its row; None if it cannot be opened."""
+    try:
+        return _details(_ENVELOPE.opened(envelope or Sealed(), chain.namespace, row_named((chain.name, sequence))))
+    except UNREADABLE:
+        return None
+
+
+def _details(envelope: bytes) -> dict[str, Any]:
     if not envelope:
         return {}
-    details = statements.parse(bytes(envelope)).facts["details"]
+    details = statements.parse(envelope).facts["details"]
     return details if isinstance(details, dict) else {}
 
 
-def _line(entry: LedgerEntry) -> TreeLine:
-    facts = statements.parse(bytes(entry.envelope)).facts
+def _line(entry: LedgerEntry, shows_content: bool) -> TreeLine:
+    try:
+        facts = statements.parse(entry.envelope).facts
+    except UNREADABLE as error:
+        return _unreadable_line(entry, error)
     details = facts["details"]
     wording = word(entry.kind, details)
+    attached = sorted(entry.attachments.all(), key=lambda item: item.name)
     return TreeLine(
         sequence=entry.sequence,
         kind=entry.kind,
         at=_time(entry.at_ms),
         title=wording.title,
-        detail=wording.detail,
+        detail=": ".join(text for text in (wording.detail, wording.said if shows_content else "") if text),
         tone=wording.tone,
         tool=str(details.get("tool", "")),
         person=str(details.get("person", "")),
         key_short=short(details.get("key")),
         request_id=str(details.get("request_id", "")),
         proof=list(wording.proof),
-        attached=[_attached(attachment) for attachment in sorted(entry.attachments.all(), key=lambda item: item.name)],
+        attached=[_attached(attachment, shows_content) for attachment in attached],
         previous_hash=facts["previous"].hex(),
         entry_hash=bytes(entry.entry_hash).hex(),
     )
 
 
-def _attached(attachment: Any) -> AttachedText:
-    erased = attachment.content is None
-    return AttachedText(attachment.name, [] if erased else rows(bytes(attachment.content)), erased)
+def _unreadable_line(entry: LedgerEntry, error: Exception) -> TreeLine:
+    return TreeLine(
+        sequence=entry.sequence,
+        kind=entry.kind,
+        at=_time(entry.at_ms),
+        title=f"{entry.kind.replace('.', '-')}: this entry cannot be read",
+        detail=str(error),
+        tone=Tone.DENIED,
+        tool="",
+        person="",
+        key_short="",
+        request_id="",
+        proof=[],
+        attached=[],
+        previous_hash="",
+        entry_hash=bytes(entry.entry_hash).hex(),
+    )
+
+
+def _attached(attachment: Attachment, shows_content: bool) -> AttachedText:
+    if attachment.erased_at is not None:
+        return AttachedText(attachment.name, [], erased=True)
+    if not shows_content:
+        return AttachedText(attachment.name, [], hidden=True)
+    try:
+        return AttachedText(attachment.name, rows(attachment.content or b""))
+    except UNREADABLE as error:
+        return AttachedText(attachment.name, [], unreadable=str(error))
 
 
 def _groups(lines: Iterable[TreeLine]) -> list[TreeGroup]:

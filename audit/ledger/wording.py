@@ -18,11 +18,12 @@ _CHECK = "python -m audit.verify, offline, from the root key alone"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a line says of an entry."""
+    """What a line says of an entry. ``said`` are an agent's or a workflow's own words: content, not for everybody."""
 
     title: str
     tone: Tone
     detail: str = ""
+    said: str = ""
     proof: tuple[Fact, ...] = ()
 
 
@@ -64,7 +65,8 @@ def _call(verdict: str, tone: Tone) -> Callable[[dict[str, Any]], Wording]:
         return Wording(
             title=f"{details.get('tool', '')} {verdict}{signed}",
             tone=tone,
-            detail=_reason(details) if tone is Tone.DENIED else "",
+            detail=str(details.get("code", "")) if tone is Tone.DENIED else "",
+            said=str(details.get("detail", "")) if tone is Tone.DENIED else "",
             proof=(
                 Fact("Decided by", f"worker {details.get('worker', '')}, receipt {details.get('worker_sequence', '')}"),
                 Fact("Signed by", "the worker's receipts key, endorsed by the issuer's root key"),
@@ -131,11 +133,20 @@ def _service(title: str, field: str, *, denied: bool = False) -> Callable[[dict[
     return write
 
 
+def _withdrawn(details: dict[str, Any]) -> Wording:
+    return Wording(
+        title="approval-withdrawn",
+        tone=Tone.SERVICE,
+        said=str(details.get("reason", "")),
+        proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check again with", _CHECK)),
+    )
+
+
 def _superseded(details: dict[str, Any]) -> Wording:
     return Wording(
         title="approval-superseded",
         tone=Tone.SERVICE,
-        detail=str(details.get("reason", "")),
+        said=str(details.get("reason", "")),
         proof=(
             Fact("Asked again as", str(details.get("by", ""))),
             Fact("Recorded by", "the service's ledger key, in nobody's name"),
@@ -179,7 +190,7 @@ def _completed(details: dict[str, Any]) -> Wording:
     return Wording(
         title="workflow complete" if details.get("status") == "completed" else f"workflow {details.get('status', '')}",
         tone=Tone.SERVICE,
-        detail=str(details.get("detail", "")),
+        said=str(details.get("detail", "")),
         proof=(
             Fact("Run", f"{details.get('workflow_id', '')} · {details.get('run_id', '')}"),
             Fact("Check again with", _CHECK),
@@ -212,10 +223,6 @@ def _person(verb: str) -> Callable[[dict[str, Any]], Wording]:
     return write
 
 
-def _reason(details: dict[str, Any]) -> str:
-    return ": ".join(text for text in (str(details.get("code", "")), str(details.get("detail", ""))) if text)
-
-
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
@@ -235,7 +242,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.APPROVAL_DENIED: _decided("approval-denied", "Countersign's denial statement"),
     EntryKind.APPROVAL_RETRACTED: _decided("approval-taken-back", "Countersign's retraction statement"),
     EntryKind.APPROVAL_EXPIRED: _service("approval-expired", "request_id"),
-    EntryKind.APPROVAL_WITHDRAWN: _service("approval-withdrawn", "reason"),
+    EntryKind.APPROVAL_WITHDRAWN: _withdrawn,
     EntryKind.APPROVAL_SUPERSEDED: _superseded,
     EntryKind.CALL_RESULT: _result,
     EntryKind.RUN_COMPLETED: _completed,
@@ -245,6 +252,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.PERSON_ENABLED: _person("enabled"),
     EntryKind.RING_KEY_MADE: _service("ring-key-made", "namespace"),
     EntryKind.RING_KEY_RETIRED: _service("ring-key-retired", "namespace"),
+    EntryKind.RING_EXPORTED: _service("ring-exported", "namespace"),
     EntryKind.PAYLOAD_DECODED: _service("payloads-decoded", "namespace"),
     EntryKind.PAYLOAD_ENCODED: _service("payloads-encoded", "namespace"),
     EntryKind.HISTORY_EXPORTED: _service("histories-exported", "namespace"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from audit.models.sealed import SealedBytes
 from audit.statements.kinds import EntryKind
 
 
@@ -28,15 +29,27 @@ class LedgerChain(models.Model):
         return self.label or self.name
 
 
+class _WithChains(models.Manager["LedgerEntry"]):
+    """Entries come with their chain: its namespace says whose ring opens them."""
+
+    def get_queryset(self) -> models.QuerySet[LedgerEntry]:
+        return super().get_queryset().select_related("chain")
+
+
 class LedgerEntry(models.Model):
-    """One signed entry. ``envelope`` is the evidence; the other columns only help to find it."""
+    """One signed entry. ``envelope`` is the evidence; the other columns only help to find it.
+
+    It holds what agents and people said, and is sealed where its chain has a namespace.
+    """
 
     chain = models.ForeignKey(LedgerChain, on_delete=models.PROTECT, related_name="entries")
     sequence = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=32, choices=[(kind.value, kind.value) for kind in EntryKind])
     at_ms = models.PositiveBigIntegerField()
-    envelope = models.BinaryField()
+    envelope = SealedBytes(namespace="chain.namespace", row=("chain_id", "sequence"), vouched=True)
     entry_hash = models.BinaryField(max_length=32, unique=True)
+
+    objects = _WithChains()
 
     class Meta:
         ordering = ["chain_id", "sequence"]
@@ -52,7 +65,7 @@ class LedgerEntry(models.Model):
 
 
 class Attachment(models.Model):
-    """Content named by digest in an entry: SHA-256(salt || content).
+    """Content named by digest in an entry: SHA-256(salt || content). It is sealed like the entry.
 
     Erasing sets ``content`` to null. The salt goes too, so that nobody can confirm a guess of what was erased.
     """
@@ -60,7 +73,9 @@ class Attachment(models.Model):
     entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="attachments")
     name = models.CharField(max_length=64)
     salt = models.BinaryField(max_length=16, null=True)
-    content = models.BinaryField(null=True)
+    content = SealedBytes(
+        namespace="entry.chain.namespace", row=("entry.chain_id", "entry.sequence", "name"), vouched=True, null=True
+    )
     erased_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from django.apps import apps
+from django.db import models
+from django.db.models.functions import Cast, Substr
+
 from audit import custody
 from audit.models import RingKey
 from audit.sealing import Ring
@@ -25,8 +29,33 @@ def ring_of(namespace: str) -> Ring:
     rows = list(RingKey.objects.filter(namespace=namespace).order_by("number"))
     if not rows:
         raise NoRing(namespace)
-    keys = {row.pk: _opened(row.pk, bytes(row.wrapped_key)) for row in rows}
-    return Ring(namespace=namespace, current=rows[-1].pk, keys=keys)
+    kept = [row for row in rows if row.retired_at is None]
+    keys = {row.pk: _opened(row.pk, bytes(row.wrapped_key)) for row in kept}
+    retired = frozenset(row.pk for row in rows if row.retired_at is not None)
+    return Ring(namespace=namespace, current=kept[-1].pk, keys=keys, retired=retired)
+
+
+def keys_of(namespace: str = "") -> list[RingKey]:
+    """Return all keys, retired ones too, by namespace and number; or those of ``namespace``."""
+    rows = RingKey.objects.order_by("namespace", "number")
+    return list(rows.filter(namespace=namespace) if namespace else rows)
+
+
+def columns_sealed_with(key_id: str) -> list[str]:
+    """Return the columns of this database that hold something sealed with the key, as "table.column"."""
+    mark = b"\xff" + bytes([len(key_id)]) + key_id.encode()  # how a sealed column begins
+    binary = models.BinaryField()
+    return [
+        f"{model._meta.db_table}.{field.column}"
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.BinaryField)
+        and model._base_manager.annotate(
+            beginning=Substr(Cast(field.attname, binary), 1, len(mark), output_field=binary)
+        )
+        .filter(beginning=mark)
+        .exists()
+    ]
 
 
 def wrapping_purpose(key_id: str) -> str:

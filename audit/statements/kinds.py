@@ -36,4 +36,5 @@ class EntryKind(StrEnum):
     PAYLOAD_ENCODED = "payload.encoded"
     RING_KEY_MADE = "ring.key_made"
     RING_KEY_RETIRED = "ring.key_retired"
+    RING_EXPORTED = "ring.exported"
     HISTORY_EXPORTED = "history.exported"

@@ -23,3 +23,8 @@ def runs_in(chain: Sequence[tenuo_core.Warrant], namespace: str) -> bool:
     """Return whether calls under ``chain`` (root first) may run in ``namespace``."""
     bound = chain[0].extension(EXTENSION)
     return bound is None or bytes(bound) == to_bytes(namespace)
+
+
+def is_bound_to(chain: Sequence[tenuo_core.Warrant], namespace: str) -> bool:
+    """Return whether ``chain`` says that it is for ``namespace``; one that is bound to none is for no one."""
+    return chain[0].extension(EXTENSION) is not None and runs_in(chain, namespace)

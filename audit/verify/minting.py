@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.verify.case import Case
 from audit.verify.reading import Entry
 from audit.verify.steps import Step, require
+from audit.verify.warrants import WarrantChain
 
 
 def check_minted(entry: Entry, case: Case) -> str:
@@ -15,6 +16,7 @@ def check_minted(entry: Entry, case: Case) -> str:
     holder = bytes(chain.leaf.authorized_holder.to_bytes())
     agent = details.mapping("agent")
     require(agent.get("holder") == holder, Step.WARRANTS, "The entry names another agent key than the warrant.")
+    for_whom = _check_acting(chain, agent.get("name", "an agent"))
     named = {item.data("key", 32): item.text("person") for item in details.list_of_fields("approvers")}
     same = set(named) == chain.approver_keys
     require(same, Step.WARRANTS, "The entry names other approvers than the warrant.")
@@ -22,4 +24,15 @@ def check_minted(entry: Entry, case: Case) -> str:
     apart = not named.keys() & {holder, issuer}
     require(apart, Step.WARRANTS, "The agent's or the issuer's own key is among the approvers.")
     case.approvers.update(named)
-    return f"issued by {issuer.hex()[:8]}… for {agent.get('name', 'an agent')}, with {len(named)} approvers"
+    return f"issued by {issuer.hex()[:8]}… for {agent.get('name', 'an agent')}{for_whom}, with {len(named)} approvers"
+
+
+def _check_acting(chain: WarrantChain, agent: object) -> str:
+    """Return in words for whom the agent works; nothing if for nobody. Raises ``Refused``."""
+    acting = chain.acting
+    if acting is None:
+        return ""
+    require(acting.agent == agent, Step.WARRANTS, "The entry names another agent than the warrant.")
+    barred = chain.terms.bars(acting.person)
+    require(barred, Step.WARRANTS, "The warrant lets the person approve for whom its agent works.")
+    return f", which works for {acting.person}"

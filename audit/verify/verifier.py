@@ -50,6 +50,7 @@ _SERVICE = (
     EntryKind.PAYLOAD_ENCODED,
     EntryKind.RING_KEY_MADE,
     EntryKind.RING_KEY_RETIRED,
+    EntryKind.RING_EXPORTED,
     EntryKind.HISTORY_EXPORTED,
 )
 _DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import tenuo_core
 
 from audit.statements import cbor
+from audit.statements.acting import Acting, acting_of
 from audit.statements.delegation import approvers, weakening
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import Terms, terms_of
@@ -38,6 +39,14 @@ class WarrantChain:
             return terms_of(self.warrants)
         except MalformedStatement as error:
             raise Refused(Step.TERMS, str(error)) from error
+
+    @property
+    def acting(self) -> Acting | None:
+        """Return for whom the root lets its agent work, or None. Raises ``Refused``."""
+        try:
+            return acting_of(self.warrants)
+        except MalformedStatement as error:
+            raise Refused(Step.WARRANTS, str(error)) from error
 
     @property
     def stack(self) -> str:

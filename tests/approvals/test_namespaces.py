@@ -6,8 +6,10 @@ import dataclasses
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import RoleGrant
+from accounts.namespaces.contracts import Namespace
 from accounts.roles.contracts import Role
 from approvals import errors
 from approvals.contracts import RequestState
@@ -32,6 +34,35 @@ def test_the_queue_shows_and_counts_what_one_may_see() -> None:
         assert ([card.id for card in found.cards], found.total, found.waiting) == ([here.pk], 1, 1)
     assert queries.queue(person=norma, show=QueueFilter.ALL, query=there.pk).cards == []
     assert queries.queue(person=ada.person, show=QueueFilter.ALL).total == 2
+
+
+def test_the_queue_is_narrowed_down_to_one_namespace() -> None:
+    ada = factories.approver("ada")
+    here = factories.open_request(ada, namespace="payments")
+    factories.open_request(ada, namespace="billing")
+    norma = hold(person("norma", Role.VIEWER, namespace="payments"), Role.APPROVER, namespace="shipping")
+    for show in (QueueFilter.WAITING, QueueFilter.ALL):
+        found = queries.queue(person=ada.person, show=show, namespace="payments")
+        assert [(card.id, card.namespace) for card in found.cards] == [(here.pk, "payments")]
+        # What waits elsewhere is counted all the same: the tab's title tells of it.
+        assert (found.total, found.waiting, found.namespace) == (1, 2, "payments")
+        assert queries.queue(person=norma, show=show, namespace="billing").cards == []
+    assert queries.queue(person=norma, show=QueueFilter.WAITING).namespaces == ("payments", "shipping")
+
+
+def test_the_page_offers_the_namespaces_that_one_reaches(client: Client, settings: Settings) -> None:
+    settings.NAMESPACES = (Namespace("billing"), Namespace("payments"))
+    ada = factories.approver("ada")
+    factories.open_request(ada, namespace="payments")
+    client.force_login(ada.person)
+    page = client.get("/approvals/", {"namespace": "payments"}).content.decode()
+    assert '<option value="payments" selected>payments</option>' in page
+    assert "data-several" in page
+    assert client.get("/approvals/", {"namespace": "billing"}).context["cards"] == []
+    client.force_login(person("norma", Role.VIEWER, namespace="payments"))
+    page = client.get("/approvals/").content.decode()
+    assert "<select" not in page
+    assert "data-several" not in page
 
 
 def test_what_one_may_not_see_is_unknown_to_every_query() -> None:

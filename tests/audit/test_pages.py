@@ -155,7 +155,7 @@ def test_an_incident_is_found_by_its_label_or_its_warrant(story: Evidence) -> No
 
 
 def test_the_tree_tells_the_story_in_order(story: Evidence) -> None:
-    shown = tree(story.chain, within=Everywhere())
+    shown = tree(story.chain, within=Everywhere(), content=Everywhere())
     assert [(line.tone, line.title.split(" (")[0]) for line in shown.lines] == [
         (Tone.SERVICE, "incident-warrant"),
         (Tone.ALLOWED, "read_logs ALLOWED"),
@@ -184,7 +184,7 @@ def test_the_same_allowed_call_again_is_one_line_with_a_count() -> None:
         evidence.allowed(arguments={"service": "payment-service-prod", "lines": lines})
     evidence.denied()
     evidence.denied()
-    groups = tree(on_file(evidence).chain, within=Everywhere()).groups
+    groups = tree(on_file(evidence).chain, within=Everywhere(), content=Everywhere()).groups
     assert [(group.first.title, group.count) for group in groups] == [
         ("incident-warrant", 1),
         ("read_logs ALLOWED", 3),
@@ -195,7 +195,7 @@ def test_the_same_allowed_call_again_is_one_line_with_a_count() -> None:
 
 def test_erased_arguments_are_said_to_be_erased(viewer: Client, story: Evidence) -> None:
     erase_attachment(chain=story.chain, sequence=2, name="arguments")
-    line = tree(story.chain, within=Everywhere()).lines[1]
+    line = tree(story.chain, within=Everywhere(), content=Everywhere()).lines[1]
     assert line.is_erased
     assert line.arguments == []
     assert viewer.get(reverse("audit:incident", args=[story.chain])).status_code == 200

@@ -183,7 +183,8 @@ def test_what_an_agent_writes_cannot_move_the_cursor_or_pretend(enrolled: Enroll
 def test_a_site_that_changes_the_agents_words_gets_no_signature(enrolled: Enrolled) -> None:
     desk, key = enrolled
     waiting = desk.open_request(key)
-    ApprovalRequest.objects.filter(pk=waiting.pk).update(reasoning="Everything is fine.")
+    waiting.reasoning = "Everything is fine."
+    waiting.save(update_fields=["reasoning"])
     shown = desk.terminal.run("show", waiting.pk)
     assert shown.code == 1
     assert "It cannot be signed: display_digest:" in shown.output
@@ -212,7 +213,8 @@ def test_a_site_that_changes_an_argument_gets_no_signature(enrolled: Enrolled) -
         desk.open_request(key),
         desk.open_request(key, arguments={**factories.ARGUMENTS, "service": "search"}),
     )
-    ApprovalRequest.objects.filter(pk=waiting.pk).update(arguments_cbor=bytes(other.arguments_cbor))
+    waiting.arguments_cbor = other.arguments_cbor
+    waiting.save(update_fields=["arguments_cbor"])
     for verb in ("approve", "deny"):
         ended = desk.terminal.decide(verb, waiting.pk, "--reason", "x")
         assert ended.code == 1

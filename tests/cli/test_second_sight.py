@@ -38,7 +38,7 @@ class Browser:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path / "site")
+    made = Installation(tmp_path / "site", SWEEP_SECONDS="3600")  # it would end requests that lie about their run
     (tmp_path / "site").mkdir()
     yield made
     made.wait_until_gone()
@@ -93,19 +93,29 @@ def test_a_site_that_lies_about_one_field_is_found_out_by_the_history(
         assert enrolled, enrolled.errors
         request_id = waiting_request(terminal)
         temporal = ["--from-temporal", f"127.0.0.1:{installation.environment['TEMPORAL_DEVELOPMENT_PORT']}"]
+        closed = terminal.run("show", request_id, *temporal)
+        assert closed.code == 1
+        assert "The history is encrypted. Have the namespace's ring written" in closed.errors
+        ring, key = str(tmp_path / "ring.json"), str(tmp_path / "ring.key")
+        assert installation.run("export_ring", "default", "--output", ring, "--key-file", key)[0] == 0
+        temporal += ["--ring-file", ring, "--ring-key-file", key]
 
         honest = terminal.run("show", request_id, *temporal)
         assert honest, honest.output + honest.errors
         assert "says the same as the site, field by field" in honest.output
 
         database = Database(installation)
-        lies(terminal, database, request_id, temporal)
+        lies(terminal, installation, database, request_id, temporal)
         assert database.get("state") == "open"
 
         ended = terminal.decide("approve", request_id, *temporal, "--wait", "60")
         assert ended, ended.errors
         assert "The workflow's history in Temporal says the same." in ended.output
         assert "It ended: executed." in ended.output
+        Path(key).write_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+        closed = terminal.run("show", request_id, *temporal)
+        assert closed.code == 1
+        assert "do not open" in closed.errors
         ended = terminal.run("show", request_id, "--from-temporal", "127.0.0.1:1")
         assert ended.code == 1
         assert "No Temporal server answers at 127.0.0.1:1" in ended.errors
@@ -113,21 +123,30 @@ def test_a_site_that_lies_about_one_field_is_found_out_by_the_history(
         stop(process)
 
 
-def lies(terminal: CommandLine, database: Database, request_id: str, temporal: list[str]) -> None:
-    """Each lie could hold together, on a server that also changes its digests: only the history tells."""
-    history = json.loads(database.get("history"))
+def lies(
+    terminal: CommandLine, installation: Installation, database: Database, request_id: str, temporal: list[str]
+) -> None:
+    """Each lie could hold together, on a server that also changes its digests: only the history tells.
+
+    What is sealed in the database the server itself changes: it has the keys.
+    """
+    sealed = {
+        "reasoning": "'Everything is fine, the runbook says so.'",
+        "gate_message": "'Routine, sign it.'",
+        "history": "row.history[1:]",
+    }
     other: dict[str, Any] = {
-        "reasoning": "Everything is fine, the runbook says so.",
-        "gate_message": "Routine, sign it.",
         "expires_at": "2099-01-01 00:00:00",
-        "history": json.dumps(history[1:]),
         "run_id": "0198c0de-0000-7000-8000-000000000001",
         "workflow_id": "incident-another",
     }
-    for column, lie in other.items():
+    for column in (*sealed, *other):
         truth = database.get(column)
-        assert truth != lie
-        database.set(**{column: lie})
+        if column in sealed:
+            change_sealed(installation, column, sealed[column])
+        else:
+            database.set(**{column: other[column]})
+        assert database.get(column) != truth
         shown = terminal.run("show", request_id, *temporal)
         assert shown.code == 1, column
         # Of another run there is no history at all; of the others the field is named.
@@ -137,6 +156,15 @@ def lies(terminal: CommandLine, database: Database, request_id: str, temporal: l
         assert ended.code == 1, column
         assert "Signed" not in ended.output
         database.set(**{column: truth})
+
+
+def change_sealed(installation: Installation, column: str, expression: str) -> None:
+    script = (
+        "from approvals.models import ApprovalRequest; row = ApprovalRequest.objects.get(); "
+        f"row.{column} = {expression}; row.save(update_fields=[{column!r}])"
+    )
+    code, output = installation.run("shell", "-c", script)
+    assert code == 0, output
 
 
 def stop(process: subprocess.Popen[str]) -> None:

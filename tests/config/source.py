@@ -8,7 +8,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("config", "workers", "approvals", "warrants", "accounts", "audit")
-_READERS = {"text", "boolean", "by_namespace", "integer", "names", "public_keys", "secret", "web_address"}
+_READERS = {
+    "text",
+    "boolean",
+    "by_namespace",
+    "choice",
+    "integer",
+    "names",
+    "public_keys",
+    "secret",
+    "web_address",
+}
 
 
 def sources(*folders: str, pattern: str = "*.py") -> Iterator[Path]:

@@ -92,6 +92,13 @@ def test_what_is_wrong_is_refused_by_its_place(field: str) -> None:
     assert refused.value.path == field
 
 
+def test_a_search_attribute_of_two_types_is_refused() -> None:
+    first = place("search_attributes: {IncidentId: Keyword}", name="stg")
+    with pytest.raises(PolicyError, match="Keyword elsewhere") as refused:
+        namespaces.parse(first + place("search_attributes: {IncidentId: Int}").removeprefix("namespaces:\n"))
+    assert refused.value.path == "namespaces.prd.search_attributes.IncidentId"
+
+
 def test_a_service_whose_alerts_are_in_two_namespaces_is_refused() -> None:
     queues = "task_queues: [incident-agents, incident-models]\nalerts: [checkout]"
     with pytest.raises(PolicyError, match="in stg") as refused:
@@ -121,7 +128,25 @@ def test_incidents_need_one_of_the_namespaces(tmp_path: Path) -> None:
     path.write_text(WHOLE)
     with pytest.raises(ImproperlyConfigured, match=r"TEMPORAL_NAMESPACE is 'default'.*finance-ai-stg, finance-ai-prd"):
         namespaces.configured(str(path), "default")
-    assert len(namespaces.configured(str(path), "finance-ai-prd")) == 2
+    with pytest.raises(ImproperlyConfigured, match=r"namespaces\.finance-ai-prd\.served"):
+        namespaces.configured(str(path), "finance-ai-prd")
+    assert len(namespaces.configured(str(path), "finance-ai-stg")) == 2
+
+
+def test_the_example_is_in_order() -> None:
+    found = namespaces.configured(str(EXAMPLE), "finance-ai-prd")
+    assert [namespace.name for namespace in found] == [
+        "finance-ai-dev",
+        "finance-ai-stg",
+        "finance-ai-prd",
+        "finance-ai-research",
+        "finance-payments-prd",
+    ]
+    assert [namespace.name for namespace in found if namespace.deletion_protection] == [
+        "finance-ai-prd",
+        "finance-ai-research",
+        "finance-payments-prd",
+    ]
 
 
 def test_groups_of_the_file_add_to_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:

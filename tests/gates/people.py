@@ -26,6 +26,7 @@ from approvals.contracts import (
     Outcome,
 )
 from approvals.signing import approval, denial
+from audit.statements.acting import EXTENSION as ACTING
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.quorum import EXTENSION as SAME_PERSON
 from audit.statements.statements import Context, sign
@@ -57,11 +58,13 @@ class Keys:
     def warrant(self, capabilities: dict[str, Any], gates: dict[str, Any], **options: Any) -> tenuo_core.Warrant:
         """Return a warrant that names both approvers; one denial ends a request, unless told otherwise.
 
-        ``terms`` are its policy's; ``same_person`` lists the keys that are one person's.
+        ``terms`` are its policy's; ``same_person`` lists the keys that are one person's, ``acting`` is for
+        whom the agent works.
         """
         approvers = [self.approver, self.second]
         terms = options.pop("terms", None) or Terms(one_denial_ends=options.pop("one_denial_ends", True))
         same_person = options.pop("same_person", b"")
+        acting = options.pop("acting", None)
         plain = tenuo_core.Warrant.issue(
             self.issuer,
             capabilities=capabilities,
@@ -72,6 +75,8 @@ class Keys:
             approval_gates=gates,
         )
         added = {EXTENSION: terms.to_bytes(), **({SAME_PERSON: same_person} if same_person else {})}
+        if acting is not None:
+            added[ACTING] = acting.to_bytes()
         return with_extensions(plain, added, self.issuing_key)
 
     @property

@@ -30,6 +30,7 @@ from temporalio.worker import Worker
 
 from tests.gateway.greeting import Greeting, greet
 from tests.gateway.issuing import Issuer
+from tests.gateway.paying import Ordering, Paying, PaymentsHandler
 from tests.gateway.servers import Calls, calling
 from tests.workers.listening import Listener
 
@@ -201,6 +202,24 @@ async def test_a_nexus_endpoint_leads_where_the_token_may_call(site) -> None:
     assert await upstream.namespace_id("no-such-namespace") == ""
 
 
+async def test_an_operation_of_another_namespace_is_called_and_answered_by_those_who_may(site) -> None:
+    endpoint, queue = fresh("payments"), fresh("queue")
+    spec = EndpointSpec(
+        name=endpoint, target=EndpointTarget(worker=EndpointTarget.Worker(namespace=PRD, task_queue=queue))
+    )
+    await site.direct.operator_service.create_nexus_endpoint(CreateNexusEndpointRequest(spec=spec))
+    caller = await site.client(STG, f"{STG}:write", f"{PRD}:nexus")
+    callee = await site.client(PRD, f"{PRD}:write", f"{STG}:nexus")
+    stranger = await site.client(PRD, f"{PRD}:write")
+    async with Worker(caller, task_queue=queue, workflows=[Ordering]):
+        handle = await caller.start_workflow(Ordering.run, args=[endpoint, fresh("7")], id=fresh("o"), task_queue=queue)
+        async with Worker(stranger, task_queue=queue, workflows=[Paying], nexus_service_handlers=[PaymentsHandler()]):
+            # It is asked, and may not tie the answer to the caller's operation.
+            await site.calls.line(lambda line: line["reason"] == "foreign_task" and line["namespace"] == PRD)
+        async with Worker(callee, task_queue=queue, workflows=[Paying], nexus_service_handlers=[PaymentsHandler()]):
+            assert (await handle.result()).startswith("paid 7-")
+
+
 async def test_what_temporals_own_pages_and_command_line_ask_first_is_answered(site) -> None:
     token = site.issuer.token(f"{STG}:read")
     await site.calls.begin("GetClusterInfo", GetClusterInfoRequest(), token)
@@ -215,9 +234,11 @@ async def test_a_worker_outlives_a_gateway_that_is_started_again(site, tmp_path)
     client = await Client.connect(listen, namespace=STG, api_key=site.issuer.token(f"{STG}:write"), tls=False)
     async with Worker(client, task_queue=queue, workflows=[Listener]):
         handle = await client.start_workflow(Listener.run, id=fresh("run"), task_queue=queue)
+        await calls.line(lambda line: line["method"] == "RespondWorkflowTaskCompleted")
         await first.__aexit__(None, None, None)
         # Long polls that were under way are in the log.
-        assert any(line["method"] == "PollWorkflowTaskQueue" for line in calls.lines())
+        ended = {line["code"] for line in calls.lines() if line["method"] == "PollWorkflowTaskQueue"}
+        assert "CANCELLED" in ended
         async with calling(upstream=site.upstream, keys=site.issuer.file, directory=tmp_path, listen=listen):
             await handle.signal(Listener.stop)
             assert await handle.result() == []

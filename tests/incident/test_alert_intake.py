@@ -22,6 +22,9 @@ from temporalio.client import Client as TemporalClient
 from temporalio.testing import WorkflowEnvironment
 
 from accounts.models import ApproverKey
+from accounts.namespaces.contracts import Namespace
+from audit.rings.services import ensure_ring
+from audit.statements.acting import Acting, acting_of
 from audit.statements.terms import terms_of
 from tests.incident.keys import approver_key
 from warrants.agents.queries import holder_keys
@@ -29,7 +32,7 @@ from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
 from warrants.models import Warrant
-from workers.client import Clients, set_shared, with_plugins
+from workers.client import Clients, encrypted, in_namespace, set_shared, with_plugins
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -72,6 +75,7 @@ async def clients(live_temporal: WorkflowEnvironment, db: None) -> AsyncIterator
     def keys() -> tuple[dict[str, bytes], list[bytes]]:
         ensure_issuer()
         ensure_agent(name=AGENT)
+        ensure_ring(namespace="default")
         return holder_keys(), trusted_roots()
 
     holders, roots = await sync_to_async(keys)()
@@ -83,7 +87,7 @@ async def clients(live_temporal: WorkflowEnvironment, db: None) -> AsyncIterator
         nonces=InMemoryNonceStore(),
         settings=GateSettings(),
     )
-    plain = live_temporal.client
+    plain = encrypted(live_temporal.client)
     clients = Clients(plain, with_plugins(plain, [tenuo_plugin, gate_plugin]), tenuo_plugin)
     set_shared(clients)
     yield clients
@@ -155,6 +159,32 @@ async def test_whoever_raised_the_alert_is_not_asked_about_it(
     ]
 
 
+async def test_for_whom_the_agent_works_comes_from_the_alert_and_stands_in_the_warrant(
+    clients: Clients, approver: ApproverKey
+) -> None:
+    grace = await sync_to_async(approver_key)("grace")
+    details = {"on_behalf_of": "local:ada"}
+    assert (await deliver(webhook(new_incident(), custom_details=details))).status_code == 202
+    row = await Warrant.objects.aget()
+    warrant = tenuo_core.Warrant.from_bytes(bytes(row.data))
+    assert acting_of([warrant]) == Acting(AGENT, "local:ada")
+    assert [bytes(key.to_bytes()) for key in warrant.required_approvers()] == [bytes(grace.public_key)]
+    assert row.policy_name == "incident-response-for-a-person"
+    assert {"read_calendar", "open_ticket"} <= set(warrant.tools)
+
+
+@pytest.mark.parametrize("people", [["local:ada", "local:grace"], "somebody@example.com", []])
+async def test_for_several_people_or_a_stranger_the_agent_acts_in_nobodys_name(
+    clients: Clients, approver: ApproverKey, people: object
+) -> None:
+    await sync_to_async(approver_key)("grace")
+    await sync_to_async(approver_key)("linus")
+    assert (await deliver(webhook(new_incident(), custom_details={"on_behalf_of": people}))).status_code == 202
+    row = await Warrant.objects.aget()
+    assert acting_of([tenuo_core.Warrant.from_bytes(bytes(row.data))]) is None
+    assert row.policy_name == "incident-response"
+
+
 async def test_an_alert_of_the_only_approver_starts_nothing_and_says_why(
     clients: Clients, approver: ApproverKey
 ) -> None:
@@ -184,6 +214,20 @@ async def test_without_temporal_nothing_is_written_and_a_redelivery_completes(
     set_shared(clients)
     assert (await deliver(webhook(incident_id))).status_code == 202
     assert await Warrant.objects.acount() == 1
+
+
+async def test_an_incident_starts_where_the_file_says_or_not_at_all(
+    clients: Clients, approver: ApproverKey, settings: Settings
+) -> None:
+    elsewhere = "finance-ai-stg"
+    settings.NAMESPACES = (Namespace("default"), Namespace(elsewhere, alerts=("payment-service-prod",)))
+    response = await deliver(webhook(new_incident()))
+    assert response.status_code == 503
+    assert elsewhere in json.loads(response.content)["message"]
+    assert await Incident.objects.acount() == await Warrant.objects.acount() == 0
+    set_shared(clients, replace(clients, plain=in_namespace(clients.plain, elsewhere)))
+    assert (await deliver(webhook(new_incident()))).status_code == 202
+    assert (await Warrant.objects.aget()).namespace == elsewhere
 
 
 async def test_temporal_going_away_in_the_middle_is_completed_under_the_same_warrant(

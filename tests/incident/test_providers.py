@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,8 +22,9 @@ from tests.incident.fake_provider import (
     openai_words,
 )
 from workers.credentials.errors import CredentialMissing
-from workers.incident.contracts import ModelAnswer, ModelRequest, OutcomeKind, Step
+from workers.incident.contracts import ModelAnswer, ModelCall, ModelRequest, OutcomeKind, Step
 from workers.incident.estate import Estate
+from workers.incident.models import prompt
 from workers.incident.models.activity import call_model
 from workers.incident.models.errors import (
     ModelAnswerInvalid,
@@ -32,6 +34,7 @@ from workers.incident.models.errors import (
 )
 from workers.incident.models.providers import ModelSettings, provider_for
 from workers.incident.models.wire.http import MAXIMUM_ANSWER_BYTES
+from workers.incident.models.wire.records import digest_of
 
 KEY = "sk-planted-3c1f8e0b9d"
 STEPS = [
@@ -142,6 +145,33 @@ async def test_a_key_comes_from_a_file_too(settings: Settings, monkeypatch: pyte
     with fake_provider((200, anthropic_words("Done."))) as server:
         await ask_as_activity(settings, "anthropic", server.url)
     assert server.sent[0].headers["x-api-key"] == "sk-from-a-file"
+
+
+@pytest.mark.parametrize(
+    ("provider", "words", "messages"), [("anthropic", anthropic_words, 5), ("openai", openai_words, 5)]
+)
+async def test_what_was_asked_of_whom_is_kept(provider: str, words: Any, messages: int) -> None:
+    said = {**words("Done."), "model": "test-model-2026-11-01", "id": "answer_1"}
+    with fake_provider((200, said)) as server:
+        answer = await ask(provider, server.url)
+    [sent] = server.sent
+    assert answer.call == ModelCall(
+        provider,
+        asked_for="test-model",
+        model="test-model-2026-11-01",
+        request_id="answer_1",
+        instructions=prompt.SYSTEM,
+        messages=messages,
+        sent_sha256=digest_of(sent.body),
+    )
+
+
+@pytest.mark.parametrize("said", [None, 5, "", "with spaces", "a" * 201, "a\nb", {"a": 1}])
+async def test_what_is_no_name_and_no_id_is_not_kept(said: object) -> None:
+    with fake_provider((200, {**anthropic_words("Done."), "model": said, "id": said})) as server:
+        call = (await ask("anthropic", server.url)).call
+    assert call is not None
+    assert (call.model, call.request_id) == ("", "")
 
 
 async def test_the_key_comes_from_wherever_credentials_do_and_a_rotated_one_counts_at_once(

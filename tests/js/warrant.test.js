@@ -11,8 +11,9 @@ const verify = ({ chain, roots, now }) => verifyChain(chain.map((item) => fromHe
 
 for (const vector of good("chains")) {
   test(`a chain that tenuo made: ${vector.name}`, async () => {
-    const { leaf, problems } = await verify(vector);
+    const { leaf, warrants, problems } = await verify(vector);
     assert.deepEqual(problems, []);
+    assert.deepEqual(warrants[0].acting, vector.acting ?? null);
     assert.equal(leaf.id, vector.leaf_id);
     assert.equal(toHex(leaf.holder), vector.holder);
   });

@@ -34,6 +34,7 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from audit.keys.services import ensure_service_key
+from audit.rings.services import ensure_ring
 from audit.statements.terms import terms_of
 from tests.approvals import factories
 from tests.approvals.factories import Approver, approver
@@ -46,7 +47,7 @@ from warrants.issuers.signing import statement_key
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
 from workers.activities import ACTIVITIES
-from workers.client import with_plugins
+from workers.client import encrypted, with_plugins
 from workers.closing_report import ClosingReportWorkflow
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
@@ -158,6 +159,7 @@ def _set_up() -> tuple[Approver, MintedWarrant]:
     ada = approver("ada")
     for purpose in Purpose:
         ensure_service_key(purpose=purpose)
+    ensure_ring(namespace="default")
     incident = Incident(f"P{uuid.uuid4().hex[:8]}", "High error rate", "high", "checkout", "default")
     agent = ensure_agent(name="incident-agent")
     return ada, mint(policy="incident-response", incident=incident, agent=agent, approvers=list(keys_of(ada.person)))
@@ -227,7 +229,7 @@ async def house(
 ) -> AsyncIterator[House]:
     agents.effects.clear()
     ada, warrant = await sync_to_async(_set_up)()
-    plain, queue = live_temporal.client, f"agents-{uuid.uuid4().hex[:8]}"
+    plain, queue = encrypted(live_temporal.client), f"agents-{uuid.uuid4().hex[:8]}"
     executor = ThreadPoolExecutor(2, thread_name_prefix="approvals")
     approvals = Worker(
         plain,

@@ -187,7 +187,7 @@ def _two_of_two(person: Person) -> MintedWarrant:
         min_approvals=2,
         approval_gates=approval_gates(policy, incident),
     )
-    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600)
+    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600, "default")
 
 
 async def test_a_key_that_an_administrator_enrols_for_ada_waits_for_somebody_to_endorse_it(house: House) -> None:

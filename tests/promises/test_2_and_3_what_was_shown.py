@@ -45,14 +45,14 @@ LIES: dict[str, Callable[[Display], Display]] = {
 
 def show(waiting: ApprovalRequest, lie: Display) -> None:
     """Write ``lie`` into the database, with the digest that belongs to it."""
-    ApprovalRequest.objects.filter(pk=waiting.pk).update(
-        workflow_type=lie.workflow_type,
-        threshold=lie.threshold,
-        gate_message=lie.gate_message,
-        reasoning=lie.reasoning,
-        history=[asdict(line) for line in lie.history],
-        display_digest=lie.digest,
-    )
+    stored = ApprovalRequest.objects.get(pk=waiting.pk)
+    stored.workflow_type = lie.workflow_type
+    stored.threshold = lie.threshold
+    stored.gate_message = lie.gate_message
+    stored.reasoning = lie.reasoning
+    stored.history = [asdict(line) for line in lie.history]
+    stored.display_digest = lie.digest
+    stored.save()
 
 
 @pytest.mark.parametrize("lie", LIES)

@@ -29,7 +29,7 @@ from accounts.people.services import create
 from accounts.roles.contracts import Role
 from approvals.decisions.services import record
 from approvals.errors import AlreadyDecided, ApprovalError, BarredPerson, NotEndorsedYet, UnusableKey
-from approvals.models import ApprovalRequest, Decision
+from approvals.models import ApprovalRequest
 from audit.statements.terms import Terms, terms_of
 from tests.approvals import factories
 from tests.approvals.factories import Approver, base64_text, sign_approval
@@ -101,7 +101,7 @@ def minted_by_force(approvers: Iterable[bytes], *, terms: Terms, people: int = 1
         approval_gates=approval_gates(policy, incident()),
     )
     warrant = with_terms(plain, terms, statement_key(issuer))
-    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600)
+    return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600, "default")
 
 
 def refused_by_the_application(
@@ -109,7 +109,7 @@ def refused_by_the_application(
 ) -> None:
     with pytest.raises(refusal):
         record(person=who, request_id=waiting.pk, approval=signed)
-    assert not Decision.objects.filter(approval_request=waiting, signed=signed).exists()
+    assert signed not in [decision.signed for decision in waiting.decisions.all()]
 
 
 def endorsements() -> list[bytes]:

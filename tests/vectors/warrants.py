@@ -12,6 +12,8 @@ import cbor2
 import tenuo_core as tenuo
 
 from audit.statements import cbor
+from audit.statements.acting import EXTENSION as ACTING
+from audit.statements.acting import Acting
 from audit.statements.terms import EXTENSION
 from tests.vectors.parts import (
     EXPIRES_AT,
@@ -27,6 +29,8 @@ from tests.vectors.parts import (
     public,
     tenuo_key,
 )
+
+ACTING_FOR_ADA = Acting("incident-agent", "local:ada")
 
 
 def payload_of(warrant: Any) -> dict[int, Any]:
@@ -110,6 +114,14 @@ def with_terms(payload: dict[int, Any], terms: bytes) -> None:
     payload[10] = dict(sorted({**payload[10], EXTENSION: list(terms)}.items()))
 
 
+def with_acting(payload: dict[int, Any], acting: bytes) -> None:
+    payload[10] = dict(sorted({**payload[10], ACTING: list(acting)}.items()))
+
+
+def chain_for_a_person(acting: bytes = ACTING_FOR_ADA.to_bytes()) -> list[bytes]:
+    return changed_chain(1, lambda made: with_acting(made[0], acting))
+
+
 SIGNERS = ["root", "agent", "helper"]
 
 
@@ -159,6 +171,15 @@ def good_chains() -> list[Vector]:
             "tools": sorted(payloads(length)[-1][3]) if 3 in payloads(length)[-1] else [],
         }
         for length, name in ((1, "single"), (2, "handed on once"), (3, "handed on twice"))
+    ] + [
+        {
+            "name": "for a person",
+            **chain_vector(chain_for_a_person()),
+            "leaf_id": "tnu_wrt_" + (bytes([0xA0]) * 16).hex(),
+            "holder": public("agent").hex(),
+            "tools": sorted(payloads(1)[0][3]),
+            "acting": {"agent": ACTING_FOR_ADA.agent, "person": ACTING_FOR_ADA.person},
+        }
     ]
 
 
@@ -210,6 +231,16 @@ def bad_chains() -> dict[str, Vector]:
             "the envelope's version is 2",
             chain_vector([b"\x83\x02" + single[2:]]),
         ),
+        **{
+            f"warrant-acting-{fault}": ("warrant.acting", sentence, chain_vector(chain_for_a_person(data)))
+            for fault, sentence, data in (
+                ("nobody", "the agent works for nobody by name", cbor.encode({"agent": "a", "person": ""})),
+                ("no-agent", "no agent is named", cbor.encode({"person": "local:ada"})),
+                ("too-much", "there is one field too many", cbor.encode({"agent": "a", "person": "p", "x": 1})),
+                ("long-agent", "the agent's name is too long", cbor.encode({"agent": "a" * 65, "person": "p"})),
+                ("number", "the person is a number", cbor.encode({"agent": "a", "person": 1})),
+            )
+        },
         "chain-empty": ("warrant_chain", "there is no warrant", chain_vector([])),
         "chain-untrusted-root": (
             "warrant.issuer",

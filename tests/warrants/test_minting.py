@@ -14,12 +14,13 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import ApproverKey, RoleGrant
+from accounts.models import ApproverKey, Person, RoleGrant
 from audit import custody
 from audit.custody import CustodyError
 from audit.keys.services import ensure_service_key
 from audit.ledger.queries import details_of
 from audit.models import LedgerChain, LedgerEntry, ServiceKey
+from audit.statements.acting import Acting, acting_of
 from audit.statements.kinds import EntryKind
 from audit.statements.quorum import Quorum, quorum_of
 from audit.statements.statements import Context, parse
@@ -281,6 +282,38 @@ def test_if_everybody_else_is_too_few_nothing_is_minted(
     asking_for_two(monkeypatch)
     with pytest.raises(TooFewPeople, match="keys of 2 people, but the keys here belong to 1, without the 1 who"):
         minting(agent, ada_key, grace_key, barred_people=("local:grace",))
+    assert not Warrant.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["local:ada", "Ada@Example.com"])
+def test_for_whom_the_agent_works_is_signed_and_they_may_not_approve(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, name: str
+) -> None:
+    ada_key.person.email = "ada@example.com"
+    ada_key.person.save()
+    warrant = minting(agent, ada_key, grace_key, acting_for=name)
+    assert acting_of([tenuo_core.Warrant.from_bytes(warrant.chain[0])]) == Acting("incident-agent", "local:ada")
+    assert approvers_of(warrant) == {bytes(grace_key.public_key)}
+    assert "local:ada" in barred_by(warrant)
+
+
+def test_a_warrant_for_nobody_says_so(agent: AgentIdentity, ada_key: ApproverKey) -> None:
+    assert acting_of([tenuo_core.Warrant.from_bytes(minting(agent, ada_key).chain[0])]) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["local:nobody", "Grace", "shared@example.com", "local:disabled", "nobody@example.com"]
+)
+def test_an_agent_works_for_one_person_who_is_known_here_or_for_nobody(
+    agent: AgentIdentity, ada_key: ApproverKey, grace_key: ApproverKey, name: str
+) -> None:
+    for key in (ada_key, grace_key):
+        key.person.email = "shared@example.com"
+        key.person.save()
+    Person.objects.create_user(username="disabled", is_active=False)
+    with pytest.raises(InvalidIncident, match="one person who is known here") as refused:
+        minting(agent, ada_key, grace_key, acting_for=name)
+    assert refused.value.field == "acting_for"
     assert not Warrant.objects.exists()
 
 

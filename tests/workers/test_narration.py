@@ -152,4 +152,4 @@ def _line(sequence: int, kind: str, title: str, *, tool: str = "", request_id: s
 def _tree(*lines: TreeLine) -> IncidentTree:
     now = datetime.now(UTC)
     card = IncidentCard("chain", "P1042", "", "", "", "open", len(lines), now, now)
-    return IncidentTree(card=card, agent="", policy="", head="", lines=list(lines), groups=[])
+    return IncidentTree(card=card, agent="", policy="", head="", lines=list(lines), groups=[], shows_content=False)

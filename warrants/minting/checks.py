@@ -68,7 +68,9 @@ def person_acted_for(incident: Incident) -> str:
     """
     if not incident.acting_for:
         return ""
-    people = active_external_ids_of([incident.acting_for])
+    # Names that people see are not unique, and people choose them.
+    is_exact = "@" in incident.acting_for or is_external_id(incident.acting_for)
+    people = active_external_ids_of([incident.acting_for]) if is_exact else set()
     if len(people) != 1:
         raise InvalidIncident(
             f"An agent works with the authority of one person who is known here; {incident.acting_for!r} means "

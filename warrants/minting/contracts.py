@@ -25,9 +25,13 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class MintedWarrant:
-    """A warrant to start a workflow with: ``chain`` root first, ``key_id`` the holder's, ``expires_at`` in seconds."""
+    """A warrant to start a workflow with, in ``namespace`` and nowhere else.
+
+    ``chain`` is root first, ``key_id`` the holder's, ``expires_at`` in seconds.
+    """
 
     id: str
     chain: list[bytes]
     key_id: str
     expires_at: int
+    namespace: str

@@ -45,5 +45,9 @@ def live_warrants_naming(public_keys: Set[bytes]) -> dict[bytes, list[Warrant]]:
 
 def as_minted(row: Warrant) -> MintedWarrant:
     return MintedWarrant(
-        id=row.id, chain=[bytes(row.data)], key_id=row.agent.key_id, expires_at=int(row.expires_at.timestamp())
+        id=row.id,
+        chain=[bytes(row.data)],
+        key_id=row.agent.key_id,
+        expires_at=int(row.expires_at.timestamp()),
+        namespace=row.namespace,
     )

@@ -106,6 +106,10 @@ class LoadedRings:
             else:
                 await _answer(self._begin(name), name, FIRST_SECONDS)
 
+    def forget(self) -> None:
+        """Load every ring anew when it is next needed."""
+        self._held.clear()
+
     def _begin(self, name: str) -> Future[Ring]:
         """Return the load of ``name`` that is under way, or begin one."""
         with self._lock:

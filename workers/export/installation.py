@@ -51,7 +51,7 @@ def retention() -> timedelta:
 
 def served() -> list[str]:
     """Return the namespaces whose histories are exported."""
-    return [settings.TEMPORAL_NAMESPACE]
+    return [namespace.name for namespace in settings.NAMESPACES if namespace.served]
 
 
 async def check() -> None:

@@ -72,15 +72,37 @@ class ModelRequest:
 
 
 @dataclass(frozen=True)
+class ModelCall:
+    """Who answered, and what exactly was asked: for whoever reads the history later. The agent uses none of it.
+
+    ``model`` is the name and version that the provider said it answered with, ``asked_for`` the one it was asked for,
+    ``request_id`` the provider's id of the answer. ``instructions`` is the system prompt, ``messages`` how many
+    messages followed it (their content is the request's), ``sent_sha256`` the digest of the whole body as sent (JSON
+    with sorted keys and no spaces). ``attempt`` counts from 1; why earlier ones failed is in the history itself.
+    """
+
+    provider: str
+    asked_for: str
+    model: str = ""
+    request_id: str = ""
+    instructions: str = ""
+    messages: int = 0
+    sent_sha256: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
 class ModelAnswer:
     """What the model wants next: a call when ``tool`` is set, otherwise its closing words in ``text``.
 
-    ``arguments_json`` is always a JSON object; whether it fits the tool is for ``calls`` to say.
+    ``arguments_json`` is always a JSON object; whether it fits the tool is for ``calls`` to say. Histories from before
+    ``call`` have none.
     """
 
     text: str
     tool: str = ""
     arguments_json: str = "{}"
+    call: ModelCall | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

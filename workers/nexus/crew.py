@@ -16,24 +16,37 @@ from temporalio.client import Client, Interceptor
 from temporalio.worker import Worker
 from tenuo.temporal import TenuoClientInterceptor
 
+from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
 from warrants.policies.queries import load
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
-from workers.crew import Keys, load_keys, nonce_store, worker_name
+from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
 from workers.floors import floors_of
+from workers.gates.nonces import NonceStore
+from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
+from workers.nexus.door import KnownEndpoints, behind_door
+from workers.nexus.exchange import exchange_ring_of
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
-from workers.people_roots import pinned_roots
 
 GRACEFUL = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all guarded workers of a process have in common."""
+
+    receipts: ReceiptSink
+    nonces: NonceStore
+    people_roots: PeopleRoots
 
 
 @dataclass(frozen=True)
@@ -43,8 +56,21 @@ class NexusCrew:
     workers: list[Worker] = field(default_factory=list)
     gate_plugins: list[GatePlugin] = field(default_factory=list)
 
+    def __add__(self, other: NexusCrew) -> NexusCrew:
+        return NexusCrew([*self.workers, *other.workers], [*self.gate_plugins, *other.gate_plugins])
 
-async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
+    def apply_revocation_list(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_revocation_list(data) for plugin in self.gate_plugins]
+        return any(news)
+
+    def apply_key_revocations(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_key_revocations(data) for plugin in self.gate_plugins]
+        return any(news)
+
+
+async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
 
     ``client`` is a plain one of the namespace in which people are asked.
@@ -53,11 +79,11 @@ async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
     crew = NexusCrew()
     if not askers:
         return crew
-    keys = await in_thread(keys_for, [asker.agent for asker in askers.values()])
+    keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
         actions = activities_of(load(asker.policy))
-        guarded, gate_plugin = await guarded_client(client, asker.policy, actions, keys, sink)
+        guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
         crew.gate_plugins.append(gate_plugin)
         crew.workers.append(
             Worker(
@@ -78,29 +104,34 @@ def askers_of(endpoints: Mapping[str, str], namespace: str) -> dict[str, Asker]:
     return {endpoint: Asker(endpoint, policy, namespace) for endpoint, policy in endpoints.items()}
 
 
-def keys_for(agents: Sequence[str]) -> Keys:
-    """Return the keys of a guarded worker, among them those of ``agents``, which are made if need be."""
-    for name in agents:
-        ensure_agent(name=name)
+def keys_for(askers: Sequence[Asker]) -> Keys:
+    """Return the keys of a guarded worker, after making those of ``askers`` and of their endpoints if need be."""
+    for asker in askers:
+        ensure_agent(name=asker.agent)
+        ensure_ring(namespace=exchange_ring_of(asker.endpoint))
     return load_keys()
 
 
 def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
-    """Return the worker that takes questions. It holds no warrant; the workflows that it starts get theirs."""
+    """Return the worker that takes questions. It holds no warrant; the workflows that it starts get theirs.
+
+    It reads nothing that was not sealed: that a question is sealed with its endpoint's key says who asks.
+    """
     return Worker(
-        with_interceptors(client, [TenuoClientInterceptor()]),
+        behind_door(with_interceptors(client, [TenuoClientInterceptor()])),
+        interceptors=[KnownEndpoints(askers)],
         task_queue=NEXUS_TASK_QUEUE,
         nexus_service_handlers=[CountersignHandler(askers)],
         graceful_shutdown_timeout=GRACEFUL,
     )
 
 
-async def guarded_client(
+def guarded_client(
     client: Client,
     policy: str,
     activities: Sequence[Callable[..., Any]],
     keys: Keys,
-    sink: ReceiptSink,
+    shared: Shared,
     *,
     nexus_endpoint: str | None = None,
 ) -> tuple[Client, GatePlugin]:
@@ -109,17 +140,19 @@ async def guarded_client(
         activities=activities,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
-        receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
-        nonces=await nonce_store(),
+        receipts=ReceiptWriter(sink=shared.receipts, signing_key=keys.receipts, worker=worker_name()),
+        nonces=shared.nonces,
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
             endorsers=load(policy).endorsers,
         ),
-        people_roots=pinned_roots(),
+        people_roots=shared.people_roots,
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
     )
+    if nexus_endpoint is not None:
+        client = behind_door(client)
     return with_plugins(client, [tenuo_plugin, gate_plugin]), gate_plugin
 
 

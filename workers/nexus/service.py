@@ -1,12 +1,11 @@
 """Countersign's Nexus service: who may ask is decided here, before anything is written.
 
 A handler does not learn which namespace calls, only through which endpoint. So every caller gets an endpoint of its
-own, and what an endpoint may ask stands in ``settings.NEXUS_APPROVALS``.
+own, and what an endpoint may ask stands in ``settings.NEXUS_APPROVALS``; ``workers.nexus.door`` refuses all others.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, TypeVar
@@ -31,7 +30,6 @@ from workers.database import in_thread
 from workers.nexus.admission import Asker, Refusal, Refused, admit
 from workers.nexus.workflow import ApprovalWorkflow
 
-logger = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -48,7 +46,7 @@ class CountersignHandler:
         self, ctx: nexus.WorkflowRunOperationContext, asked: ApprovalAsked
     ) -> nexus.WorkflowHandle[ApprovalAnswer]:
         """Start the workflow that asks people. The same operation asks once, however often it is started."""
-        asker = self._asker()
+        asker = self._askers[nexus.info().endpoint]
         workflow_id = operation_workflow_id(ctx)
         admission = await admitted(admit, asker, asked, workflow_id)
         async with under(admission.warrant):
@@ -59,17 +57,6 @@ class CountersignHandler:
                 task_queue=action_queue_of(asker.endpoint),
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             )
-
-    def _asker(self) -> Asker:
-        endpoint = nexus.info().endpoint
-        if endpoint not in self._askers:
-            logger.warning("A question came through the Nexus endpoint %r, which is not in NEXUS_APPROVALS.", endpoint)
-            raise handler_error(
-                Refusal.UNAUTHORIZED,
-                f"The endpoint {endpoint!r} may not ask for approvals. Let Countersign's operator add it to "
-                "NEXUS_APPROVALS, with the policy of what it may ask.",
-            )
-        return self._askers[endpoint]
 
 
 def operation_workflow_id(ctx: nexus.WorkflowRunOperationContext) -> str:

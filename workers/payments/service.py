@@ -6,19 +6,21 @@ warrant of its own, in this namespace, with this namespace's approvers.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from nexusrpc.handler import service_handler
 from temporalio import nexus
 from temporalio.common import WorkflowIDReusePolicy
 
+from audit.statements.place import is_bound_to
 from audit.statements.terms import terms_of
 from warrants.minting.contracts import MintedWarrant
 from warrants.policies.queries import load
 from workers.gates.tenuo_internals import warrant_of_operation
 from workers.nexus.actions import BadArguments, fitted
 from workers.nexus.admission import Asker, Refusal, Refused, warrant_for
-from workers.nexus.service import admitted, operation_workflow_id, under
+from workers.nexus.service import admitted, handler_error, operation_workflow_id, under
 from workers.payments.contracts import (
     PAYMENTS_TASK_QUEUE,
     TOOL,
@@ -42,10 +44,13 @@ class Admission:
 
 @service_handler(service=Payments)
 class PaymentsHandler:
-    """Takes orders through one endpoint, whose policy is this team's."""
+    """Takes orders through one endpoint, whose policy is this team's, under warrants of the namespaces ``callers``.
 
-    def __init__(self, asker: Asker) -> None:
-        self._asker = asker
+    All environments may have one issuer: a warrant of staging must not pay in production.
+    """
+
+    def __init__(self, asker: Asker, *, callers: Collection[str]) -> None:
+        self._asker, self._callers = asker, frozenset(callers)
 
     @nexus.workflow_run_operation(name="start-payment")
     async def start_payment(
@@ -53,6 +58,10 @@ class PaymentsHandler:
     ) -> nexus.WorkflowHandle[PaymentResult]:
         """Start the workflow that pays. The same operation pays once, however often it is started."""
         agents_warrant = warrant_of_operation()
+        if not any(is_bound_to([agents_warrant], namespace) for namespace in self._callers):
+            raise handler_error(
+                Refusal.UNAUTHORIZED, "The warrant is not for a namespace whose agents may ask for payments."
+            )
         workflow_id = operation_workflow_id(ctx)
         barred = terms_of([agents_warrant]).barred_people
         admission = await admitted(admit, self._asker, order, workflow_id, agents_warrant.id, barred)

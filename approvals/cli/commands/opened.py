@@ -33,6 +33,11 @@ async def open_request(
 ) -> OpenedRequest:
     """Fetch and examine the request that ``options`` names. Raises ``CannotGoOn``."""
     page = await visit.read(request_path(options.request))
+    if page.get("hides_content") is True:
+        raise SiteRefused(
+            "You may not see what this request holds. Approvers, auditors, security administrators and payload readers "
+            "of its namespace do."
+        )
     found = examine(page.get("signing"), pinned_roots=roots, own_key=own_key)
     claim = found.claim
     if claim is not None:

@@ -22,6 +22,10 @@ def add_temporal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", default="", help="of Temporal; otherwise the one that the site names")
     parser.add_argument("--api-key-file", type=Path, metavar="FILE", help="with Temporal's API key in its first line")
     parser.add_argument("--tls", action="store_true", help="reach Temporal with TLS")
+    parser.add_argument(
+        "--ring-file", type=Path, metavar="FILE", help="with the namespace's keys, if its payloads are encrypted"
+    )
+    parser.add_argument("--ring-key-file", type=Path, metavar="FILE", help="with the key that opens the ring file")
 
 
 def temporal_access(options: argparse.Namespace) -> Access | None:
@@ -29,4 +33,7 @@ def temporal_access(options: argparse.Namespace) -> Access | None:
     if not options.from_temporal:
         return None
     api_key = terminal.ask_secret("", options.api_key_file) if options.api_key_file else ""
-    return Access(options.from_temporal, options.namespace, api_key, options.tls)
+    ring_key = terminal.ask_secret("", options.ring_key_file) if options.ring_key_file else ""
+    return Access(
+        options.from_temporal, options.namespace, api_key, options.tls, ring_file=options.ring_file, ring_key=ring_key
+    )

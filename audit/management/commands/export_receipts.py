@@ -9,9 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.custody import CustodyError
 from audit.export.services import evidence_lines
 from audit.ledger.queries import find_chain
 from audit.models import LedgerChain
+from audit.sealing import SealingError
 
 
 class Command(BaseCommand):
@@ -27,11 +29,14 @@ class Command(BaseCommand):
         except LedgerChain.DoesNotExist as error:
             raise CommandError(f"There is no incident {incident!r}. The page /incidents/ lists them.") from error
         lines = evidence_lines(chain=chain.name)
-        if output is None:
-            for line in lines:
-                self.stdout.write(line.decode(), ending="")
-            return
-        self._write(output, lines)
+        try:
+            if output is None:
+                for line in lines:
+                    self.stdout.write(line.decode(), ending="")
+                return
+            self._write(output, lines)
+        except (SealingError, CustodyError) as error:
+            raise CommandError(f"The evidence is not whole. {error}") from error
         self.stderr.write(f"Wrote {chain.size} entries of {chain} and a checkpoint to {output}.")
 
     def _write(self, output: Path, lines: Any) -> None:
@@ -41,6 +46,9 @@ class Command(BaseCommand):
             with partial.open("wb") as file:
                 file.writelines(lines)
             partial.replace(output)
+        except (SealingError, CustodyError):
+            partial.unlink(missing_ok=True)
+            raise
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error

@@ -123,8 +123,8 @@ class LiveQueue extends HTMLElement {
 
   /** Whether a new request simply belongs into the list that is shown. */
   takesNew() {
-    const { show, query, page } = this.list.dataset;
-    return show === "waiting" && query === "" && page === "1";
+    const { show, query, page, namespace } = this.list.dataset;
+    return show === "waiting" && query === "" && page === "1" && namespace === "";
   }
 
   /** @param {string} id */

@@ -17,7 +17,7 @@ import { visible } from "../lib/visible-text.js";
 import { fingerprint } from "../lib/warrant-view.js";
 import { RefusedAnswer, fetchFragment, swapById } from "./fragment.js";
 import { showSigned } from "./shown-view.js";
-import { argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
+import { actingNote, argumentsTable, bytesView, checksList, element, problemsList, warrantView } from "./signed-view.js";
 import { StatefulElement, sentenceOf } from "./states.js";
 import { ProposeArguments } from "./propose-arguments.js";
 import { Leaving, StepUp } from "./step-up.js";
@@ -120,6 +120,7 @@ class SignDecision extends StatefulElement {
   show(result) {
     const isVerified = result.checks.some(({ name, ok }) => name === "chain" && ok);
     if (result.arguments) this.fill("arguments", argumentsTable(result.arguments));
+    if (result.warrant) this.fill("acting", ...actingNote(result.warrant.acting, isVerified));
     if (result.warrant) this.fill("warrant", ...warrantView(result.warrant, isVerified));
     this.fill("gate", result.gate && element("p", {}, result.gate));
     // Without a key nothing is pinned, so most checks could only fail: they would frighten, not tell.

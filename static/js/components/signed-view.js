@@ -87,6 +87,7 @@ export function warrantView(warrant, verified) {
       ["Root", key(warrant.root)],
       ["Issuer", key(warrant.issuer)],
       ["Held by", key(warrant.holder)],
+      ...(warrant.acting ? /** @type {[string, HTMLElement][]} */ ([["Works for", actingView(warrant.acting)]]) : []),
       ["Issued", time(warrant.issuedAt)],
       ["Expires", time(warrant.expiresAt)],
       ["Policy", warrant.policy ? element("code", {}, warrant.policy) : "none is named"],
@@ -104,6 +105,21 @@ export function warrantView(warrant, verified) {
       element("tbody", {}, ...rows)),
     element("ul", { class: "gates" }, ...gates),
   ];
+}
+
+/** @param {import("../lib/acting.js").Acting} acting @returns {HTMLElement} both identities, as the warrant's issuer signed them */
+export function actingView({ agent, person }) {
+  return element("span", {}, element("strong", {}, agent), " for ", element("strong", {}, person));
+}
+
+/**
+ * @param {import("../lib/acting.js").Acting | null} acting @param {boolean} verified @returns {HTMLElement[]}
+ */
+export function actingNote(acting, verified) {
+  if (!acting) return [];
+  const source = verified ? "So the warrant says, verified by this browser." : "So the warrant says, not verified by this browser.";
+  return [element("p", { class: "acting" }, "Agent ", actingView(acting), ". What it calls with that person’s authority it calls in their name."),
+    element("p", { class: "note" }, source)];
 }
 
 /** @param {[string, Node | string][]} entries @returns {HTMLElement} */

@@ -25,6 +25,7 @@ import { hasKey } from "./warrant.js";
  * @property {number} minimumApprovals
  * @property {string} policy with its version; empty if the warrant names none
  * @property {string} longestApproval how long an approval may live, in words; empty if the policy does not say
+ * @property {import("./acting.js").Acting | null} acting for whom the agent works; null: on its own account
  * @property {string[]} barred people who must not approve
  * @property {string} denials what ends a request, in words
  */
@@ -69,6 +70,7 @@ export async function viewChain(warrants, tool, ownKey) {
     minimumApprovals: leaf.minimumApprovals,
     policy: visible(first.terms.policyVersion),
     longestApproval: first.terms.approvalSeconds > 0 ? spanWords(first.terms.approvalSeconds) : "",
+    acting: first.acting && { agent: visible(first.acting.agent), person: visible(first.acting.person) },
     barred: first.terms.barredPeople.map(visible),
     denials: first.terms.oneDenialEnds
       ? "One denial ends a request."

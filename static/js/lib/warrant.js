@@ -6,6 +6,7 @@
  *     payload       = map with integer keys, see FIELD
  */
 
+import { readActing } from "./acting.js";
 import { equal, fromText, concat, sha256, toHex } from "./bytes.js";
 import { decodeLoosely, encode } from "./cbor.js";
 import { matches, parseConstraint } from "./constraints.js";
@@ -38,6 +39,7 @@ import { NO_TERMS, readTerms } from "./terms.js";
  * @property {Bytes | null} parentHash
  * @property {Map<string, Gate>} gates
  * @property {import("./terms.js").Terms} terms those of the root hold for the whole chain
+ * @property {import("./acting.js").Acting | null} acting that of the root holds for the whole chain
  * @property {Bytes[]} requiredApprovers
  * @property {number} minimumApprovals
  */
@@ -45,6 +47,7 @@ import { NO_TERMS, readTerms } from "./terms.js";
 const CONTEXT = concat(fromText("tenuo-warrant-v1"), Uint8Array.of(1));
 const GATES = "tenuo.approval_gates";
 const TERMS = "countersign.terms";
+const ACTING = "countersign.acting";
 const MAXIMUM_CHAIN = 65;
 const CLOCK_TOLERANCE_SECONDS = 60;
 const ISSUER_TYPE = 1;
@@ -67,6 +70,7 @@ export function parseWarrant(bytes) {
     .map((key) => asEd25519("warrant.required_approvers", key, 32));
   const gates = readGates(fields.get(FIELD.extensions));
   const terms = extension("warrant.terms", TERMS, fields.get(FIELD.extensions));
+  const acting = extension("warrant.acting", ACTING, fields.get(FIELD.extensions));
   return {
     payload,
     signature: asEd25519("warrant.signature", signature, 64),
@@ -82,6 +86,7 @@ export function parseWarrant(bytes) {
     parentHash: fields.has(FIELD.parentHash) ? asByteList("warrant.parent_hash", fields.get(FIELD.parentHash)) : null,
     gates,
     terms: terms ? readTerms(terms) : NO_TERMS,
+    acting: acting ? readActing(acting) : null,
     requiredApprovers,
     minimumApprovals: asCount("warrant.min_approvals", fields.get(FIELD.minimumApprovals) ?? BigInt(requiredApprovers.length)),
   };

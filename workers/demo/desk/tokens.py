@@ -23,7 +23,7 @@ class SignedTokens(TokenVerifier):
         """Return what the token says, or None for one that is not good here: that is answered with 401."""
         try:
             claims = self._claims(token, await self._keys())
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, KeyError):
             return None
         return AccessToken(
             token=token,

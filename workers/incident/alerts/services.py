@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,6 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from tenuo.temporal import start_workflow_authorized
-from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.people.naming import active_external_ids_of, strangers
@@ -26,6 +26,7 @@ from warrants.minting import contracts as minting
 from warrants.minting.queries import minted
 from warrants.minting.services import mint
 from warrants.policies.queries import load
+from workers.client import Clients
 from workers.incident.alerts.contracts import Alert
 from workers.incident.alerts.errors import NobodyCanApprove, TemporalDown
 from workers.incident.contracts import AGENT_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON, IncidentBrief
@@ -49,16 +50,18 @@ class Admission:
     is_started: bool
 
 
-async def start_incident(*, client: Client, tenuo_plugin: TenuoTemporalPlugin, alert: Alert) -> str:
+async def start_incident(*, clients: Callable[[str], Clients], alert: Alert) -> str:
     """Start the workflow of ``alert``'s incident under a warrant of its own; return the workflow's id.
 
-    Telling it again, also at the same moment, mints and starts nothing more. Raises ``TemporalDown``,
-    ``NobodyCanApprove`` and ``WarrantError``; telling it again later completes what is missing.
+    ``clients`` returns those of a namespace. Telling it again, also at the same moment, mints and starts nothing more.
+    Raises ``TemporalDown``, ``NobodyCanApprove``, ``WarrantError`` and ``NoSharedClients``; telling it again later
+    completes what is missing.
     """
-    await _require_temporal(client)
+    await _require_temporal(clients(namespace_of(alert.service)).guarded)
     admission = await sync_to_async(admit)(alert=alert)
     if not admission.is_started:
-        await _start(client, tenuo_plugin, admission)
+        # Where its warrant is for, whatever the settings say by now.
+        await _start(clients(admission.warrant.namespace), admission)
         await sync_to_async(mark_started)(incident_id=alert.incident_id)
     return admission.workflow_id
 
@@ -73,6 +76,7 @@ def admit(*, alert: Alert) -> Admission:
         incident, is_new = Incident.objects.select_for_update().get_or_create(
             incident_id=alert.incident_id,
             defaults={
+                "namespace": namespace_of(alert.service),
                 "title": alert.title,
                 "severity": alert.severity,
                 "service": alert.service,
@@ -96,6 +100,12 @@ def workflow_id_of(incident_id: str) -> str:
     return f"incident-{incident_id}"
 
 
+def namespace_of(service: str) -> str:
+    """Return where incidents of ``service`` start."""
+    own = (namespace.name for namespace in settings.NAMESPACES if service in namespace.alerts)
+    return str(next(own, settings.TEMPORAL_NAMESPACE))
+
+
 def _needs_fresh_warrant(incident: Incident) -> bool:
     """Whether Temporal was away for so long that the warrant expired before its workflow could start."""
     return incident.started_at is None and minted(incident.warrant_id).expires_at <= timezone.now().timestamp()
@@ -105,9 +115,10 @@ def _mint(incident: Incident) -> str:
     """Mint a warrant for ``incident`` and return its id."""
     for name in strangers(incident.barred_people):
         logger.warning("%r, named by the alert of %s, is not known here.", name, incident.incident_id)
+    namespace = namespace_of(incident.service)
     acting_for = _known(incident)
     policy = POLICY_FOR_A_PERSON if acting_for else POLICY
-    approvers = list(endorsed_keys(endorsers=load(policy).endorsers, namespace=settings.TEMPORAL_NAMESPACE))
+    approvers = list(endorsed_keys(endorsers=load(policy).endorsers, namespace=namespace))
     if not approvers:
         raise NobodyCanApprove(
             f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "
@@ -120,7 +131,7 @@ def _mint(incident: Incident) -> str:
             title=incident.title,
             severity=incident.severity,
             service=incident.service,
-            namespace=settings.TEMPORAL_NAMESPACE,
+            namespace=namespace,
             barred_people=tuple(incident.barred_people),
             acting_for=acting_for,
         ),
@@ -168,12 +179,12 @@ async def _require_temporal(client: Client) -> None:
         raise _temporal_down(error) from None
 
 
-async def _start(client: Client, tenuo_plugin: TenuoTemporalPlugin, admission: Admission) -> None:
+async def _start(clients: Clients, admission: Admission) -> None:
     chain = [tenuo_core.Warrant.from_bytes(data) for data in admission.warrant.chain]
     try:
         await start_workflow_authorized(
-            client=client,
-            client_interceptor=tenuo_plugin.client_interceptor,
+            client=clients.guarded,
+            client_interceptor=clients.tenuo_plugin.client_interceptor,
             workflow_run_fn=IncidentWorkflow.run,
             workflow_id=admission.workflow_id,
             warrant=chain[-1],

@@ -42,10 +42,9 @@ def _signed_body(http_request: HttpRequest) -> bytes:
 
 async def _start(alert: Alert) -> str:
     try:
-        clients = shared()
-    except NoSharedClients:
-        raise TemporalDown("This process is not connected to Temporal yet. Send the webhook again.") from None
-    return await services.start_incident(client=clients.guarded, tenuo_plugin=clients.tenuo_plugin, alert=alert)
+        return await services.start_incident(clients=shared, alert=alert)
+    except NoSharedClients as error:
+        raise TemporalDown(f"{error} Then send the webhook again.") from None
 
 
 def _error_response(error: AlertError | WarrantError) -> JsonResponse:

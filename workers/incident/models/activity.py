@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from django.conf import settings as installation
 from temporalio import activity
@@ -21,10 +22,16 @@ async def call_model(request: ModelRequest) -> ModelAnswer:
     try:
         async with AsyncExitStack() as opened:
             settings = model_settings()
-            return await provider_for(settings, await _key(settings, opened)).answer(request)
+            return _counted(await provider_for(settings, await _key(settings, opened)).answer(request))
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None
+
+
+def _counted(answer: ModelAnswer) -> ModelAnswer:
+    """Return ``answer`` with how many times it was asked for."""
+    call = answer.call
+    return replace(answer, call=replace(call, attempt=activity.info().attempt)) if call else answer
 
 
 async def _key(settings: ModelSettings, opened: AsyncExitStack) -> str:

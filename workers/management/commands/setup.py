@@ -31,7 +31,8 @@ class Command(BaseCommand):
         for purpose in Purpose:
             ensure_service_key(purpose=purpose)
         issuer = ensure_issuer()
-        ensure_ring(namespace=settings.TEMPORAL_NAMESPACE)
+        for namespace in settings.NAMESPACES:
+            ensure_ring(namespace=namespace.name)
         ensure_agent(name=AGENT)
         if _static_files_are_old():
             _collect_static_files()

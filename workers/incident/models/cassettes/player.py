@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from workers.incident.contracts import ModelAnswer, ModelRequest
+from workers.incident.contracts import ModelAnswer, ModelCall, ModelRequest
 from workers.incident.models.cassettes.digest import digest_of, outline_of
 from workers.incident.models.cassettes.tape import read_tape
 from workers.incident.models.errors import CassetteMismatch, CassetteMissing
@@ -31,7 +32,7 @@ class CassettePlayer:
             )
         for turn in read_tape(path).turns:
             if turn.digest == digest_of(request):
-                return turn.answer
+                return replace(turn.answer, call=ModelCall("cassette", asked_for=scenario, model=turn.model))
         raise CassetteMismatch(
             f"The cassette {scenario} has no answer after: {' > '.join(outline_of(request))}. "
             "Record the scenario again, or set MODEL_PROVIDER to a real provider."

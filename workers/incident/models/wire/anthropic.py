@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workers.incident.calls import SPECS
 from workers.incident.contracts import ModelAnswer, ModelRequest, OutcomeKind, Step
@@ -11,6 +11,7 @@ from workers.incident.models import prompt
 from workers.incident.models.errors import ModelAnswerInvalid
 from workers.incident.models.wire.answers import closing_words, member, wanted_call
 from workers.incident.models.wire.http import post_json
+from workers.incident.models.wire.records import record_of
 
 MAXIMUM_TOKENS = 2048
 
@@ -23,9 +24,9 @@ class AnthropicMessages:
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         headers = {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
-        return read_answer(
-            await post_json(f"{self.base_url}/v1/messages", headers=headers, body=body_for(request, self.model))
-        )
+        body = body_for(request, self.model)
+        data = await post_json(f"{self.base_url}/v1/messages", headers=headers, body=body)
+        return replace(read_answer(data), call=record_of("anthropic", body, data))
 
 
 def body_for(request: ModelRequest, model: str) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workers.incident.calls import SPECS
 from workers.incident.contracts import ModelAnswer, ModelRequest, Step
@@ -10,6 +10,7 @@ from workers.incident.models import prompt
 from workers.incident.models.errors import ModelAnswerInvalid
 from workers.incident.models.wire.answers import closing_words, member, wanted_call
 from workers.incident.models.wire.http import post_json
+from workers.incident.models.wire.records import record_of
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class OpenAIChat:
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
         headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
-        return read_answer(
-            await post_json(f"{self.base_url}/chat/completions", headers=headers, body=body_for(request, self.model))
-        )
+        body = body_for(request, self.model)
+        data = await post_json(f"{self.base_url}/chat/completions", headers=headers, body=body)
+        return replace(read_answer(data), call=record_of("openai", body, data))
 
 
 def body_for(request: ModelRequest, model: str) -> dict[str, object]:
