@@ -22,12 +22,14 @@ from temporalio.worker import Worker
 
 from approvals.live import bus
 from workers.client import connect, set_shared
-from workers.crew import Crew, assemble, build_workers
+from workers.crew import Crew, assemble, build_workers, nonce_store
 from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
 from workers.namespaces.registration import registered
+from workers.nexus.crew import Shared
+from workers.payments.crew import assemble_endpoints
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
@@ -142,12 +144,18 @@ async def _watch(server: DevelopmentServer) -> None:
 
 async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew, client: Client) -> None:
     await exports.check()
-    workers = build_workers(crew)
+    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.people_roots))
+    workers = {**build_workers(crew), **{f"{one.client.namespace}/{one.task_queue}": one for one in nexus.workers}}
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew)))
     keys = refresh_keys(crew, crew.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
+    if nexus.workers:
+        opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", refresh(nexus)))
+        opened.push_async_callback(
+            cancel, supervisor.watch("key revocation behind Nexus", refresh_keys(nexus, crew.people_roots))
+        )
     sweeps = keep_schedule(client, every=timedelta(seconds=settings.SWEEP_SECONDS))
     opened.push_async_callback(cancel, supervisor.watch("schedule of sweeps", sweeps))
     if settings.EXPORT_TARGET:

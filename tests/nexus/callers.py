@@ -11,6 +11,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     import nexusrpc
 
+    from workers.payments.contracts import ENDPOINT, PaymentOrder, PaymentResult, Payments
+
 
 @nexusrpc.service(name="countersign")
 class TheirCountersign:
@@ -43,3 +45,13 @@ class TeamWorkflow:
         else:
             giving_up.cancel()
         return await asking
+
+
+@workflow.defn
+class BareAgent:
+    """Asks for a payment under no warrant at all."""
+
+    @workflow.run
+    async def run(self, order: PaymentOrder) -> PaymentResult:
+        client = workflow.create_nexus_client(service=Payments, endpoint=ENDPOINT)
+        return await client.execute_operation(Payments.start_payment, order)

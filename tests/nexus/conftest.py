@@ -17,9 +17,11 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connections
 from google.protobuf.duration_pb2 import Duration
+from nexusrpc import HandlerError
 from pytest_django import Settings
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import NexusOperationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -27,14 +29,18 @@ from temporalio.worker import Worker
 from approvals.decisions.services import record
 from approvals.live import bus
 from approvals.models import ApprovalRequest
+from audit.export.services import evidence_lines
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.rings.queries import ring_of
 from audit.rings.services import ensure_ring
 from audit.sealing import Ring
+from audit.verify.report import Report
+from audit.verify.verifier import verify
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
 from tests.nexus.callers import TeamWorkflow
+from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
 from workers.answers.contracts import NEXUS_TASK_QUEUE
@@ -42,11 +48,13 @@ from workers.client import encrypted, in_namespace
 from workers.codec.converter import client_options
 from workers.codec.exchanges import Exchanges
 from workers.codec.rings import FixedRings
+from workers.crew import nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
-from workers.nexus.crew import assemble_nexus
+from workers.nexus.crew import Shared, assemble_nexus
 from workers.nexus.endpoints import Endpoint, make, missing
 from workers.nexus.exchange import exchange_ring_of
+from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -95,6 +103,22 @@ def team_client(plain: Client, exchange: Ring | None) -> Client:
     return Client(**{**plain.config(), "namespace": TEAM_NAMESPACE, **options})
 
 
+async def refusal(handle: WorkflowHandle[Any, Any]) -> HandlerError:
+    """Return why an operation was refused, as the caller's workflow was told."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    error = failed.value.cause
+    assert isinstance(error, NexusOperationError), error
+    assert isinstance(error.cause, HandlerError), error.cause
+    return error.cause
+
+
+def evidence(chain: str) -> Report:
+    """Return what an auditor's program says of a chain."""
+    lines = b"".join(evidence_lines(chain=chain))
+    return verify(lines, roots=[root.hex() for root in trusted_roots()], people_roots=[ROOT.hex()])
+
+
 @dataclass
 class Office:
     """Where a team's questions arrive. ``ada`` and ``grace`` are the approvers."""
@@ -119,10 +143,10 @@ class Office:
         """Return the request that waits for people."""
         return await eventually(ApprovalRequest.objects.filter(state="open", **where).afirst)
 
-    async def approve(self, waiting: ApprovalRequest, by: Approver | None = None) -> bytes:
+    async def approve(self, waiting: ApprovalRequest, by: Approver | None = None, **options: str) -> bytes:
         by = by or self.ada
         signed = by.sign_approval(waiting)
-        await sync_to_async(record)(person=by.person, request_id=waiting.pk, approval=signed)
+        await sync_to_async(record)(person=by.person, request_id=waiting.pk, approval=signed, **options)
         return signed
 
     async def deny(self, waiting: ApprovalRequest, reason: str, by: Approver | None = None) -> bytes:
@@ -160,7 +184,7 @@ async def office(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        crew = await assemble_nexus(plain, sink)
+        crew = await assemble_nexus(plain, Shared(sink, await nonce_store(), pinned_roots()))
         exchange = await sync_to_async(ring_of)(exchange_ring_of(TEAM))
         team = team_client(plain, exchange)
         approvals = build_approvals_worker(plain, threads=2)

@@ -3,41 +3,68 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connections
+from nexusrpc import HandlerErrorType
 from pytest_django import Settings
-from temporalio.client import Client, WorkflowHandle
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import History
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+from tenuo_core import Warrant
 
 from accounts.namespaces.contracts import Namespace
 from approvals.decisions.services import record
+from approvals.errors import ApprovalError
 from approvals.live import bus
 from approvals.models import ApprovalRequest
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
+from audit.models import LedgerChain, LedgerEntry
+from audit.rings.queries import ring_of
 from audit.rings.services import ensure_ring
+from audit.sealing import Ring, SealingError, unseal
+from audit.statements.delegation import approvers as approvers_of
+from audit.statements.kinds import EntryKind
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
-from tests.nexus.conftest import ensure_endpoints, ensure_namespace, eventually
+from tests.nexus.callers import BareAgent
+from tests.nexus.conftest import ensure_endpoints, ensure_namespace, eventually, evidence, refusal
 from warrants.issuers.services import ensure_issuer
 from workers.activities import build_approvals_worker
 from workers.client import encrypted
+from workers.codec.codec import _context
+from workers.crew import nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
+from workers.nexus.crew import Shared
 from workers.nexus.endpoints import Endpoint
-from workers.payments.activities import book
-from workers.payments.contracts import AGENT_TASK_QUEUE, ENDPOINT, PAYMENTS_TASK_QUEUE, PaymentOrder, PaymentResult
+from workers.nexus.exchange import exchange_ring_of
+from workers.payments import starting
+from workers.payments.activities import book, payment_id_of
+from workers.payments.contracts import (
+    AGENT_TASK_QUEUE,
+    ENDPOINT,
+    PAYMENTS_TASK_QUEUE,
+    PaymentOrder,
+    PaymentRecord,
+    PaymentResult,
+)
 from workers.payments.crew import assemble_agents, assemble_payments
 from workers.payments.starting import start_payment_agent
+from workers.people_roots import pinned_roots
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -95,7 +122,7 @@ async def finance(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> AsyncIterator[Finance]:
-    settings.PEOPLE_ROOTS, settings.DATA_DIR, settings.REQUEST_LIFETIME_SECONDS = [ROOT], tmp_path, 12
+    settings.PEOPLE_ROOTS, settings.DATA_DIR, settings.REQUEST_LIFETIME_SECONDS = [ROOT], tmp_path, 7
     settings.NAMESPACES = (
         Namespace("default"),
         Namespace(AGENTS, task_queues=(AGENT_TASK_QUEUE,)),
@@ -112,10 +139,10 @@ async def finance(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        crew = await assemble_payments(payments, sink)
-        agent, _, _ = await assemble_agents(agents, sink)
+        shared = Shared(sink, await nonce_store(), pinned_roots())
+        crew = await assemble_payments(payments, shared) + await assemble_agents(agents, shared)
         desks = [build_approvals_worker(client, threads=2) for client in (agents, payments)]
-        for worker in (*desks, *crew.workers, agent):
+        for worker in (*desks, *crew.workers):
             await running.enter_async_context(worker)
         running.push_async_callback(cancel, asyncio.create_task(Relay(plain, poll_seconds=0.2).run()))
         yield Finance(agents, payments, lead, approvers)
@@ -133,3 +160,159 @@ async def test_two_people_of_payments_approve_and_it_is_paid_once(finance):
     assert {one.person for one in result.question.decisions} == {
         one.person.external_id for one in finance.approvers[:2]
     }
+
+
+async def test_nobody_on_the_asking_side_can_approve_and_one_person_is_not_enough(finance):
+    handle = await finance.start()
+    waiting = await finance.waiting()
+    with pytest.raises(ApprovalError):
+        await finance.approve(waiting, finance.lead)
+    await finance.approve(waiting, finance.approvers[0])
+    result = await handle.result()
+    assert (result.status, result.record, book().payments()) == ("expired", None, [])
+
+
+async def test_two_denials_make_it_impossible(finance):
+    handle = await finance.start()
+    await finance.deny(await finance.waiting(), *finance.approvers[:2])
+    result = await handle.result()
+    assert (result.status, book().payments()) == ("denied", [])
+    assert {one.reason for one in result.question.decisions} == {"The invoice is a copy."}
+
+
+async def test_for_whom_the_agent_acts_does_not_approve_in_payments_either(finance):
+    await finance.start(barred_people=(finance.approvers[0].person.external_id,))
+    waiting = await finance.waiting()
+    with pytest.raises(ApprovalError):
+        await finance.approve(waiting, finance.approvers[0])
+
+
+async def test_a_small_payment_needs_nobody(finance):
+    result = await (await finance.start(replace(ORDER, amount_cents=10_000))).result()
+    assert (result.status, result.question) == ("paid", None)
+    assert len(book().payments()) == 1
+
+
+async def test_the_agents_own_warrant_bounds_what_it_asks(finance):
+    too_much, stranger = replace(ORDER, amount_cents=2_000_001), replace(ORDER, payee="Initech Software")
+    for order in (too_much, stranger):
+        error = await refusal(await finance.start(order))
+        assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert not await ApprovalRequest.objects.aexists()
+    await eventually(LedgerEntry.objects.filter(kind=EntryKind.CALL_DENIED).afirst)
+
+
+async def test_without_a_warrant_nothing_is_asked(finance):
+    queue = f"bare-{uuid.uuid4().hex[:8]}"
+    async with Worker(finance.agents, task_queue=queue, workflows=[BareAgent]):
+        handle = await finance.agents.start_workflow(BareAgent.run, ORDER, id=queue, task_queue=queue)
+        error = await refusal(handle)
+    assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert not await ApprovalRequest.objects.aexists()
+
+
+async def test_a_warrant_of_another_namespace_pays_nothing_here(finance, monkeypatch):
+    staging = await sync_to_async(approver)("stan", namespace="finance-ai-stg")
+    warrant = await sync_to_async(starting._warrant)("INV-stg", "finance-ai-stg", ())
+    assert staging.public_key in approvers_of(Warrant.from_bytes(warrant.chain[0]))
+    monkeypatch.setattr(starting, "_warrant", lambda *_: warrant)
+    error = await refusal(await finance.start())
+    assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert "not for a namespace" in str(error)
+
+
+async def test_giving_up_withdraws_the_request(finance):
+    handle = await finance.start()
+    waiting = await finance.waiting()
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    await eventually(ApprovalRequest.objects.filter(pk=waiting.pk, state="withdrawn").afirst)
+    assert book().payments() == []
+
+
+async def test_both_sides_have_evidence_that_verifies(finance):
+    handle = await finance.start()
+    waiting = await finance.waiting()
+    await finance.approve(waiting, *finance.approvers[1:])
+    await handle.result()
+    asked = await LedgerChain.objects.aget(label=handle.id.removeprefix("invoice-"))
+    for chain in (asked.name, waiting.chain):
+        await eventually(LedgerEntry.objects.filter(chain=chain, kind=EntryKind.RUN_COMPLETED).afirst)
+        await eventually(LedgerEntry.objects.filter(chain=chain, kind=EntryKind.CALL_ALLOWED).afirst)
+        report = await sync_to_async(evidence)(chain)
+        assert report.verified, report.as_text()
+
+
+async def test_neither_side_can_read_the_other(finance):
+    """What each keeps to itself is sealed with its own ring; both read nothing but what they exchanged."""
+    order = replace(ORDER, reference="canary-reference", reasoning="canary-reasoning")
+    handle = await finance.start(order)
+    waiting = await finance.waiting()
+    await finance.approve(waiting, *finance.approvers[:2])
+    await handle.result()
+    raw = [
+        await history(finance.agents, handle.id),
+        await history(finance.payments, waiting.workflow_id),
+    ]
+    rings = {name: await sync_to_async(ring_of)(name) for name in (AGENTS, PAYMENTS, exchange_ring_of(ENDPOINT))}
+    for events in raw:
+        assert b"canary" not in events.SerializeToString()
+        assert order.payee.encode() not in events.SerializeToString()
+    asked, paid = ({name for payload in sealed(events) for name in openers(payload, rings)} for events in raw)
+    assert asked == {AGENTS, exchange_ring_of(ENDPOINT)}
+    assert paid == {PAYMENTS, exchange_ring_of(ENDPOINT)}
+    # What people were asked, and what the bank did, are never in the exchange.
+    inner = [payload for payload in sealed(raw[1]) if openers(payload, rings) == {PAYMENTS}]
+    assert any(b"canary-reference" in opened(payload, rings[PAYMENTS]) for payload in inner)
+
+
+async def test_a_worker_that_is_killed_in_between_pays_once(finance):
+    """The first attempt pays and dies before it can say so: the second one finds it in the book."""
+    handle = await finance.start()
+    waiting = await finance.waiting()
+    payment_id = payment_id_of(waiting.workflow_id)
+    payment = PaymentRecord(payment_id, ORDER.payee, ORDER.amount_cents, ORDER.currency, ORDER.reference, 0)
+    first = await asyncio.to_thread(book().pay, payment)
+    await finance.approve(waiting, *finance.approvers[:2])
+    result = await handle.result()
+    assert (result.status, result.record) == ("paid", first)
+    assert book().payments() == [first]
+
+
+async def history(client: Client, workflow_id: str) -> History:
+    """Return a run's history as the server has it."""
+    found = await client.get_workflow_handle(workflow_id).fetch_history()
+    return History(events=found.events)
+
+
+def sealed(message: Any) -> Iterator[Payload]:
+    """Yield every sealed payload in a protobuf message."""
+    if isinstance(message, Payload):
+        if message.metadata.get("encoding") == b"binary/encrypted":
+            yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        is_map = field.message_type.GetOptions().map_entry
+        many = value.values() if is_map else value if field.is_repeated else [value]
+        for one in many:
+            if hasattr(one, "ListFields"):
+                yield from sealed(one)
+
+
+def openers(payload: Payload, rings: dict[str, Ring]) -> set[str]:
+    """Return the names of the rings that open a payload."""
+    found = set()
+    for name, ring in rings.items():
+        with contextlib.suppress(SealingError):
+            opened(payload, ring)
+            found.add(name)
+    return found
+
+
+def opened(payload: Payload, ring: Ring) -> bytes:
+    return unseal(
+        ring, payload.metadata["encryption-key-id"].decode(), payload.data, context=_context(payload.metadata)
+    )

@@ -9,24 +9,21 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from nexusrpc import HandlerError, HandlerErrorType
+from nexusrpc import HandlerErrorType
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError, NexusOperationError
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from accounts.models import Person
 from approvals.errors import ApprovalError
 from approvals.models import ApprovalRequest
 from approvals.signing import approval as approvals
-from audit.export.services import evidence_lines
 from audit.models import LedgerEntry
 from audit.sealing import Ring
 from audit.statements.kinds import EntryKind
-from audit.verify.report import Report
-from audit.verify.verifier import verify
 from tests.endorsing import ROOT
 from tests.nexus.callers import TeamWorkflow
-from tests.nexus.conftest import STRANGER, TEAM, eventually, team_client
+from tests.nexus.conftest import STRANGER, TEAM, eventually, evidence, refusal, team_client
 from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 from workers.answers.__main__ import main as verify_answer
@@ -102,7 +99,7 @@ async def test_the_evidence_of_a_question_verifies(office):
     await office.approve(waiting)
     await handle.result()
     await eventually(LedgerEntry.objects.filter(chain=waiting.chain, kind=EntryKind.RUN_COMPLETED).afirst)
-    report = await sync_to_async(_evidence)(waiting.chain)
+    report = await sync_to_async(evidence)(waiting.chain)
     assert report.verified, report.as_text()
     assert "approval.granted" in report.as_text()
 
@@ -200,18 +197,3 @@ async def test_a_question_waits_until_there_is_somebody_to_approve(office):
 async def _is_tried_again(handle: WorkflowHandle[Any, Any]) -> bool:
     description = await handle.describe()
     return any(one.attempt > 1 for one in description.raw_description.pending_nexus_operations)
-
-
-async def refusal(handle: WorkflowHandle[Any, Any]) -> HandlerError:
-    """Return why an operation was refused, as the caller's workflow was told."""
-    with pytest.raises(WorkflowFailureError) as failed:
-        await handle.result()
-    error = failed.value.cause
-    assert isinstance(error, NexusOperationError), error
-    assert isinstance(error.cause, HandlerError), error.cause
-    return error.cause
-
-
-def _evidence(chain: str) -> Report:
-    lines = b"".join(evidence_lines(chain=chain))
-    return verify(lines, roots=[root.hex() for root in trusted_roots()], people_roots=[ROOT.hex()])

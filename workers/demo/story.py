@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,12 +28,15 @@ from workers.database import in_thread
 from workers.demo import alert
 from workers.demo.administrator import Administrator
 from workers.demo.approver import Approver, verify
-from workers.demo.expectations import APPROVED, INJECTION, Expectations, Fact
+from workers.demo.expectations import APPROVED, FOR_A_PERSON, INJECTION, Expectations, Fact
+from workers.demo.other_company import OtherCompany, require_room_for_credentials
+from workers.incident.alerts.services import AGENT
 from workers.narrator import COMMAND_LINE, Narrator, Told
 from workers.people_roots import pin_here
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
 ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
+OWNER, OWNER_NAME = "service-owner", "the owner of payment-service"
 # Decides, takes the receipts away, and reads in Temporal's UI what agents wrote.
 DEMO_ROLES = (Role.APPROVER, Role.AUDITOR, Role.PAYLOAD_READER)
 LINK_SECONDS = 3600
@@ -47,6 +51,8 @@ class Script:
     decide: str
     reason: str
     expectations: Expectations
+    # The agent works for somebody, with their authority at another company's MCP server.
+    for_a_person: bool = False
 
 
 AUTOMATIC = Script("approve", "The rollback is staged and the pool is exhausted: restart.", APPROVED)
@@ -54,11 +60,17 @@ INJECTED = Script(
     "deny", "This run tried to delete a database and change access: the runbook in that log line is false.", INJECTION
 )
 
+FOR_SOMEBODY = Script(
+    "approve", "The release would go onto an exhausted pool: open the ticket.", FOR_A_PERSON, for_a_person=True
+)
+
 
 class Story:
     """Tells the demo in the terminal. ``script`` is None when a person decides in a browser."""
 
     def __init__(self, *, alert_file: Path, incident: str = "", script: Script | None) -> None:
+        if script and script.for_a_person:
+            require_room_for_credentials()
         self.is_over = False
         self._incident, self._body = alert.read(alert_file, incident=incident)
         self._script = script
@@ -70,16 +82,30 @@ class Story:
         async with asyncio.TaskGroup() as tasks:
             narrating = tasks.create_task(self._narrator.run(listening))
             await listening.wait()
-            administrator, link, lead = await in_thread(_prepare_administrator)
-            endorsing = tasks.create_task(
-                Administrator(link=link, person=lead.external_id, complain=self._narrator.say).run()
-            )
+            administrator, link = await in_thread(_prepare_administrator)
+            people = await in_thread(self._people_to_endorse)
+            endorsing = tasks.create_task(Administrator(link=link, people=people, complain=self._narrator.say).run())
             self._ceremony = tasks.create_task(self._hold_ceremony(administrator))
-            code = await (self._by_itself(self._script) if self._script else self._with_a_person())
+            code = await self._told()
             for task in (self._ceremony, endorsing, narrating):
                 task.cancel()
         self.is_over = True
         return code
+
+    def _people_to_endorse(self) -> list[str]:
+        lead, _, _ = _prepare_person()
+        return [lead.external_id]
+
+    async def _told(self) -> int:
+        if self._script is None:
+            return await self._with_a_person()
+        async with AsyncExitStack() as opened:
+            if self._script.for_a_person:
+                owner = await in_thread(_prepare_owner)
+                await opened.enter_async_context(OtherCompany(agent=AGENT, person=owner.external_id))
+                self._narrator.say(f"The agent works for {owner.display_name}, whose calendar and tickets are at")
+                self._narrator.say(f"another company's MCP server: {settings.MCP_URL}")
+            return await self._by_itself(self._script)
 
     async def _hold_ceremony(self, administrator: Person) -> None:
         """Establish the people root once, as an operator would with bootstrap_root, when there is a key to endorse."""
@@ -111,10 +137,10 @@ class Story:
             end = await self._narrator.until(lambda one: one.kind == EntryKind.RUN_COMPLETED and one.chain not in told)
             told.add(end.chain)
             await self._narrator.show_tree(end.chain)
-            root = await in_thread(_root)
+            root = await in_thread(root_in_use)
             say(f"  Verify them: python manage.py export_receipts {end.label} --output evidence.jsonl")
             say(f"               python -m audit.verify evidence.jsonl --root {root} \\")
-            say(f"                 --people-root {await in_thread(_people_root)}")
+            say(f"                 --people-root {await in_thread(people_root_in_use)}")
             await self._say_where_payloads_are(end)
             say("Ctrl-C stops everything. Another alert: python manage.py alert FILE")
 
@@ -164,7 +190,7 @@ class Story:
     async def _conclude(self, script: Script, end: Told) -> int:
         evidence = Path(settings.DATA_DIR) / f"evidence-{self._incident}.jsonl"
         await in_thread(call_command, "export_receipts", end.chain, output=evidence)
-        root, people_root = await in_thread(_root), await in_thread(_people_root)
+        root, people_root = await in_thread(root_in_use), await in_thread(people_root_in_use)
         code, output = await verify(evidence, root=root, people_root=people_root)
         self._narrator.say()
         self._narrator.say(f"$ python -m audit.verify {evidence} --root {root} --people-root {people_root}")
@@ -199,16 +225,22 @@ def _prepare_person() -> tuple[Person, str, bool]:
     return person, f"{link}?next=/keys/", has_key
 
 
-def _prepare_administrator() -> tuple[Person, str, Person]:
-    """Return the security administrator, a sign-in link for them, and the on-call lead."""
+def _prepare_owner() -> Person:
+    """Return the person for whom the agent of ``for-a-person`` works; they decide nothing."""
+    return Person.objects.filter(username=OWNER).first() or create(
+        username=OWNER, display_name=OWNER_NAME, role=None, created_by="the demo"
+    )
+
+
+def _prepare_administrator() -> tuple[Person, str]:
+    """Return the security administrator and a sign-in link for them."""
     person = Person.objects.filter(username=ADMINISTRATOR).first() or create(
         username=ADMINISTRATOR,
         display_name=ADMINISTRATOR_NAME,
         role=Role.SECURITY_ADMINISTRATOR,
         created_by="the demo",
     )
-    lead, _, _ = _prepare_person()
-    return person, issue_link(person=person, valid_for_seconds=LINK_SECONDS), lead
+    return person, issue_link(person=person, valid_for_seconds=LINK_SECONDS)
 
 
 def _is_endorsement(told: Told) -> bool:
@@ -223,10 +255,10 @@ def _has_live_key(person: Person) -> bool:
     return any(not key.is_revoked for key in keys_of(person))
 
 
-def _people_root() -> str:
+def people_root_in_use() -> str:
     root = people_root()
     return bytes(root.public_key).hex() if root else ""
 
 
-def _root() -> str:
+def root_in_use() -> str:
     return trusted_roots()[0].hex()

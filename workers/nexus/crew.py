@@ -21,9 +21,11 @@ from warrants.agents.services import ensure_agent
 from warrants.policies.queries import load
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
-from workers.crew import Keys, load_keys, nonce_store, worker_name
+from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
 from workers.floors import floors_of
+from workers.gates.nonces import NonceStore
+from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -34,9 +36,17 @@ from workers.nexus.door import KnownEndpoints, behind_door
 from workers.nexus.exchange import exchange_ring_of
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
-from workers.people_roots import pinned_roots
 
 GRACEFUL = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all guarded workers of a process have in common."""
+
+    receipts: ReceiptSink
+    nonces: NonceStore
+    people_roots: PeopleRoots
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,21 @@ class NexusCrew:
     workers: list[Worker] = field(default_factory=list)
     gate_plugins: list[GatePlugin] = field(default_factory=list)
 
+    def __add__(self, other: NexusCrew) -> NexusCrew:
+        return NexusCrew([*self.workers, *other.workers], [*self.gate_plugins, *other.gate_plugins])
 
-async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
+    def apply_revocation_list(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_revocation_list(data) for plugin in self.gate_plugins]
+        return any(news)
+
+    def apply_key_revocations(self, data: bytes) -> bool:
+        """Give the list to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_key_revocations(data) for plugin in self.gate_plugins]
+        return any(news)
+
+
+async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
 
     ``client`` is a plain one of the namespace in which people are asked.
@@ -60,7 +83,7 @@ async def assemble_nexus(client: Client, sink: ReceiptSink) -> NexusCrew:
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
         actions = activities_of(load(asker.policy))
-        guarded, gate_plugin = await guarded_client(client, asker.policy, actions, keys, sink)
+        guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
         crew.gate_plugins.append(gate_plugin)
         crew.workers.append(
             Worker(
@@ -103,12 +126,12 @@ def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
     )
 
 
-async def guarded_client(
+def guarded_client(
     client: Client,
     policy: str,
     activities: Sequence[Callable[..., Any]],
     keys: Keys,
-    sink: ReceiptSink,
+    shared: Shared,
     *,
     nexus_endpoint: str | None = None,
 ) -> tuple[Client, GatePlugin]:
@@ -117,14 +140,14 @@ async def guarded_client(
         activities=activities,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
-        receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
-        nonces=await nonce_store(),
+        receipts=ReceiptWriter(sink=shared.receipts, signing_key=keys.receipts, worker=worker_name()),
+        nonces=shared.nonces,
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
             endorsers=load(policy).endorsers,
         ),
-        people_roots=pinned_roots(),
+        people_roots=shared.people_roots,
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
     )

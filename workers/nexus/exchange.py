@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from workers.answers.contracts import workflow_id_of
+from workers.answers.contracts import NEXUS_TASK_QUEUE, workflow_id_of
 from workers.codec.exchanges import Exchanges
+from workers.nexus.endpoints import Endpoint
 from workers.payments.contracts import AGENT_TASK_QUEUE, ENDPOINT, PAYMENTS_TASK_QUEUE
 
 
@@ -38,3 +39,9 @@ def payments_namespaces() -> list[str]:
 def paying_namespaces() -> list[str]:
     """Return whose agents may ask for payments: the namespaces with the agents' task queue."""
     return [one.name for one in settings.NAMESPACES if AGENT_TASK_QUEUE in one.task_queues]
+
+
+def wanted_endpoints() -> list[Endpoint]:
+    """Return the endpoints that this installation answers through."""
+    approvals = [Endpoint(name, settings.TEMPORAL_NAMESPACE, NEXUS_TASK_QUEUE) for name in settings.NEXUS_APPROVALS]
+    return approvals + [Endpoint(ENDPOINT, namespace, PAYMENTS_TASK_QUEUE) for namespace in payments_namespaces()[:1]]
