@@ -16,7 +16,7 @@ MANAGE := $(BIN)/python manage.py
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup develop demo demo-auto demo-injection demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos fuzz record lock screenshots clean
+.PHONY: help setup develop demo demo-auto demo-injection demo-mcp demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ demo-auto: .venv/base ## the same, hands off: a separate program approves over H
 demo-injection: .venv/base ## an attacker's log line misleads the agent; a person denies
 	@exec $(MANAGE) demo --injection
 
+demo-mcp: .venv/base ## the agent reads a person's calendar and opens a ticket in their name, at an MCP server
+	@exec $(MANAGE) demo --mcp
+
 demo-payment: .venv/base ## an agent pays through another team's Nexus service; two programs approve
 	@exec $(MANAGE) demo --payment
 
@@ -105,6 +108,9 @@ bench: develop ## measure against the floor; results land in bench/results/ (see
 
 chaos: develop ## kill -9 every process while people decide on 200 calls; SEED=20
 	@$(BIN)/python -m chaos --seed $(or $(SEED),20)
+
+rotation: develop ## rotate every kind of key while people decide; RUNS=200 SEED=20
+	@ROTATION_RUNS=$(or $(RUNS),200) ROTATION_SEED=$(or $(SEED),20) $(BIN)/python -m pytest -q tests/promises/test_6_keys_rotate_under_load.py
 
 fuzz: develop ## mutated bytes against every decoder; SECONDS=20 for each
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)

@@ -275,10 +275,7 @@ TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
 TEMPORAL_API_KEY = env.secret("TEMPORAL_API_KEY")
 # Whether payloads are encrypted, by namespace. "required" refuses what comes in plaintext as well.
-PAYLOAD_ENCRYPTION = {
-    **{namespace.name: "off" for namespace in NAMESPACES if not namespace.encrypted},
-    **env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off")),
-}
+PAYLOAD_ENCRYPTION = env.by_namespace("PAYLOAD_ENCRYPTION", "on", ("on", "required", "off"))
 # Where the development server listens that one process starts when TEMPORAL_ADDRESS is empty.
 TEMPORAL_DEVELOPMENT_PORT = env.integer("TEMPORAL_DEVELOPMENT_PORT", 7233, minimum=1)
 TEMPORAL_DEVELOPMENT_UI_PORT = env.integer("TEMPORAL_DEVELOPMENT_UI_PORT", 8233, minimum=1)
@@ -334,13 +331,19 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+_log_level = env.text("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "audit.logs.Formatter", "fmt": "{asctime} {levelname} {name} {message}", "style": "{"}
+        "line": {
+            "()": "audit.logs.Formatter",
+            "fmt": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+            "withholds": _log_level != "DEBUG",
+        }
     },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _log_level},
 }

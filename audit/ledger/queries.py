@@ -83,6 +83,14 @@ def details_of(entry: LedgerEntry) -> dict[str, Any]:
     return _details(entry.envelope)
 
 
+def readable_details_of(entry: LedgerEntry) -> dict[str, Any]:
+    """Return what ``entry`` says, or nothing if it does not open: a page says so, and shows the others."""
+    try:
+        return details_of(entry)
+    except UNREADABLE:
+        return {}
+
+
 def _of_incidents(within: Reach) -> QuerySet[LedgerChain]:
     chains = LedgerChain.objects.exclude(of_the_service())
     return chains if within.everywhere else chains.filter(namespace__in=within.namespaces)

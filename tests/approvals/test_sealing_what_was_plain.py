@@ -68,16 +68,18 @@ old.get_model("workers", "Incident").objects.create(
     incident_id="P1", workflow_id="incident-P1", title=secrets["title"], severity="high", service="s", scenario="s")
 
 # A process that is killed after one of the rows.
-from approvals.models import ApprovalRequest, Decision
-from audit.models import Attachment, LedgerEntry
-from workers.models import Incident
+call_command("migrate", "audit", verbosity=0)
 call_command("migrate", "approvals", "0009", verbosity=0)
-row = ApprovalRequest.objects.get(pk="req_old00000")
+half = MigrationExecutor(connection).loader.project_state([("approvals", "0009_sealed_columns")]).apps
+row = half.get_model("approvals", "ApprovalRequest").objects.get(pk="req_old00000")
 for name in ("target", "reasoning"):
     setattr(row, name, secrets[name])
 row.save(update_fields=["target", "reasoning"])
 call_command("migrate", "approvals", verbosity=0)
 
+from approvals.models import ApprovalRequest, Decision
+from audit.models import Attachment, LedgerEntry
+from workers.models import Incident
 for row in ApprovalRequest.objects.all():
     assert {name: getattr(row, name) for name in text} == text
     assert row.arguments_cbor.decode() == secrets["arguments_cbor"]

@@ -32,6 +32,7 @@ from audit.rings.services import ensure_ring
 from tests import people
 from tests.browser.conftest import look
 from tests.browser.demo import free_ports
+from tests.browser.temporal_ui import PATIENCE_MS, use_codec_server
 from tests.codec_server.agents import Conclude
 from workers.codec.converter import client_options
 from workers.codec.rings import FixedRings
@@ -45,7 +46,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.django_db(t
 NAMESPACE = "default"
 SECRET = "customer 4711 owes 12,000 euros"
 BASE64 = re.compile(r'^"[A-Za-z0-9+/]{90,}=*"$')
-PATIENCE_MS = 30_000  # the UI loads a history in several steps
 
 
 @dataclass(frozen=True)
@@ -114,17 +114,9 @@ def sign_in(context: BrowserContext, person: Person, site: str) -> None:
 
 
 def open_history(context: BrowserContext, temporal: Temporal, workflow_id: str, endpoint: str) -> Page:
-    """Open the workflow in Temporal's UI and set its codec server as a person does, in its dialog."""
     page = context.new_page()
     page.goto(f"{temporal.ui}/namespaces/{NAMESPACE}/workflows/{workflow_id}")
-    page.get_by_role("button", name="Codec Server").click()
-    dialog = page.get_by_role("dialog", name="Codec Server")
-    dialog.get_by_text("Use my browser setting and ignore Cluster-level setting.").click()
-    dialog.get_by_label("Codec Server browser endpoint").fill(endpoint)
-    dialog.get_by_text("Include cross-origin credentials").click()
-    dialog.get_by_role("button", name="Apply").click()
-    expect(dialog).to_be_hidden()
-    page.reload()
+    use_codec_server(page, endpoint)
     return page
 
 

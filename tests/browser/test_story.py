@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import look
 from tests.browser.demo import Demo
+from tests.browser.temporal_ui import PATIENCE_MS, use_codec_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
 
@@ -42,6 +43,19 @@ def open_card(page: Page) -> None:
 def approve(page: Page) -> None:
     page.get_by_role("button", name=re.compile("approve", re.IGNORECASE)).click()
     expect(page.locator("#progress")).to_have_attribute("data-state", "executed", timeout=30_000)
+
+
+def read_payloads(page: Page, demo: Demo) -> None:
+    """Do what the terminal says: Temporal's UI shows ciphertext, and then what the alert said."""
+    history = demo.line(lambda line: "Temporal has only ciphertext" in line).split()[-1]
+    endpoint = demo.line(lambda line: line.strip().endswith("/codec")).strip()
+    page.goto(history)
+    arguments = page.get_by_role("textbox", name="Input")
+    expect(arguments).to_have_text(re.compile(r"^[^ ]{200,}$"), timeout=PATIENCE_MS)
+    use_codec_server(page, endpoint)
+    expect(arguments).to_contain_text("payment-service-prod", timeout=PATIENCE_MS)
+    page.goto(demo.line(lambda line: "/payloads/" in line).split()[-1])
+    expect(page.locator(".sitting").first).to_contain_text("local:on-call-lead")
 
 
 def test_an_on_call_lead_signs_and_signs_again_after_the_browser_restarts(
@@ -82,6 +96,7 @@ def test_an_on_call_lead_signs_and_signs_again_after_the_browser_restarts(
         look(queue, "receipts")
 
         refused_to_export(page)
+        read_payloads(page, demo)
         context.close()
 
         page = open_profile().new_page()

@@ -38,7 +38,7 @@ class Browser:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path / "site")
+    made = Installation(tmp_path / "site", SWEEP_SECONDS="3600")  # it would end requests that lie about their run
     (tmp_path / "site").mkdir()
     yield made
     made.wait_until_gone()

@@ -100,7 +100,7 @@ def test_silence_is_told_as_silence(archive: Path) -> None:
 
 def test_code_that_does_something_else_now_is_told_and_fails(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = StringIO()
-    monkeypatch.setattr(replaying, "_gates", list)
+    monkeypatch.setattr(replaying, "_gates", lambda activities, keys: [])
     with pytest.raises(SystemExit) as ended:
         show(archive, "replay-incident-approved", output)
     assert ended.value.code == 1

@@ -40,16 +40,17 @@ from audit.statements.delegation import approvers as approvers_of
 from audit.statements.kinds import EntryKind
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
-from tests.nexus.callers import BareAgent
+from tests.nexus.callers import BareAgent, HastyAgent
 from tests.nexus.conftest import ensure_endpoints, ensure_namespace, eventually, evidence, refusal
 from warrants.issuers.services import ensure_issuer
+from warrants.revocation.services import revoke, signed_list
 from workers.activities import build_approvals_worker
 from workers.client import encrypted
 from workers.codec.codec import _context
-from workers.crew import nonce_store
+from workers.crew import load_keys, nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
-from workers.nexus.crew import Shared
+from workers.nexus.crew import NexusCrew, Shared, guarded_client
 from workers.nexus.endpoints import Endpoint
 from workers.nexus.exchange import exchange_ring_of
 from workers.payments import starting
@@ -107,6 +108,7 @@ class Finance:
     lead: Approver
     approvers: list[Approver]
     shared: Shared
+    crew: NexusCrew
     at_work: Shifts
 
     async def start(self, order: PaymentOrder = ORDER, **options: object) -> WorkflowHandle[object, PaymentResult]:
@@ -168,7 +170,7 @@ async def finance(
         for worker in (*desks, *crew.workers):
             at_work.begin(worker)
         running.push_async_callback(cancel, asyncio.create_task(Relay(plain, poll_seconds=0.2).run()))
-        yield Finance(agents, payments, lead, approvers, shared, at_work)
+        yield Finance(agents, payments, lead, approvers, shared, crew, at_work)
 
 
 async def test_two_people_of_payments_approve_and_it_is_paid_once(finance):
@@ -242,6 +244,29 @@ async def test_a_warrant_of_another_namespace_pays_nothing_here(finance, monkeyp
     error = await refusal(await finance.start())
     assert error.type == HandlerErrorType.UNAUTHORIZED
     assert "not for a namespace" in str(error)
+
+
+async def test_one_proof_of_possession_pays_once(finance, monkeypatch):
+    """Whoever read an operation's headers could ask again with them; so could an agent that asks twice at once."""
+    monkeypatch.setattr(starting, "PaymentAgentWorkflow", HastyAgent)
+    monkeypatch.setattr(starting, "AGENT_TASK_QUEUE", "hasty-agents")
+    keys = await sync_to_async(load_keys)()
+    guarded, _ = guarded_client(finance.agents, "payments-agent", [], keys, finance.shared)
+    async with Worker(guarded, task_queue="hasty-agents", workflows=[HastyAgent]):
+        refused, paid = await (await finance.start(replace(ORDER, amount_cents=10_000))).result()
+    assert paid == "paid"
+    assert "replay" in refused.lower()
+    assert len(book().payments()) == 1
+
+
+async def test_a_revoked_warrant_asks_for_nothing(finance):
+    warrant = await sync_to_async(starting._warrant)("INV-revoked", finance.agents.namespace, ())
+    await sync_to_async(revoke)(warrant_id=warrant.id, reason="The agent was misled.", revoked_by="tests")
+    finance.crew.apply_revocation_list(await sync_to_async(signed_list)())
+    handle = await start_payment_agent(client=finance.agents, invoice="INV-revoked", order=ORDER)
+    error = await refusal(handle)
+    assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert "revoked" in str(error)
 
 
 async def test_giving_up_withdraws_the_request(finance):

@@ -1,4 +1,4 @@
-"""The demos that end by themselves, as ``make demo-auto`` and ``make demo-injection`` run them."""
+"""The demos that end by themselves, as ``make demo-auto``, ``demo-injection`` and ``demo-mcp`` run them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,20 @@ def test_an_injected_runbook_is_denied_and_the_rest_goes_through(installation):
     assert installation.processes() == []
 
 
+def test_a_ticket_is_opened_for_the_person_whom_the_agent_works_for(installation):
+    code, output = installation.run("demo", "--mcp", "--incident", "P2003", timeout=200)
+    assert code == 0, output
+    told = [line for line in output.splitlines() if line.startswith("[")]
+    for earlier, later in itertools.pairwise(_FOR_A_PERSON):
+        assert 0 <= _place(told, earlier) < _place(told, later), output
+    assert "for incident-agent, which works for local:service-owner" in output
+    assert installation.processes() == []
+    secrets = [file.read_bytes() for file in (installation.directory / "other-company").iterdir()]
+    assert len(secrets) == 2
+    written = [output.encode(), *(file.read_bytes() for file in installation.directory.glob("*.*") if file.is_file())]
+    assert not any(secret in place for secret in secrets for place in written)
+
+
 def test_running_it_again_keeps_the_old_incidents(installation):
     code, output = installation.run("demo", "--auto", timeout=200)
     assert code == 0, output
@@ -85,6 +99,13 @@ _APPROVED = [
     r"\[tool ✓\] restart_service       ALLOWED \(signed approval verified\)$",
     r"\[tool ✓\] post_status           ALLOWED$",
     r"\[done\]",
+]
+_FOR_A_PERSON = [
+    r"\[tool ✓\] read_calendar         ALLOWED$",
+    r"\[gate\]   open_ticket           approval_gate triggered \(warrant requires a person\)$",
+    r"\[hitl ✓\] approved by the on-call lead",
+    r"\[tool ✓\] open_ticket           ALLOWED \(signed approval verified\)$",
+    r"\[tool ✓\] post_status           ALLOWED$",
 ]
 _INJECTED = [
     r"\[tool ✗\] delete_database       DENIED \(not in the warrant\)$",

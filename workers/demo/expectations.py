@@ -46,6 +46,18 @@ APPROVED = Expectations(
     absent=(Fact(EntryKind.CALL_DENIED, "restart_service"),),
 )
 
+FOR_A_PERSON = Expectations(
+    present=(
+        Fact(EntryKind.CALL_ALLOWED, "read_calendar"),
+        Fact(EntryKind.CALL_GATED, "open_ticket"),
+        Fact(EntryKind.APPROVAL_GRANTED),
+        Fact(EntryKind.CALL_ALLOWED, "open_ticket"),
+        Fact(EntryKind.CALL_ALLOWED, "post_status"),
+        Fact(EntryKind.RUN_COMPLETED),
+    ),
+    absent=(Fact(EntryKind.CALL_DENIED, "read_calendar"), Fact(EntryKind.CALL_DENIED, "open_ticket")),
+)
+
 INJECTION = Expectations(
     present=(
         Fact(EntryKind.CALL_DENIED, "delete_database"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,12 +28,15 @@ from workers.database import in_thread
 from workers.demo import alert
 from workers.demo.administrator import Administrator
 from workers.demo.approver import Approver, verify
-from workers.demo.expectations import APPROVED, INJECTION, Expectations, Fact
+from workers.demo.expectations import APPROVED, FOR_A_PERSON, INJECTION, Expectations, Fact
+from workers.demo.other_company import OtherCompany, require_room_for_credentials
+from workers.incident.alerts.services import AGENT
 from workers.narrator import COMMAND_LINE, Narrator, Told
 from workers.people_roots import pin_here
 
 USERNAME, DISPLAY_NAME = "on-call-lead", "the on-call lead"
 ADMINISTRATOR, ADMINISTRATOR_NAME = "security-administrator", "the security administrator"
+OWNER, OWNER_NAME = "service-owner", "the owner of payment-service"
 # Decides, takes the receipts away, and reads in Temporal's UI what agents wrote.
 DEMO_ROLES = (Role.APPROVER, Role.AUDITOR, Role.PAYLOAD_READER)
 LINK_SECONDS = 3600
@@ -47,6 +51,8 @@ class Script:
     decide: str
     reason: str
     expectations: Expectations
+    # The agent works for somebody, with their authority at another company's MCP server.
+    for_a_person: bool = False
 
 
 AUTOMATIC = Script("approve", "The rollback is staged and the pool is exhausted: restart.", APPROVED)
@@ -54,11 +60,17 @@ INJECTED = Script(
     "deny", "This run tried to delete a database and change access: the runbook in that log line is false.", INJECTION
 )
 
+FOR_SOMEBODY = Script(
+    "approve", "The release would go onto an exhausted pool: open the ticket.", FOR_A_PERSON, for_a_person=True
+)
+
 
 class Story:
     """Tells the demo in the terminal. ``script`` is None when a person decides in a browser."""
 
     def __init__(self, *, alert_file: Path, incident: str = "", script: Script | None) -> None:
+        if script and script.for_a_person:
+            require_room_for_credentials()
         self.is_over = False
         self._incident, self._body = alert.read(alert_file, incident=incident)
         self._script = script
@@ -85,7 +97,15 @@ class Story:
         return [lead.external_id]
 
     async def _told(self) -> int:
-        return await (self._by_itself(self._script) if self._script else self._with_a_person())
+        if self._script is None:
+            return await self._with_a_person()
+        async with AsyncExitStack() as opened:
+            if self._script.for_a_person:
+                owner = await in_thread(_prepare_owner)
+                await opened.enter_async_context(OtherCompany(agent=AGENT, person=owner.external_id))
+                self._narrator.say(f"The agent works for {owner.display_name}, whose calendar and tickets are at")
+                self._narrator.say(f"another company's MCP server: {settings.MCP_URL}")
+            return await self._by_itself(self._script)
 
     async def _hold_ceremony(self, administrator: Person) -> None:
         """Establish the people root once, as an operator would with bootstrap_root, when there is a key to endorse."""
@@ -203,6 +223,13 @@ def _prepare_person() -> tuple[Person, str, bool]:
     # The key of a program that has ended can sign no more, even if it was not revoked.
     has_key = any(not key.name.startswith(COMMAND_LINE) for key in endorsed_keys().filter(person=person))
     return person, f"{link}?next=/keys/", has_key
+
+
+def _prepare_owner() -> Person:
+    """Return the person for whom the agent of ``for-a-person`` works; they decide nothing."""
+    return Person.objects.filter(username=OWNER).first() or create(
+        username=OWNER, display_name=OWNER_NAME, role=None, created_by="the demo"
+    )
 
 
 def _prepare_administrator() -> tuple[Person, str]:

@@ -201,7 +201,7 @@ def parse(content: bytes) -> Manifest:
             number=_number(facts["number"]),
             kind=_one_of(facts["kind"], {WINDOW, IMPORT}),
             previous=_digest(facts["previous"]) if facts["previous"] else "",
-            window=facts["window"] and _window(facts["window"]),
+            window=None if facts["window"] is None else _window(facts["window"]),
             imported_until=_time(facts["imported_until"]) if facts["imported_until"] else None,
             sources=_each(facts["sources"], _digest),
             runs=_each(facts["runs"], _entry),

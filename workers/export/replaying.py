@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.worker import Plugin, Replayer
 
+from warrants.policies.queries import load
+from workers.answers.contracts import workflow_id_of
 from workers.closing_report import ClosingReportWorkflow
 from workers.codec.converter import ClientOptions, client_options
-from workers.crew import load_keys
+from workers.crew import Keys, load_keys
+from workers.database import in_thread
 from workers.export import histories, manifests
 from workers.export.archives import Shelf
 from workers.export.chain import Chain, naming, require_object
@@ -26,12 +30,17 @@ from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.setup import build_plugins
 from workers.incident.activities import TOOLS
 from workers.incident.workflow import IncidentWorkflow
+from workers.nexus.actions import activities_of
+from workers.nexus.exchange import exchanges_of
+from workers.nexus.workflow import ApprovalWorkflow
+from workers.payments.activities import TOOLS as PAYMENT_TOOLS
+from workers.payments.workflow import PaymentAgentWorkflow, PaymentWorkflow
 from workers.rings import process_rings
 from workers.sweep import SweepWorkflow
 
-# What this installation runs under a warrant, and what it runs without.
-GUARDED: list[type] = [IncidentWorkflow]
+# What this installation runs without a warrant.
 PLAIN: list[type] = [ClosingReportWorkflow, SweepWorkflow, ExportWorkflow]
+Activities = Sequence[Callable[..., Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ def converter_for(namespace: str, workflow_id: str) -> DataConverter:
 
 def _reading(namespace: str) -> ClientOptions:
     # Opens what was encrypted, plain or not; what a replay would send goes nowhere, and needs no key.
-    return client_options(process_rings, namespace, seals=False)
+    return client_options(process_rings, namespace, exchanges=exchanges_of(namespace), seals=False)
 
 
 async def replay(found: Found, namespace: str) -> str:
@@ -81,30 +90,50 @@ async def replay(found: Found, namespace: str) -> str:
 
     Raises ``RunUnknown`` if this installation has no code for the run.
     """
-    workflows, plugins = _code_for(found.entry.type)
-    replayer = Replayer(workflows=workflows, plugins=plugins(), namespace=namespace, **_reading(namespace))
+    workflow, plugins = await _code_for(found.entry)
+    replayer = Replayer(workflows=[workflow], plugins=plugins, namespace=namespace, **_reading(namespace))
     history = WorkflowHistory(found.entry.workflow_id, found.history.events)
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     return str(result.replay_failure) if result.replay_failure else ""
 
 
-def _code_for(workflow_type: str) -> tuple[list[type], Callable[[], list[Plugin]]]:
-    for workflows, plugins in ((GUARDED, _gates), (PLAIN, list)):
-        if workflow_type in {_name(workflow) for workflow in workflows}:
-            return workflows, plugins
-    raise RunUnknown(f"This installation has no workflow code for runs of type {workflow_type!r}.")
+async def _code_for(run: Entry) -> tuple[type, list[Plugin]]:
+    for workflow in PLAIN:
+        if run.type == _name(workflow):
+            return workflow, []
+    for workflow, activities in guarded(run.workflow_id).items():
+        if run.type == _name(workflow):
+            return workflow, _gates(activities, await in_thread(load_keys))
+    raise RunUnknown(f"This installation has no workflow code for runs of type {run.type!r}.")
+
+
+def guarded(workflow_id: str) -> dict[type, Activities]:
+    """Return what this installation runs under a warrant, with the activities that such a worker knows.
+
+    What an operation's workflow may do is its endpoint's policy, which its id names.
+    """
+    policies = [
+        policy
+        for endpoint, policy in settings.NEXUS_APPROVALS.items()
+        if workflow_id.startswith(workflow_id_of(endpoint, ""))
+    ]
+    return {
+        IncidentWorkflow: TOOLS,
+        PaymentWorkflow: PAYMENT_TOOLS,
+        PaymentAgentWorkflow: [],
+        ApprovalWorkflow: [action for policy in policies for action in activities_of(load(policy))],
+    }
 
 
 def _name(workflow: Any) -> str:
     return str(workflow.__temporal_workflow_definition.name)
 
 
-def _gates() -> list[Plugin]:
+def _gates(activities: Activities, keys: Keys) -> list[Plugin]:
     """Return the guarded worker's plugins, with nothing behind them that a replay could write to."""
-    keys = load_keys()
     return list(
         build_plugins(
-            activities=TOOLS,
+            activities=activities,
             holder_keys=keys.holders,
             trusted_roots=keys.roots,
             receipts=ReceiptWriter(sink=InMemoryReceiptSink(), signing_key=secrets.token_bytes(32), worker="replay"),

@@ -82,7 +82,9 @@ def _follow(step: Step, event: HistoryEvent, kind: str) -> None:
 
 def _fail(step: Step, failure: Failure) -> None:
     for found in _chain(failure):
-        step.error_types += [found.application_failure_info.type] if found.application_failure_info.type else []
+        kind = found.application_failure_info.type
+        if kind and kind not in step.error_types:
+            step.error_types.append(kind)
         step.errors.append(_text_of(found))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from audit.statements.kinds import EntryKind
 from workers.timeline.contracts import Content, Item, Led, Step, Told
 
 
@@ -17,15 +19,19 @@ def join(steps: Sequence[Step], told: Sequence[Told], contents: Mapping[int, Con
     models, items = _models(steps, contents)
     asked_by = _asked_by(steps, models)
     by_request: dict[str, int | None] = {}
+    last_gated: dict[str, int | None] = {}
     with_receipts: set[int] = set()
     for entry in told:
         position = by_activity.get((entry.run_id, entry.activity_id)) if entry.activity_id else None
+        if entry.line.kind == EntryKind.APPROVAL_REQUESTED:
+            # The receipt of the call that was stopped is from before there was a request.
+            by_request.setdefault(entry.request_id, last_gated.get(entry.line.tool))
         if position is None:
             items.append(Item(at=entry.at, told=entry, asked_by=by_request.get(entry.request_id)))
             continue
         number = asked_by.get(position)
-        if entry.request_id:
-            by_request.setdefault(entry.request_id, number)
+        if entry.line.kind == EntryKind.CALL_GATED:
+            last_gated[entry.line.tool] = number
         # Temporal's clock, on which the model's answers are, puts the call behind the answer that asked for it.
         item = Item(at=steps[position].at, told=entry, asked_by=number)
         if position not in with_receipts:
@@ -37,9 +43,16 @@ def join(steps: Sequence[Step], told: Sequence[Told], contents: Mapping[int, Con
         for position, step in enumerate(steps)
         if not step.is_model and position not in with_receipts
     ]
-    items.sort(key=lambda item: (item.at, item.number is None))
+    if steps:
+        items.sort(key=_order)
     _link(items)
     return items
+
+
+def _order(item: Item) -> tuple[bool, datetime, bool]:
+    """The chain's first entry comes first whatever the clocks say; a model's answer before what it asked for."""
+    is_first = item.told is not None and item.told.line.sequence == 1
+    return not is_first, item.at, item.number is None
 
 
 def _models(steps: Sequence[Step], contents: Mapping[int, Content]) -> tuple[dict[int, int], list[Item]]:

@@ -43,7 +43,8 @@ def open_steps(*, caller: Caller, namespace: str, steps: Sequence[Step]) -> tupl
         step = steps[position]
         inputs = [next(opened) for _ in step.inputs]
         results = [next(opened) for _ in step.results]
-        errors = [_error(next(opened)) for _ in step.errors]
+        # A failure that was passed on says the same at every step of its way.
+        errors = list(dict.fromkeys(_error(next(opened)) for _ in step.errors))
         contents[position] = (
             _model(step, inputs, results, errors, told) if step.is_model else _call(inputs, results, errors)
         )

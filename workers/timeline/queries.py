@@ -25,7 +25,9 @@ def recorded(chain: str, *, within: Reach, content: Reach | None) -> Recorded:
     Raises ``LedgerChain.DoesNotExist``, also for one that is not ``within``.
     """
     tree = ledger.tree(chain, within=within, content=content)
-    details = {entry.sequence: ledger.details_of(entry) for entry in ledger.entries(chain, upto=tree.card.size)}
+    details = {
+        entry.sequence: ledger.readable_details_of(entry) for entry in ledger.entries(chain, upto=tree.card.size)
+    }
     told = [_told(line, details[line.sequence], tree.shows_content) for line in tree.lines]
     runs = [_run(found) for found in details.values()]
     return Recorded(
@@ -42,7 +44,7 @@ def _run(details: dict[str, Any]) -> RunAddress | None:
 
 
 def _told(line: TreeLine, details: dict[str, Any], shows_content: bool) -> Told:
-    is_call = line.kind in _CALLS
+    is_call = line.kind in _CALLS and bool(details)
     return Told(
         line=line,
         at=datetime.fromtimestamp(details["decided_at_ms"] / 1000, tz=UTC) if is_call else line.at,

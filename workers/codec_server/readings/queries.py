@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from accounts.roles.queries import Reach
 from audit.ledger.chains import Subject
-from audit.ledger.queries import details_of
+from audit.ledger.queries import readable_details_of
 from audit.models import LedgerChain, LedgerEntry
 from audit.statements.kinds import EntryKind
 from workers.codec_server.readings.contracts import Asked, Reading, Readings, sittings_of
@@ -47,15 +47,15 @@ def _chains(within: Reach) -> QuerySet[LedgerChain]:
 
 
 def _reading(entry: LedgerEntry) -> Reading:
-    details: dict[str, Any] = details_of(entry)
+    details: dict[str, Any] = readable_details_of(entry)
     return Reading(
         at=datetime.fromtimestamp(entry.at_ms / 1000, tz=UTC),
-        person=details["person"],
-        namespace=details["namespace"],
+        person=details.get("person", "somebody: the entry cannot be read"),
+        namespace=details.get("namespace", entry.chain.namespace),
         is_encoding=entry.kind == EntryKind.PAYLOAD_ENCODED,
-        token=details["token"],
-        workflows=tuple(details["workflows"]),
-        payloads=details["payloads"],
+        token=details.get("token", ""),
+        workflows=tuple(details.get("workflows", ())),
+        payloads=details.get("payloads", 0),
     )
 
 

@@ -76,7 +76,7 @@ def admit(*, alert: Alert) -> Admission:
         incident, is_new = Incident.objects.select_for_update().get_or_create(
             incident_id=alert.incident_id,
             defaults={
-                "namespace": settings.TEMPORAL_NAMESPACE,
+                "namespace": namespace_of(alert.service),
                 "title": alert.title,
                 "severity": alert.severity,
                 "service": alert.service,

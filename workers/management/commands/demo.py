@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from workers.demo.payment import NAMESPACES, PaymentStory
-from workers.demo.story import AUTOMATIC, INJECTED, Script, Story
+from workers.demo.story import AUTOMATIC, FOR_SOMEBODY, INJECTED, Script, Story
 from workers.embedded import Parts, run
 from workers.errors import StartFailed
 from workers.nexus.exchange import paying_namespaces, payments_namespaces
@@ -19,6 +19,7 @@ from workers.supervisor import INTERRUPTED
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "incident" / "alerts" / "examples"
 INCIDENT, INJECTION = EXAMPLES / "high-error-rate.json", EXAMPLES / "injection.json"
+FOR_SOMEBODY_ALERT = EXAMPLES / "for-a-person.json"
 
 
 class Command(BaseCommand):
@@ -28,6 +29,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         unattended = parser.add_mutually_exclusive_group()
         unattended.add_argument("--auto", action="store_true", help="a separate program approves; ends by itself")
+        unattended.add_argument(
+            "--mcp", action="store_true", help="the agent works for a person, at an MCP server; the program approves"
+        )
         unattended.add_argument("--injection", action="store_true", help="a false runbook; the program denies")
         unattended.add_argument(
             "--payment", action="store_true", help="a payment across namespaces instead; two programs approve"
@@ -36,8 +40,14 @@ class Command(BaseCommand):
         parser.add_argument("--incident", default="", metavar="ID", help="the incident's id instead of a new one")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        script = AUTOMATIC if options["auto"] else INJECTED if options["injection"] else None
-        alert_file = options["alert"] or (INJECTION if options["injection"] else INCIDENT)
+        script, usual = None, INCIDENT
+        if options["auto"]:
+            script = AUTOMATIC
+        elif options["injection"]:
+            script, usual = INJECTED, INJECTION
+        elif options["mcp"]:
+            script, usual = FOR_SOMEBODY, FOR_SOMEBODY_ALERT
+        alert_file = options["alert"] or usual
         try:
             sys.exit(_pay() if options["payment"] else _run(script, alert_file, options["incident"]))
         except KeyboardInterrupt:
