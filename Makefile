@@ -16,7 +16,7 @@ MANAGE := $(BIN)/python manage.py
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup develop demo demo-auto demo-injection demo-mcp test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots clean
+.PHONY: help setup develop demo demo-auto demo-injection demo-mcp demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ demo-injection: .venv/base ## an attacker's log line misleads the agent; a perso
 
 demo-mcp: .venv/base ## the agent reads a person's calendar and opens a ticket in their name, at an MCP server
 	@exec $(MANAGE) demo --mcp
+
+demo-payment: .venv/base ## an agent pays through another team's Nexus service; two programs approve
+	@exec $(MANAGE) demo --payment
 
 record: .venv/base ## record a cassette with a real model: make record SCENARIO=incident
 	@exec $(MANAGE) record $(or $(SCENARIO),incident)

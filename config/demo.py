@@ -12,6 +12,8 @@ import secrets
 from collections.abc import MutableMapping
 from pathlib import Path
 
+# The namespaces of `demo --payment`, below the directory of manage.py.
+PAYMENT_NAMESPACES = "workers/demo/payment-namespaces.yaml"
 _FILE = "demo.env"
 _SECRET_KEY = "secret-key"  # noqa: S105
 _KEY_ENCRYPTION_KEY = "key-encryption-key"

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def main() -> int:
         return 130
 
 
-async def _endorse_for_ever(link: str, key: KeyFile, person: str) -> int:
+async def _endorse_for_ever(link: str, key: KeyFile, people: Sequence[str]) -> int:
     async with Visit(link) as visit:
         await visit.sign_in()
         await _enrol(visit, key)
@@ -84,7 +84,7 @@ async def _endorse_for_ever(link: str, key: KeyFile, person: str) -> int:
             if not _is_endorsed(key, endorsing):
                 continue  # the ceremony comes after the enrolment
             for waiting in endorsing["waiting"]:
-                if waiting["person"] == person and waiting["role"] == EndorsedRole.APPROVER:
+                if waiting["person"] in people and waiting["role"] == EndorsedRole.APPROVER:
                     await _endorse(visit, key, waiting)
     return 0
 
@@ -145,7 +145,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m approvals.cli.endorser", description="Endorse one person's keys.")
     parser.add_argument("--link", required=True, help="the one-time sign-in link")
     parser.add_argument("--key", required=True, help="the file that holds the private key; made if there is none")
-    parser.add_argument("--person", required=True, help="whose keys to endorse, as an external id")
+    parser.add_argument(
+        "--person", required=True, action="append", help="whose keys to endorse, as an external id; repeatable"
+    )
     return parser.parse_args()
 
 

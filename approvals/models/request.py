@@ -110,6 +110,11 @@ class ApprovalRequest(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether people were asked about the same call before. That takes no key: nothing is stored for no reason."""
+        return bool(self.__dict__["why_again"])
+
 
 class RequiredApprover(models.Model):
     """A public key that the leaf warrant of a request names as an approver."""

@@ -37,7 +37,7 @@ class EarlierRequest:
 
 def earlier_requests(approval_request: ApprovalRequest) -> list[EarlierRequest]:
     """Return those that ``approval_request`` took over from, the last one first."""
-    if not approval_request.__dict__["why_again"]:
+    if not approval_request.is_asked_again:
         return []
     rows = approval_request.supersedes.prefetch_related("decisions").order_by("-opened_at", "-pk")[:_SHOWN]
     return [EarlierRequest(row.pk, row.opened_at, _expired_by(row, approval_request.opened_at)) for row in rows]

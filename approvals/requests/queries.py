@@ -286,8 +286,8 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     content = content_reach(person)
     shows_content = row.namespace in content
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS if shows_content or name not in _CONTENT_COLUMNS}
-    asked_again = bool(row.__dict__["why_again"])
-    card = _card({**_NO_CONTENT, **columns, **_NOBODY, "given": given, "why_again": asked_again}, now, content)
+    told = {**_NO_CONTENT, **columns, **_NOBODY, "given": given, "why_again": row.is_asked_again}
+    card = _card(told, now, content)
     chain = parse(row.warrant_chain)
     why_not = _why_not(person, row, chain, card, decisions)
     is_open = card.state == RequestState.OPEN

@@ -48,5 +48,5 @@ def test_a_payload_reader_finds_the_answer_that_asked_for_a_call(
         asking = page.locator(".timeline > li[data-tone=model]").filter(has_text="restart_service GATE")
         expect(asking).to_contain_text("It asked for")
         expect(page.locator("#model-1")).to_contain_text("Handle this incident.")
-        expect(page.locator("#model-1")).to_contain_text("Model cassette")
+        expect(page.locator("#model-1")).to_contain_text("answered by")
         look(page, "timeline-open")

@@ -15,6 +15,7 @@ _READERS = {
     "choice",
     "integer",
     "names",
+    "pairs",
     "public_keys",
     "secret",
     "web_address",

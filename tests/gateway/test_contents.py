@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
     ExecuteMultiOperationRequest,
     GetWorkflowExecutionHistoryRequest,
+    PollWorkflowTaskQueueRequest,
     RespondQueryTaskCompletedRequest,
     RespondWorkflowTaskCompletedRequest,
     RespondWorkflowTaskFailedRequest,
@@ -84,6 +85,8 @@ def test_endpoints_that_are_called_are_seen() -> None:
 
 def test_queues_of_the_server_are_seen() -> None:
     request = StartWorkflowExecutionRequest(task_queue={"name": "temporal-sys-per-ns-tq"})
+    partition = PollWorkflowTaskQueueRequest(task_queue={"name": "/_sys/temporal-sys-per-ns-tq/1"})
+    assert read(partition).server_queues == {"/_sys/temporal-sys-per-ns-tq/1"}
     command = Command(schedule_activity_task_command_attributes={"task_queue": {"name": "temporal-sys-per-ns-tq"}})
     assert read(request).server_queues == {"temporal-sys-per-ns-tq"}
     assert read(RespondWorkflowTaskCompletedRequest(commands=[command])).server_queues == {"temporal-sys-per-ns-tq"}

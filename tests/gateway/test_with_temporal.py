@@ -234,9 +234,11 @@ async def test_a_worker_outlives_a_gateway_that_is_started_again(site, tmp_path)
     client = await Client.connect(listen, namespace=STG, api_key=site.issuer.token(f"{STG}:write"), tls=False)
     async with Worker(client, task_queue=queue, workflows=[Listener]):
         handle = await client.start_workflow(Listener.run, id=fresh("run"), task_queue=queue)
+        await calls.line(lambda line: line["method"] == "RespondWorkflowTaskCompleted")
         await first.__aexit__(None, None, None)
         # Long polls that were under way are in the log.
-        assert any(line["method"] == "PollWorkflowTaskQueue" for line in calls.lines())
+        ended = {line["code"] for line in calls.lines() if line["method"] == "PollWorkflowTaskQueue"}
+        assert "CANCELLED" in ended
         async with calling(upstream=site.upstream, keys=site.issuer.file, directory=tmp_path, listen=listen):
             await handle.signal(Listener.stop)
             assert await handle.result() == []

@@ -22,6 +22,7 @@ from temporalio.client import Client as TemporalClient
 from temporalio.testing import WorkflowEnvironment
 
 from accounts.models import ApproverKey
+from accounts.namespaces.contracts import Namespace
 from audit.rings.services import ensure_ring
 from audit.statements.acting import Acting, acting_of
 from audit.statements.terms import terms_of
@@ -31,7 +32,7 @@ from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
 from warrants.models import Warrant
-from workers.client import Clients, encrypted, set_shared, with_plugins
+from workers.client import Clients, encrypted, in_namespace, set_shared, with_plugins
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -213,6 +214,20 @@ async def test_without_temporal_nothing_is_written_and_a_redelivery_completes(
     set_shared(clients)
     assert (await deliver(webhook(incident_id))).status_code == 202
     assert await Warrant.objects.acount() == 1
+
+
+async def test_an_incident_starts_where_the_file_says_or_not_at_all(
+    clients: Clients, approver: ApproverKey, settings: Settings
+) -> None:
+    elsewhere = "finance-ai-stg"
+    settings.NAMESPACES = (Namespace("default"), Namespace(elsewhere, alerts=("payment-service-prod",)))
+    response = await deliver(webhook(new_incident()))
+    assert response.status_code == 503
+    assert elsewhere in json.loads(response.content)["message"]
+    assert await Incident.objects.acount() == await Warrant.objects.acount() == 0
+    set_shared(clients, replace(clients, plain=in_namespace(clients.plain, elsewhere)))
+    assert (await deliver(webhook(new_incident()))).status_code == 202
+    assert (await Warrant.objects.aget()).namespace == elsewhere
 
 
 async def test_temporal_going_away_in_the_middle_is_completed_under_the_same_warrant(

@@ -32,7 +32,6 @@ from workers.incident.models.errors import (
     ModelSettingsWrong,
     ModelUnavailable,
 )
-from workers.incident.models.prompt import instructions_digest
 from workers.incident.models.providers import ModelSettings, provider_for
 from workers.incident.models.wire.http import MAXIMUM_ANSWER_BYTES
 from workers.incident.models.wire.records import digest_of
@@ -126,21 +125,6 @@ async def test_an_openai_compatible_server_is_asked_in_its_own_words() -> None:
 async def ask_as_activity(settings: Settings, provider: str, url: str) -> ModelAnswer:
     settings.MODEL_PROVIDER, settings.MODEL_NAME, settings.MODEL_BASE_URL = provider, "test-model", url
     return await ActivityEnvironment().run(call_model, REQUEST)
-
-
-@pytest.mark.parametrize("provider", ["anthropic", "openai"])
-async def test_the_history_will_say_which_model_answered_in_which_version(settings: Settings, provider: str) -> None:
-    words = anthropic_words("Done.") if provider == "anthropic" else openai_words("Done.")
-    with fake_provider((200, {**words, "model": "test-model-20260101"})) as server:
-        answer = await ask_as_activity(settings, provider, server.url)
-    assert (answer.model, answer.model_version) == (f"{provider}/test-model", "test-model-20260101")
-    assert answer.instructions == instructions_digest()
-
-
-@pytest.mark.parametrize("version", [None, 7, "", "x" * 101, "<b>", "a\u202eb", ["x"]])
-async def test_what_could_be_no_version_is_none(settings: Settings, version: object) -> None:
-    with fake_provider((200, {**openai_words("Done."), "model": version})) as server:
-        assert (await ask_as_activity(settings, "openai", server.url)).model_version == ""
 
 
 async def test_a_server_of_one_s_own_needs_no_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,11 +19,12 @@ from tests.mcp.servers import TOOL, Answer, result, stranger, strangers, text
 from tests.workers.processes import free_port
 from workers.credentials.secret import Secret
 from workers.incident.for_a_person import READ_CALENDAR
-from workers.mcp.contracts import Limits, McpServer
+from workers.mcp.contracts import Limits, McpServer, McpTool
 from workers.mcp.errors import (
     McpAnswerInvalid,
     McpAnswerTooLarge,
     McpError,
+    McpOutcomeUnknown,
     McpRedirected,
     McpToolChanged,
     McpToolFailed,
@@ -41,9 +43,9 @@ def _place() -> Iterator[None]:
         yield
 
 
-async def asked(url: str, limits: Limits = LIMITS) -> str:
+async def asked(url: str, limits: Limits = LIMITS, tool: McpTool = READ_CALENDAR) -> str:
     server = McpServer(url, "https://id.example.com/token", limits)
-    return await call_with(server, READ_CALENDAR, {"day": "today"}, token=Secret(TOKEN))
+    return await call_with(server, tool, {"day": "today"}, token=Secret(TOKEN))
 
 
 async def refused(expected: type[McpError], limits: Limits = LIMITS, **answers: Answer | dict[str, Any]) -> McpError:
@@ -240,6 +242,28 @@ async def test_one_that_is_broken_is_unavailable(status: int) -> None:
 
     error = await refused(McpUnavailable, tools_call=broken)
     assert not error.non_retryable
+
+
+CHANGE = replace(READ_CALENDAR, changes_things=True)
+
+
+async def test_a_change_that_may_have_been_made_is_not_tried_again() -> None:
+    async def broken(request: Request, message: dict[str, Any]) -> Response:
+        return Response(status_code=502)
+
+    async def hang(request: Request, message: dict[str, Any]) -> Response:
+        await asyncio.sleep(20)
+        return Response()
+
+    for silence in (broken, hang):
+        with (
+            stranger(tools_call=silence) as server,
+            pytest.raises(McpOutcomeUnknown, match="may or may not") as unknown,
+        ):
+            await asked(server.url, Limits(call_seconds=1), CHANGE)
+        assert unknown.value.non_retryable
+        with stranger(tools_list=silence) as server, pytest.raises(McpUnavailable):
+            await asked(server.url, Limits(call_seconds=1), CHANGE)
 
 
 async def test_one_that_is_away_is_unavailable() -> None:

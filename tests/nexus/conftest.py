@@ -143,10 +143,10 @@ class Office:
         """Return the request that waits for people."""
         return await eventually(ApprovalRequest.objects.filter(state="open", **where).afirst)
 
-    async def approve(self, waiting: ApprovalRequest, by: Approver | None = None) -> bytes:
+    async def approve(self, waiting: ApprovalRequest, by: Approver | None = None, **options: str) -> bytes:
         by = by or self.ada
         signed = by.sign_approval(waiting)
-        await sync_to_async(record)(person=by.person, request_id=waiting.pk, approval=signed)
+        await sync_to_async(record)(person=by.person, request_id=waiting.pk, approval=signed, **options)
         return signed
 
     async def deny(self, waiting: ApprovalRequest, reason: str, by: Approver | None = None) -> bytes:

@@ -117,8 +117,8 @@ def answers(client: Client, waiting: ApprovalRequest) -> dict[str, str]:
         "/approvals/?show=all&q=CANARY",
         "/approvals/backlog/",
         *(f"/approvals/{waiting.pk}/{part}" for part in ("", "card/", "progress/")),
-        *(f"/incidents/{part}" for part in ("", f"{waiting.chain}/", f"{waiting.chain}/tree/")),
-        f"/incidents/{waiting.chain}/evidence/",
+        "/incidents/",
+        *(f"/incidents/{waiting.chain}/{part}" for part in ("", "tree/", "timeline/", "evidence/")),
         "/measures/",
         "/sessions/",
         "/people/",
@@ -206,7 +206,8 @@ def test_what_was_changed_in_the_database_is_a_sentence_and_breaks_nothing_else(
     evidence = client.get(f"/incidents/{denied.chain}/evidence/")
     assert evidence.status_code == 409
     assert "cannot be read whole" in evidence.content.decode()
-    assert client.get("/incidents/").status_code == 200
+    for path in ("/incidents/", f"/incidents/{denied.chain}/timeline/"):
+        assert client.get(path).status_code == 200
 
 
 def raw(approval_request: ApprovalRequest, column: str) -> bytes:

@@ -11,7 +11,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import PayloadConverter
 
 from tests.codec_server.conftest import sealed
-from workers.incident.contracts import IncidentBrief, ModelAnswer, ModelRequest, OutcomeKind, Step
+from workers.incident.contracts import IncidentBrief, ModelAnswer, ModelCall, ModelRequest, OutcomeKind, Step
 
 NAMESPACE = "finance-ai-prd"
 RUN = "run-1"
@@ -29,8 +29,8 @@ def request(*tools: str) -> ModelRequest:
 
 
 def answer(tool: str, text: str = "I look.") -> ModelAnswer:
-    known = {"model": "anthropic/claude-sonnet", "model_version": "claude-sonnet-20250514", "instructions": "ab" * 32}
-    return ModelAnswer(text, tool, '{"service": "payment-service-prod"}' if tool else "{}", **known)
+    call = ModelCall("anthropic", "claude-sonnet", "claude-sonnet-20250514", instructions="You work under a warrant.")
+    return ModelAnswer(text, tool, '{"service": "payment-service-prod"}' if tool else "{}", call)
 
 
 def payloads(*values: Any, namespace: str = NAMESPACE) -> Payloads:

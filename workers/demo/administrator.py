@@ -1,10 +1,10 @@
-"""The demo's security administrator: another program with a key of its own, which endorses the on-call lead's keys."""
+"""The demo's security administrator: another program with a key of its own, which endorses approvers' keys."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -18,9 +18,9 @@ KEY_FILE = "demo-security-administrator.key"
 class Administrator:
     """``python -m approvals.cli.endorser`` as a child. It gets a sign-in link and none of the server's settings."""
 
-    def __init__(self, *, link: str, person: str, complain: Callable[[str], None]) -> None:
+    def __init__(self, *, link: str, people: Sequence[str], complain: Callable[[str], None]) -> None:
         key = Path(settings.DATA_DIR) / KEY_FILE
-        self._arguments = ["--link", link, "--key", str(key), "--person", person]
+        self._arguments = ["--link", link, "--key", str(key), *(f"--person={person}" for person in people)]
         self._complain = complain
 
     async def run(self) -> int:

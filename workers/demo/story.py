@@ -82,22 +82,30 @@ class Story:
         async with asyncio.TaskGroup() as tasks:
             narrating = tasks.create_task(self._narrator.run(listening))
             await listening.wait()
-            administrator, link, lead = await in_thread(_prepare_administrator)
-            endorsing = tasks.create_task(
-                Administrator(link=link, person=lead.external_id, complain=self._narrator.say).run()
-            )
+            administrator, link = await in_thread(_prepare_administrator)
+            people = await in_thread(self._people_to_endorse)
+            endorsing = tasks.create_task(Administrator(link=link, people=people, complain=self._narrator.say).run())
             self._ceremony = tasks.create_task(self._hold_ceremony(administrator))
-            async with AsyncExitStack() as opened:
-                if self._script and self._script.for_a_person:
-                    owner = await in_thread(_prepare_owner)
-                    await opened.enter_async_context(OtherCompany(agent=AGENT, person=owner.external_id))
-                    self._narrator.say(f"The agent works for {owner.display_name}, whose calendar and tickets are at")
-                    self._narrator.say(f"another company's MCP server: {settings.MCP_URL}")
-                code = await (self._by_itself(self._script) if self._script else self._with_a_person())
+            code = await self._told()
             for task in (self._ceremony, endorsing, narrating):
                 task.cancel()
         self.is_over = True
         return code
+
+    def _people_to_endorse(self) -> list[str]:
+        lead, _, _ = _prepare_person()
+        return [lead.external_id]
+
+    async def _told(self) -> int:
+        if self._script is None:
+            return await self._with_a_person()
+        async with AsyncExitStack() as opened:
+            if self._script.for_a_person:
+                owner = await in_thread(_prepare_owner)
+                await opened.enter_async_context(OtherCompany(agent=AGENT, person=owner.external_id))
+                self._narrator.say(f"The agent works for {owner.display_name}, whose calendar and tickets are at")
+                self._narrator.say(f"another company's MCP server: {settings.MCP_URL}")
+            return await self._by_itself(self._script)
 
     async def _hold_ceremony(self, administrator: Person) -> None:
         """Establish the people root once, as an operator would with bootstrap_root, when there is a key to endorse."""
@@ -129,10 +137,10 @@ class Story:
             end = await self._narrator.until(lambda one: one.kind == EntryKind.RUN_COMPLETED and one.chain not in told)
             told.add(end.chain)
             await self._narrator.show_tree(end.chain)
-            root = await in_thread(_root)
+            root = await in_thread(root_in_use)
             say(f"  Verify them: python manage.py export_receipts {end.label} --output evidence.jsonl")
             say(f"               python -m audit.verify evidence.jsonl --root {root} \\")
-            say(f"                 --people-root {await in_thread(_people_root)}")
+            say(f"                 --people-root {await in_thread(people_root_in_use)}")
             await self._say_where_payloads_are(end)
             say("Ctrl-C stops everything. Another alert: python manage.py alert FILE")
 
@@ -182,7 +190,7 @@ class Story:
     async def _conclude(self, script: Script, end: Told) -> int:
         evidence = Path(settings.DATA_DIR) / f"evidence-{self._incident}.jsonl"
         await in_thread(call_command, "export_receipts", end.chain, output=evidence)
-        root, people_root = await in_thread(_root), await in_thread(_people_root)
+        root, people_root = await in_thread(root_in_use), await in_thread(people_root_in_use)
         code, output = await verify(evidence, root=root, people_root=people_root)
         self._narrator.say()
         self._narrator.say(f"$ python -m audit.verify {evidence} --root {root} --people-root {people_root}")
@@ -224,16 +232,15 @@ def _prepare_owner() -> Person:
     )
 
 
-def _prepare_administrator() -> tuple[Person, str, Person]:
-    """Return the security administrator, a sign-in link for them, and the on-call lead."""
+def _prepare_administrator() -> tuple[Person, str]:
+    """Return the security administrator and a sign-in link for them."""
     person = Person.objects.filter(username=ADMINISTRATOR).first() or create(
         username=ADMINISTRATOR,
         display_name=ADMINISTRATOR_NAME,
         role=Role.SECURITY_ADMINISTRATOR,
         created_by="the demo",
     )
-    lead, _, _ = _prepare_person()
-    return person, issue_link(person=person, valid_for_seconds=LINK_SECONDS), lead
+    return person, issue_link(person=person, valid_for_seconds=LINK_SECONDS)
 
 
 def _is_endorsement(told: Told) -> bool:
@@ -248,10 +255,10 @@ def _has_live_key(person: Person) -> bool:
     return any(not key.is_revoked for key in keys_of(person))
 
 
-def _people_root() -> str:
+def people_root_in_use() -> str:
     root = people_root()
     return bytes(root.public_key).hex() if root else ""
 
 
-def _root() -> str:
+def root_in_use() -> str:
     return trusted_roots()[0].hex()

@@ -38,6 +38,7 @@ _CALLS_ENDPOINT = {
     "temporal.api.workflowservice.v1.StartNexusOperationExecutionRequest": "endpoint",
     "temporal.api.compute.v1.ComputeProvider": "nexus_endpoint",
 }
+# Wherever it stands: a partition of a queue is named after it.
 _SERVER_QUEUES = "temporal-sys-"
 # The server's own address for the end of a Nexus operation, and the header that says whose it is.
 _CALLBACK_SCHEME = "temporal://"
@@ -110,7 +111,7 @@ def _note(message: Message, contents: Contents) -> None:
         contents.endpoints |= {getattr(message, _CALLS_ENDPOINT[name])} - {""}
     elif name == _CALLBACK:
         contents.callback_owners.add(_callback_owner(message))
-    elif name == _TASK_QUEUE and message.name.startswith(_SERVER_QUEUES):  # type: ignore[attr-defined]
+    elif name == _TASK_QUEUE and _SERVER_QUEUES in message.name:  # type: ignore[attr-defined]
         contents.server_queues.add(message.name)  # type: ignore[attr-defined]
 
 

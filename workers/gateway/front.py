@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 
 _AUTHORIZATION = "authorization"
 _NAMESPACE = "temporal-namespace"
-# The token is for the gateway alone; the others belong to one connection.
-_NOT_PASSED = ("authorization", "authorization-extras", "user-agent", "grpc-", "host", "te", "content-type", ":")
+# The token is for the gateway alone; the others belong to one connection, and gRPC writes its own.
+_NOT_PASSED = frozenset({"authorization", "authorization-extras", "user-agent", "host", "te", "content-type"})
+_GRPC_S_OWN = (":", "grpc-")
 _CERTIFICATE = "x509_pem_cert"
 
 
@@ -100,7 +101,7 @@ class Front(grpc.GenericRpcHandler):
     async def _forward(
         self, method: Method, body: bytes, metadata: Metadata, context: ServicerContext, line: Line
     ) -> bytes:
-        passed = [(key, value) for key, value in metadata if not key.startswith(_NOT_PASSED)]
+        passed = [(key, value) for key, value in metadata if key not in _NOT_PASSED and not key.startswith(_GRPC_S_OWN)]
         call = self._upstream.call(method.path, body, metadata=passed, seconds=context.time_remaining())
         try:
             answer = await call

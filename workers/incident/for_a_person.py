@@ -12,7 +12,7 @@ from workers.mcp.contracts import McpTool
 from workers.own_credentials import credentials
 from workers.own_mcp import mcp_server
 
-READ_CALENDAR = McpTool("read_calendar", {"day": str}, ("calendar.read",))
+READ_CALENDAR = McpTool("read_calendar", {"day": str}, ("calendar.read",), changes_things=False)
 CREATE_EVENT = McpTool("create_event", {"day": str, "title": str}, ("calendar.write",))
 OPEN_TICKET = McpTool("open_ticket", {"queue": str, "title": str}, ("tickets.write",))
 

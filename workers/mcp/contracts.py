@@ -44,11 +44,15 @@ class McpServer:
 
 @dataclass(frozen=True, slots=True)
 class McpTool:
-    """A tool as it was reviewed: what it takes, by name and kind, and the scopes that a token for it has, no more."""
+    """A tool as it was reviewed: what it takes, by name and kind, and the scopes that a token for it has, no more.
+
+    One that ``changes_things`` is never called again by itself once it may have been called.
+    """
 
     name: str
     parameters: dict[str, type[Scalar]]
     scopes: tuple[str, ...]
+    changes_things: bool = True
 
 
 def subject_token_name(person: str) -> str:

@@ -54,10 +54,16 @@ class ExchangeRefused(McpError):
 
 
 class McpUnavailable(McpError):
-    """The MCP server is busy, broken, too slow or not to be reached. What the call should do may have been done."""
+    """The MCP server is busy, broken, too slow or not to be reached; nothing was changed."""
 
     code = "MCP_UNAVAILABLE"
     retryable = True
+
+
+class McpOutcomeUnknown(McpError):
+    """The MCP server was asked for a change and did not answer: it may or may not have made it."""
+
+    code = "MCP_OUTCOME_UNKNOWN"
 
 
 class McpRefused(McpError):

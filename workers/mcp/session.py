@@ -13,7 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from workers.credentials.secret import Secret
 from workers.mcp.answers import require_same_tool, text_of
 from workers.mcp.contracts import McpServer, McpTool, Scalar
-from workers.mcp.errors import McpAnswerInvalid, McpError, McpToolChanged, McpUnavailable
+from workers.mcp.errors import McpAnswerInvalid, McpError, McpOutcomeUnknown, McpToolChanged, McpUnavailable
 from workers.mcp.watching import Watch, calling, keep_answers_out_of_logs
 
 _MAXIMUM_PAGES = 5
@@ -39,6 +39,8 @@ async def call_with(server: McpServer, tool: McpTool, arguments: Mapping[str, Sc
     finally:
         calling.reset(is_calling)
     failure = watch.fault or failure
+    if isinstance(failure, McpUnavailable) and watch.was_called and tool.changes_things:
+        failure = McpOutcomeUnknown(f"{failure.message} {tool.name} may or may not have had its effect.")
     if failure is not None:
         if token.is_in(failure):
             failure = type(failure)("The MCP server's answer repeats a secret, and is not told.")
@@ -66,6 +68,7 @@ async def _session(
         require_same_tool(await _listed(session, tool.name), tool)
         # Not ``call_tool``, which would have the server's own schemas, whatever they are, judge its answer.
         request = types.CallToolRequest(params=types.CallToolRequestParams(name=tool.name, arguments=dict(arguments)))
+        watch.was_called = True
         return text_of(await session.send_request(request, types.CallToolResult), tool, limits.characters)
 
 

@@ -20,10 +20,11 @@ _LOGGERS = ("client", "mcp.client.streamable_http", "mcp.shared.jsonrpc_dispatch
 
 
 class Watch(httpx2.AsyncBaseTransport):
-    """Carries one call's requests. ``end`` is called when ``fault`` was found."""
+    """Carries one call's requests. ``end`` is called when ``fault`` was found; ``was_called``: the tool itself."""
 
     def __init__(self, limits: Limits, inner: httpx2.AsyncBaseTransport) -> None:
         self.fault: McpError | None = None
+        self.was_called = False
         self.end: Callable[[], None] = lambda: None
         self._inner, self._left = inner, limits.answer_bytes
 

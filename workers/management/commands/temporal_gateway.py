@@ -18,6 +18,9 @@ class Command(BaseCommand):
         "rights in its namespace, and leaves a line in the audit log. See docs/governance-gateway.md."
     )
 
+    # They are of a site, whose secrets a gateway does not need and should not have.
+    requires_system_checks: list[str] = []
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             sys.exit(asyncio.run(serve(GatewaySettings.from_settings())))
