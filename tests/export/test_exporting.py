@@ -6,15 +6,15 @@ import asyncio
 import json
 import os
 import shutil
+import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
@@ -32,7 +32,6 @@ from workers.export.folder import Folder
 from workers.export.manifests import Manifest
 from workers.export.reading import ClosedRun, Server
 from workers.export.verifying import verify
-from workers.runs import UNKNOWN, ending
 
 pytestmark = [
     pytest.mark.temporal,
@@ -79,7 +78,9 @@ async def test_runs_that_ended_in_every_way_are_exported_once_each(client: Clien
     assert Counter(entry.status for entry in chain(client, folder)[0].runs) == {
         "completed": 3, "failed": 3, "continued_as_new": 1, "timed_out": 1, "canceled": 1, "terminated": 4,
     }  # fmt: skip
-    assert (await export(client, folder)).manifests == 0, "and only once"
+    later = datetime.now(UTC) + timedelta(hours=2)
+    assert (await export(client, folder, until=later)).runs == 0, "and only once"
+    assert exported(client, folder) == await closed(client)
 
 
 async def test_the_same_runs_give_the_same_bytes(client: Client, folder: Path, tmp_path: Path) -> None:
@@ -190,31 +191,22 @@ async def test_what_comes_later_than_a_day_is_found_at_midnight(client, folder, 
 
 
 async def test_a_run_that_was_deleted_before_it_was_read_is_named(client, folder, monkeypatch, caplog) -> None:
-    kept, deleted = await run(client), await run(client)
-    await listed(client, 2)
-    read = Server.object_of
+    kept = await run(client)
+    await listed(client, 1)
+    all_closed = Server.closed
 
-    async def after_deletion(self, workflow_id, run_id) -> bytes | None:
-        if workflow_id == deleted:
-            await delete(client, workflow_id, run_id)
-        return await read(self, workflow_id, run_id)
+    async def still_listing(self, *, since, before) -> list[ClosedRun]:
+        """The server's list lags behind deletions too."""
+        found = await all_closed(self, since=since, before=before)
+        return [*found, *(replace(one, workflow_id="deleted", run_id=str(uuid.UUID(int=7))) for one in found)]
 
-    monkeypatch.setattr(Server, "object_of", after_deletion)
+    monkeypatch.setattr(Server, "closed", still_listing)
     await export(client, folder)
-    (manifest,) = chain(client, folder)
-    assert [run.workflow_id for run in manifest.runs] == [kept]
-    assert [run.workflow_id for run in manifest.gone] == [deleted]
+    await export(client, folder, until=datetime.now(UTC) + timedelta(hours=2))
+    read = chain(client, folder)
+    assert [run.workflow_id for manifest in read for run in manifest.runs] == [kept]
+    assert [run.workflow_id for manifest in read for run in manifest.gone] == ["deleted"]
     assert "was deleted before it was exported" in caplog.text
-
-
-async def delete(client: Client, workflow_id: str, run_id: str) -> None:
-    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
-    await client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
-    )
-    async with asyncio.timeout(20):
-        while await ending(client, workflow_id, run_id, settled=timedelta(0)) != UNKNOWN:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 # --- Cut off --------------------------------------------------------------------------------
@@ -372,6 +364,21 @@ async def test_an_archive_whose_end_was_cut_off_is_noticed(client, folder) -> No
     last = sorted((folder / client.namespace / "manifests").iterdir())[-1]
     last.unlink()
     assert "the archive lacks" in await refused(client, folder, "export_archive_broken")
+
+
+async def test_an_archive_whose_end_was_made_anew_is_noticed(client, folder) -> None:
+    await run(client)
+    await listed(client, 1)
+    await export(client, folder)
+    path = sorted((folder / client.namespace / "manifests").iterdir())[-1]
+    path.chmod(0o600)
+    path.write_bytes(
+        path.read_bytes().replace(
+            b'"gone":[]', b'"gone":[{"closed_at":"2026-03-02T10:00:00.000000Z","run_id":"1","workflow_id":"a"}]'
+        )
+    )
+    said = await refused(client, folder, "export_archive_broken", until=datetime.now(UTC) + timedelta(hours=2))
+    assert "is not the one that the ledger recorded" in said
 
 
 # --- A target that cannot be written to --------------------------------------------------------
