@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tenuo_core
 
+from audit.statements import place
 from audit.statements.kinds import EntryKind
 from audit.verify.reading import Entry
 from audit.verify.receipts import Call
@@ -22,7 +23,10 @@ _OWN_REFUSALS = frozenset(
         "approval-store-down",
         "approval-floor",
         "approver-key-revoked",
+        "approver-barred",
         "approver-not-endorsed",
+        "terms-malformed",
+        "warrant-elsewhere",
         "warrant-revoked",
         "pop-signature-invalid",
     }
@@ -53,6 +57,9 @@ def check_call(entry: Entry, call: Call, roots: Roots) -> str:
 
 
 def _check_allowed(entry: Entry, call: Call, roots: Roots, approvals: list[tenuo_core.SignedApproval]) -> str:
+    namespace = entry.details.for_step(Step.CALL).text("namespace")
+    here = place.runs_in(call.warrants, namespace)
+    require(here, Step.CALL, f"The call ran in namespace {namespace!r}; its warrant is for an incident elsewhere.")
     # A worker decides up to a second before it signs; at the edge of an expiry that second matters.
     errors = [_decide(entry, call, roots, approvals, call.decided_at - earlier) for earlier in (0, 1)]
     require(None in errors, Step.CALL, f"The call was not allowed by its warrant at that time: {errors[0]}.")

@@ -21,7 +21,7 @@ from approvals.signing import denial as denials
 from approvals.signing import retraction as retractions
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display
-from audit.statements import cbor, statements
+from audit.statements import cbor, place, statements
 from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
 from audit.statements.evidence import checkpoint_line, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
@@ -70,6 +70,7 @@ class Evidence:
     now: int = field(default_factory=lambda: int(time.time()))
     threshold: int = 1
     terms: Terms = TERMS
+    namespace: str = RUN["namespace"]  # in which the warrant may be used
     root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     ledger: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     receipts: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -120,7 +121,8 @@ class Evidence:
             min_approvals=self.threshold,
             approval_gates={"restart_service": {"environment": {"exempt": tenuo_core.OneOf(["staging"])}}},
         )
-        return with_extensions(plain, {EXTENSION: self.terms.to_bytes()}, issuer)
+        extensions = {EXTENSION: self.terms.to_bytes(), place.EXTENSION: place.to_bytes(self.namespace)}
+        return with_extensions(plain, extensions, issuer)
 
     def endorsement(self, role: str, key: Ed25519PrivateKey, by: Ed25519PrivateKey | None = None) -> bytes:
         facts = {"role": role, "key": public(key), "issued_at": self.now}

@@ -10,7 +10,7 @@ import pytest
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit.statements import cbor
+from audit.statements import cbor, place
 from audit.statements.statements import MalformedStatement
 from audit.statements.terms import EXTENSION, MAXIMUM_BARRED, Terms, read, terms_of
 from tests.audit.evidence import Evidence, private_key, public
@@ -147,6 +147,6 @@ class TestInAWarrant:
         evidence = Evidence()
         changed = with_terms(evidence.warrant, TERMS, evidence.root)
         before, after = (cbor2.loads(bytes(one.payload_bytes)) for one in (evidence.warrant, changed))
-        assert set(after.pop(10)) == {EXTENSION, "tenuo.approval_gates"}
+        assert set(after.pop(10)) == {EXTENSION, place.EXTENSION, "tenuo.approval_gates"}
         before.pop(10)
         assert before == after
