@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from asgiref.sync import async_to_sync
@@ -17,11 +18,13 @@ from audit.keys.contracts import ServiceKeyMissing
 from audit.ledger.chains import Subject, namespace_chain
 from audit.ledger.services import append
 from audit.rings.queries import NoRing, ring_of
-from audit.sealing import SealingError
+from audit.sealing import Ring, SealingError
 from audit.statements.kinds import EntryKind
 from workers.codec.codec import ENCODING, KEY_FIELD, WORKFLOW_FIELD, PayloadEncryption
+from workers.codec.exchanges import Exchanges
 from workers.codec.rings import FixedRings
 from workers.codec_server.errors import KeysUnavailable, NotRecorded, UnknownNamespace, UnreadablePayload
+from workers.nexus.exchange import exchanges_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ class Caller:
 
 def decode(*, caller: Caller, namespace: str, payloads: Sequence[Payload]) -> list[Payload]:
     """Return ``payloads``, opened with the ring of ``namespace``, once the ledger says who read them.
+
+    Or with that of a Nexus endpoint which the namespace is one side of.
 
     What is not encrypted passes, and is no news to anybody. Raises ``UnknownNamespace``, ``UnreadablePayload``,
     ``KeysUnavailable`` and ``NotRecorded``.
@@ -60,13 +65,22 @@ def encode(*, caller: Caller, namespace: str, payloads: Sequence[Payload]) -> li
 
 
 def _codec(namespace: str) -> PayloadEncryption:
+    exchanges = exchanges_of(namespace)
     try:
-        return PayloadEncryption(FixedRings(ring_of(namespace)), namespace)
+        rings = FixedRings(ring_of(namespace), *_exchange_rings(exchanges))
+        return PayloadEncryption(rings, namespace, exchanges=exchanges)
     except NoRing:
         raise UnknownNamespace(namespace=namespace) from None
     except CustodyError as error:
         logger.error("The ring of namespace %r cannot be opened: %s", namespace, error)
         raise KeysUnavailable(namespace=namespace) from None
+
+
+def _exchange_rings(exchanges: Exchanges) -> Iterator[Ring]:
+    for name in exchanges.names:
+        # One that nobody has set up yet has sealed nothing.
+        with suppress(NoRing):
+            yield ring_of(name)
 
 
 async def _opened(codec: PayloadEncryption, payloads: Sequence[Payload]) -> list[Payload]:
