@@ -94,6 +94,7 @@ check: develop ## formats, types, layers, templates, migrations, documents, lock
 	@$(BIN)/mypy .
 	@$(BIN)/djade --target-version 5.2 --check $$(git ls-files 'templates/*.html')
 	@$(NODE) node_modules/typescript/bin/tsc -p tsconfig.json
+	@$(NODE) node_modules/typescript/bin/tsc -p examples/typescript-caller/tsconfig.json
 	@DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
 	@$(BIN)/python -m pytest -q tests/config
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from audit.rings.queries import NoRing, ring_of
 from audit.rings.services import ensure_ring
@@ -20,9 +20,12 @@ _sealing: dict[str, tuple[Ring, float]] = {}
 
 def ring_to_seal(namespace: str) -> Ring:
     """Return the ring of ``namespace``, which is made if there is none. Raises ``CustodyError``."""
-    ring, until = _sealing.get(namespace, (None, 0.0))
-    if ring is not None and time.monotonic() < until:
-        return ring
+    kept, until = _sealing.get(namespace, (None, 0.0))
+    if kept is not None and time.monotonic() < until:
+        return kept
+    read = _read_in_this_transaction(namespace)
+    if read is not None:
+        return read
     try:
         ring = ring_of(namespace)
     except NoRing:
@@ -30,7 +33,7 @@ def ring_to_seal(namespace: str) -> Ring:
         ring = ring_of(namespace)
     _opening[namespace] = ring
     # Only keys that are committed are remembered for sealing: with one that is rolled back, what it sealed is lost.
-    transaction.on_commit(partial(_remember, ring))
+    transaction.on_commit(_Remember(ring))
     return ring
 
 
@@ -51,5 +54,18 @@ def forget() -> None:
     _sealing.clear()
 
 
-def _remember(ring: Ring) -> None:
-    _sealing[ring.namespace] = (ring, time.monotonic() + SEALS_FOR_SECONDS)
+@dataclass(frozen=True)
+class _Remember:
+    """What is done with a ring at the end of the transaction that read it, unless that is rolled back."""
+
+    ring: Ring
+
+    def __call__(self) -> None:
+        _sealing[self.ring.namespace] = (self.ring, time.monotonic() + SEALS_FOR_SECONDS)
+
+
+def _read_in_this_transaction(namespace: str) -> Ring | None:
+    """Return the ring that waits to be remembered. A rollback, to a savepoint too, takes what waits away."""
+    waiting = (function for _, function, *_ in connection.run_on_commit)
+    rings = (found.ring for found in waiting if isinstance(found, _Remember))
+    return next((ring for ring in rings if ring.namespace == namespace), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +21,8 @@ class CannotRetire(Exception):
     """A key is still needed, or there is none; the message says by what, and what to do."""
 
 
+# Until no process seals with the key before, however long it remembers a ring.
+SETTLED = timedelta(minutes=5)
 # The chain of everything about rings; its entries name the namespace.
 CHAIN = "rings"
 
@@ -56,8 +59,13 @@ def retire(*, namespace: str, key_id: str, by: str, needed_by: Sequence[str] = (
         raise CannotRetire(f"The ring of {namespace!r} has no key {key_id!r}. See: manage.py rings")
     if row.retired_at is not None:
         raise CannotRetire(f"Key {key_id!r} was retired at {row.retired_at:%Y-%m-%d %H:%M} UTC already.")
-    if not RingKey.objects.filter(namespace=namespace, number__gt=row.number, retired_at=None).exists():
+    newer = RingKey.objects.filter(namespace=namespace, number__gt=row.number, retired_at=None)
+    if not newer.exists():
         raise CannotRetire(f"Key {key_id!r} seals now. First: manage.py rotate_ring {namespace}")
+    if not newer.filter(created_at__lt=timezone.now() - SETTLED).exists():
+        raise CannotRetire(
+            f"Processes may seal with key {key_id!r} still: it was rotated less than 5 minutes ago. Wait."
+        )
     columns = columns_sealed_with(key_id)
     if columns:
         raise CannotRetire(f"What this database keeps is sealed with it ({', '.join(columns)}), so it stays.")

@@ -8,6 +8,7 @@ const { ExchangeCodec } = require('./exchange-codec.js');
 
 async function main() {
   const [address, namespace, endpoint, keyFile, asked] = process.argv.slice(2);
+  if (!address || !namespace || !endpoint || !keyFile || !asked) throw new Error('Give all five, as main.js says.');
   // Standard output carries the answer and nothing else.
   Runtime.install({ logger: new DefaultLogger('WARN') });
   const dataConverter = { payloadCodecs: [new ExchangeCodec(keyFile)] };

@@ -20,6 +20,8 @@ from approvals.requests.shown import display_of
 from approvals.signing.display import digest_of, read
 from audit.models import Attachment, LedgerEntry
 from audit.statements import cbor, statements
+from audit.statements.acting import EXTENSION as ACTING
+from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import Terms
 from tests.approvals import factories
@@ -319,6 +321,20 @@ def test_another_policy_version_than_the_warrants_is_refused(ada: Approver, vers
     with pytest.raises(errors.MalformedInput) as refused:
         services.open(gate_request=factories.gate_request(minted, policy_version=version))
     assert refused.value.field == "policy_version"
+
+
+def test_for_whom_the_agent_works_is_kept_as_the_warrant_says(ada: Approver) -> None:
+    acting = Acting("incident-agent", "local:grace")
+    opened = factories.open_request(ada, extensions={ACTING: acting.to_bytes()})
+    assert ApprovalRequest.objects.get(pk=opened.pk).acting_for == "local:grace"
+    assert factories.open_request(ada).acting_for == ""
+
+
+def test_a_warrant_that_says_it_in_another_form_is_refused(ada: Approver) -> None:
+    minted = factories.mint(ada, extensions={ACTING: cbor.encode({"agent": "", "person": "local:grace"})})
+    with pytest.raises(errors.MalformedInput) as refused:
+        services.open(gate_request=factories.gate_request(minted))
+    assert refused.value.field == "warrant_chain"
 
 
 def test_a_reasoning_with_control_characters_is_stored(ada: Approver) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,12 @@ TENUO_ACCEPTS = {
     "chain-child-adds-approver",
     "chain-child-lowers-threshold",
     "chain-child-replaces-approvers",
+    # Extensions of ours.
+    "warrant-acting-long-agent",
+    "warrant-acting-no-agent",
+    "warrant-acting-nobody",
+    "warrant-acting-number",
+    "warrant-acting-too-much",
     "warrant-trailing-byte",
 }
 
@@ -341,6 +348,7 @@ def test_the_command_line_takes_every_good_chain(vector: dict[str, Any]) -> None
     found, problems = read_chain(chain, pinned_roots=roots, now=vector["now"])
     assert found is not None
     assert problems == []
+    assert (asdict(found.acting) if found.acting else None) == vector.get("acting")
 
 
 @pytest.mark.parametrize("vector", bad("review"))

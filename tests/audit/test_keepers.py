@@ -6,9 +6,11 @@ import base64
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
 
 from audit import custody
@@ -16,8 +18,11 @@ from audit.keepers.aws_kms import KmsKeeper
 from audit.keepers.contracts import CustodyError, Keeper
 from audit.keepers.local import LocalKeeper
 from audit.keepers.pkcs11_token import Pkcs11Keeper, Place
+from audit.rings.queries import ring_of
+from audit.rings.services import ensure_ring
 from tests.aws import AwsServer, aws_server
 from tests.softhsm import PIN, TOKEN
+from workers.codec.files import RingFileUnusable, parse
 
 Make = Callable[..., Keeper]
 SECRET = b"thirty-two bytes of secret stuff"
@@ -156,3 +161,14 @@ def test_what_is_stored_opens_with_whatever_wrapped_it(token: str) -> None:
         assert custody.unwrap(local, purpose="p") == custody.unwrap(in_token, purpose="p") == SECRET
         assert not custody.is_current(local, purpose="p")
         assert custody.is_current(in_token, purpose="p")
+
+
+@pytest.mark.django_db
+def test_a_ring_file_for_a_team_elsewhere_opens_with_its_kms_key_alone(in_aws: AwsServer, tmp_path: Path) -> None:
+    ensure_ring(namespace="prd")
+    arn = kms_key(in_aws)
+    call_command("export_ring", "prd", output=tmp_path / "ring.json", kms_key=arn, stdout=StringIO())
+    content = (tmp_path / "ring.json").read_bytes()
+    assert parse(content, "ring.json", keeper=KmsKeeper(arn)) == ring_of("prd")
+    with pytest.raises(RingFileUnusable, match="do not open"):
+        parse(content, "ring.json", keeper=KmsKeeper(kms_key(in_aws)))

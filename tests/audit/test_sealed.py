@@ -102,7 +102,11 @@ def test_moving_a_chain_to_another_namespace_opens_nothing_there() -> None:
         _ = LedgerEntry.objects.get(pk=entry.pk).envelope
 
 
-def test_after_a_rotation_new_content_has_the_new_key_and_old_content_still_opens() -> None:
+@pytest.mark.django_db(transaction=True)
+def test_after_a_rotation_new_content_has_the_new_key_and_old_content_still_opens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeping, "SEALS_FOR_SECONDS", 0.0)
     before = write()
     key_id = rotate(namespace="payments", by="test")
     after = write()
@@ -155,3 +159,20 @@ def test_a_ring_whose_making_is_rolled_back_seals_nothing_afterwards() -> None:
     entry = write()
     keeping.forget()
     assert SECRET in LedgerEntry.objects.get(pk=entry.pk).envelope
+
+
+def test_a_ring_that_was_rolled_back_to_a_savepoint_seals_nothing_afterwards() -> None:
+    with transaction.atomic():
+        write()
+        transaction.set_rollback(True)
+    assert not RingKey.objects.exists()
+    entry = write()
+    keeping.forget()
+    assert SECRET in LedgerEntry.objects.get(pk=entry.pk).envelope
+
+
+def test_sealing_much_in_one_transaction_asks_for_the_ring_once(django_assert_max_num_queries: Any) -> None:
+    write()
+    with django_assert_max_num_queries(0), transaction.atomic(durable=False, savepoint=False):
+        for _ in range(5):
+            keeping.ring_to_seal("payments")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,6 +60,15 @@ class OpenIDProvider:
         assert self._process is not None
         self._process.terminate()
         self._process.wait(PATIENCE_SECONDS)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stop for the while. What it knew of sessions and groups is forgotten."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def put_into_groups(self, login: str, *groups: str) -> None:
         """Make ``groups`` all that ``login`` is in, from their next sign-in on."""

@@ -34,11 +34,9 @@ def open_browser(playwright: Playwright) -> Iterator[Open]:
 
 def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) -> Page:
     """Create somebody, sign them in in a browser of their own, and enrol its key."""
-    demo.manage("create_person", username, "--name", name, "--role", role)
-    link = re.search(r"http\S+", demo.manage("sign_in_link", username))
-    assert link
+    said = demo.manage_all(("create_person", username, "--name", name, "--role", role), ("sign_in_link", username))
     page = open_browser().new_page()
-    page.goto(link.group())
+    page.goto(re.findall(r"http\S+/sign-in/\S+", said)[-1])
     page.get_by_role("button", name="Sign in").click()
     page.goto(f"{demo.address}/keys/")
     page.get_by_label("Name of this browser").fill("Laptop")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
@@ -25,6 +24,14 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     running.close()
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with Demo(tmp_path_factory.mktemp("people") / "data") as running:
+        running.sign_in_link()
+        running.manage_all(*people())
+        yield running
+
+
 def sign_in(context: BrowserContext, demo: Demo, username: str) -> Page:
     page = context.new_page()
     page.goto(demo.manage("sign_in_link", username).strip().splitlines()[-1])
@@ -33,7 +40,8 @@ def sign_in(context: BrowserContext, demo: Demo, username: str) -> Page:
     return page
 
 
-def people(demo: Demo) -> None:
+def people() -> Iterator[tuple[str, ...]]:
+    """Yield the commands that make them."""
     for username, name, *roles in (
         ("sam", "Sam Okafor", "security_administrator"),
         ("ada", "Ada Lovelace", "approver"),
@@ -41,49 +49,43 @@ def people(demo: Demo) -> None:
         ("vera", "Vera Rubin", "viewer --namespace payments"),
         ("oscar", "Oscar"),
     ):
-        demo.manage("create_person", username, "--name", name)
+        yield ("create_person", username, "--name", name)
         for role in roles:
-            demo.manage("grant_role", username, *role.split())
+            yield ("grant_role", username, *role.split())
 
 
-def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(tmp_path: Path, browser: Browser) -> None:
-    with Demo(tmp_path / "data") as demo:
-        demo.sign_in_link()
-        people(demo)
-        vera = sign_in(browser.new_context(), demo, "vera")
-        vera.locator("live-queue[data-state=live]").wait_for()
+def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(demo: Demo, browser: Browser) -> None:
+    vera = sign_in(browser.new_context(), demo, "vera")
+    vera.locator("live-queue[data-state=live]").wait_for()
 
-        sam = sign_in(browser.new_context(), demo, "sam")
-        sam.get_by_role("link", name="People").click()
-        look(sam, "people")
+    sam = sign_in(browser.new_context(), demo, "sam")
+    sam.get_by_role("link", name="People").click()
+    look(sam, "people")
 
-        row = sam.locator(".person", has_text="Oscar")
-        row.get_by_text("Give a role").click()
-        row.get_by_label("Role").select_option("approver")
-        row.get_by_label("Namespace").fill("payments")
-        look(sam, "people-giving")
-        row.get_by_role("button", name="Give this role").click()
-        expect(sam.locator(".person", has_text="Oscar").locator(".grant")).to_contain_text("payments")
+    row = sam.locator(".person", has_text="Oscar")
+    row.get_by_text("Give a role").click()
+    row.get_by_label("Role").select_option("approver")
+    row.get_by_label("Namespace").fill("payments")
+    look(sam, "people-giving")
+    row.get_by_role("button", name="Give this role").click()
+    expect(sam.locator(".person", has_text="Oscar").locator(".grant")).to_contain_text("payments")
 
-        row = sam.locator(".person", has_text="Vera Rubin")
-        row.get_by_text("1 open session").click()
-        row.get_by_text("Disable", exact=True).click()
-        row.get_by_role("button", name="Disable Vera Rubin").click()
-        vera.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
-        expect(sam.locator(".person", has_text="Vera Rubin")).to_contain_text("Disabled")
+    row = sam.locator(".person", has_text="Vera Rubin")
+    row.get_by_text("1 open session").click()
+    row.get_by_text("Disable", exact=True).click()
+    row.get_by_role("button", name="Disable Vera Rubin").click()
+    vera.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
+    expect(sam.locator(".person", has_text="Vera Rubin")).to_contain_text("Disabled")
 
 
-def test_a_person_signs_out_on_another_device(tmp_path: Path, browser: Browser) -> None:
-    with Demo(tmp_path / "data") as demo:
-        demo.sign_in_link()
-        demo.manage("create_person", "ada", "--name", "Ada Lovelace", "--role", "approver")
-        laptop = sign_in(browser.new_context(), demo, "ada")
-        phone = sign_in(browser.new_context(user_agent=PHONE), demo, "ada")
-        phone.locator("live-queue[data-state=live]").wait_for()
-        laptop.get_by_role("link", name="Ada Lovelace").click()
-        look(laptop, "sessions")
-        laptop.get_by_role("button", name="Sign out Safari on iPhone").click()
-        phone.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
-        phone.reload()
-        expect(phone).to_have_url(re.compile("/accounts/login/"))
-        expect(laptop.locator(".session-row")).to_have_count(1)
+def test_a_person_signs_out_on_another_device(demo: Demo, browser: Browser) -> None:
+    laptop = sign_in(browser.new_context(), demo, "ada")
+    phone = sign_in(browser.new_context(user_agent=PHONE), demo, "ada")
+    phone.locator("live-queue[data-state=live]").wait_for()
+    laptop.get_by_role("link", name="Ada Lovelace").click()
+    look(laptop, "sessions")
+    laptop.get_by_role("button", name="Sign out Safari on iPhone").click()
+    phone.locator("live-queue:not([data-state=live])").wait_for(timeout=5_000)
+    phone.reload()
+    expect(phone).to_have_url(re.compile("/accounts/login/"))
+    expect(laptop.locator(".session-row")).to_have_count(1)

@@ -7,7 +7,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -22,7 +21,7 @@ OPEN_A_REQUEST = """
 from tests.approvals import factories
 print("request", factories.open_request(factories.approver("grace")).pk)
 """
-DEACTIVATE = "from accounts.models import Person; print(Person.objects.filter(subject='ada').update(is_active=False))"
+DEACTIVATE = "from accounts.models import Person; print(Person.objects.filter(subject='dora').update(is_active=False))"
 IDENTITY = "from accounts.models import Person; print(Person.objects.get(subject='ada').external_id)"
 
 
@@ -42,8 +41,9 @@ class Site:
         return f"/approvals/{found[1]}/"
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests: everybody signs in under a login of their own."""
     provider_port, *ports = free_ports(4)
     provider = OpenIDProvider(provider_port, f"http://localhost:{ports[0]}")
     environment = {
@@ -51,7 +51,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         **provider.settings("sre-oncall=approver, everybody=viewer"),
     }
-    site = Demo(tmp_path, "serve", "--web-only", ports=tuple(ports), environment=environment)  # type: ignore[arg-type]
+    directory = tmp_path_factory.mktemp("site")
+    site = Demo(directory, "serve", "--web-only", ports=tuple(ports), environment=environment)  # type: ignore[arg-type]
     site.manage("setup")
     with provider, site:
         site.line(lambda line: "http://" in line or "running" in line.lower())
@@ -65,8 +66,8 @@ def page(open_profile: Callable[[], BrowserContext]) -> Page:
     return page
 
 
-def sign_in(page: Page, site: Site, path: str = "/approvals/", login: str = "ada") -> None:
-    page.goto(site.address + path)
+def sign_in(page: Page, site: Site, login: str) -> None:
+    page.goto(f"{site.address}/approvals/")
     page.get_by_role("button", name="Sign in with Acme").click()
     sign_in_there(page, login)
 
@@ -100,20 +101,20 @@ def test_an_approver_signs_in_at_the_provider_and_lands_on_the_request(page: Pag
 
 
 def test_roles_follow_the_groups_from_sign_in_to_sign_in(page: Page, site: Site) -> None:
-    site.provider.put_into_groups("ada", "everybody")
-    sign_in(page, site)
+    site.provider.put_into_groups("rolf", "everybody")
+    sign_in(page, site, "rolf")
     expect(page.get_by_role("link", name="Approvals")).to_be_visible()
     expect(page.get_by_role("link", name="Your keys")).to_have_count(0)
 
     # The provider's own session goes on: it does not ask again, and says what is true now.
-    site.provider.put_into_groups("ada", "everybody", "sre-oncall")
+    site.provider.put_into_groups("rolf", "everybody", "sre-oncall")
     sign_out(page)
     page.goto(f"{site.address}/keys/")
     page.get_by_role("button", name="Sign in with Acme").click()
     page.wait_for_url(f"{site.address}/keys/")
     expect(page.get_by_role("link", name="Your keys")).to_be_visible()
 
-    site.provider.put_into_groups("ada")
+    site.provider.put_into_groups("rolf")
     sign_out(page)
     page.goto(f"{site.address}/accounts/login/")
     page.get_by_role("button", name="Sign in with Acme").click()
@@ -127,14 +128,14 @@ def test_saying_no_at_the_provider_leads_back_to_a_calm_page(page: Page, site: S
     expect(page.get_by_role("heading", name="Sign-in cancelled")).to_be_visible()
     look(page, "sign-in-cancelled")
     page.get_by_role("button", name="Sign in with Acme").click()
-    site.provider.put_into_groups("ada", "everybody")
-    sign_in_there(page, "ada")
+    site.provider.put_into_groups("nora", "everybody")
+    sign_in_there(page, "nora")
     page.wait_for_url(f"{site.address}/approvals/?from=slack")
 
 
 def test_a_deactivated_person_is_thrown_out_and_not_let_in_again(page: Page, site: Site) -> None:
-    site.provider.put_into_groups("ada", "sre-oncall")
-    sign_in(page, site)
+    site.provider.put_into_groups("dora", "sre-oncall")
+    sign_in(page, site, "dora")
     expect(page.get_by_role("link", name="Your keys")).to_be_visible()
     site.demo.manage("shell", "-c", DEACTIVATE)
     page.goto(f"{site.address}/approvals/")
@@ -144,8 +145,8 @@ def test_a_deactivated_person_is_thrown_out_and_not_let_in_again(page: Page, sit
 
 def test_a_provider_that_is_down_is_said_to_be_down(page: Page, site: Site) -> None:
     page.goto(f"{site.address}/approvals/")
-    site.provider.stop()
-    page.get_by_role("button", name="Sign in with Acme").click()
-    expect(page.get_by_role("heading", name="The sign-in provider is not answering")).to_be_visible()
-    expect(page.get_by_text("local account")).to_have_count(0)
-    look(page, "sign-in-provider-down")
+    with site.provider.away():
+        page.get_by_role("button", name="Sign in with Acme").click()
+        expect(page.get_by_role("heading", name="The sign-in provider is not answering")).to_be_visible()
+        expect(page.get_by_text("local account")).to_have_count(0)
+        look(page, "sign-in-provider-down")

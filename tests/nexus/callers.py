@@ -10,6 +10,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     import nexusrpc
+    from tenuo.temporal import tenuo_execute_nexus_operation
 
     from workers.payments.contracts import ENDPOINT, PaymentOrder, PaymentResult, Payments
 
@@ -55,3 +56,15 @@ class BareAgent:
     async def run(self, order: PaymentOrder) -> PaymentResult:
         client = workflow.create_nexus_client(service=Payments, endpoint=ENDPOINT)
         return await client.execute_operation(Payments.start_payment, order)
+
+
+@workflow.defn
+class HastyAgent:
+    """Asks for the same payment twice in one breath, so that both carry the same proof; returns what came of each."""
+
+    @workflow.run
+    async def run(self, order: PaymentOrder) -> list[str]:
+        client = workflow.create_nexus_client(service=Payments, endpoint=ENDPOINT)
+        asking = [tenuo_execute_nexus_operation(client, Payments.start_payment, order) for _ in range(2)]
+        results = await asyncio.gather(*asking, return_exceptions=True)
+        return sorted(one.status if isinstance(one, PaymentResult) else str(one.__cause__) for one in results)

@@ -7,7 +7,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,17 @@ from audit.statements.delegation import approvers as approvers_of
 from audit.statements.kinds import EntryKind
 from tests.approvals.factories import Approver, approver
 from tests.endorsing import ROOT
-from tests.nexus.callers import BareAgent
+from tests.nexus.callers import BareAgent, HastyAgent
 from tests.nexus.conftest import ensure_endpoints, ensure_namespace, eventually, evidence, refusal
 from warrants.issuers.services import ensure_issuer
+from warrants.revocation.services import revoke, signed_list
 from workers.activities import build_approvals_worker
 from workers.client import encrypted
 from workers.codec.codec import _context
-from workers.crew import nonce_store
+from workers.crew import load_keys, nonce_store
 from workers.gates.settings import GateSettings
 from workers.nexus import crew as nexus_crew
-from workers.nexus.crew import Shared
+from workers.nexus.crew import NexusCrew, Shared, guarded_client
 from workers.nexus.endpoints import Endpoint
 from workers.nexus.exchange import exchange_ring_of
 from workers.payments import starting
@@ -80,6 +81,25 @@ ORDER = PaymentOrder("ACME Industrial Supplies", 1_250_000, "EUR", "INV-2031", "
 
 
 @dataclass
+class Shifts:
+    """Workers that run, by task queue and namespace."""
+
+    running: dict[tuple[str, str], tuple[Worker, asyncio.Task[None]]] = field(default_factory=dict)
+
+    def begin(self, worker: Worker) -> None:
+        self.running[worker.client.namespace, worker.task_queue] = worker, asyncio.create_task(worker.run())
+
+    async def stop(self, namespace: str, task_queue: str) -> None:
+        worker, task = self.running.pop((namespace, task_queue))
+        await worker.shutdown()
+        await task
+
+    async def end(self) -> None:
+        for place in list(self.running):
+            await self.stop(*place)
+
+
+@dataclass
 class Finance:
     """Both sides at work. ``lead`` approves on the agent's side only, the three others in payments only."""
 
@@ -87,6 +107,9 @@ class Finance:
     payments: Client
     lead: Approver
     approvers: list[Approver]
+    shared: Shared
+    crew: NexusCrew
+    at_work: Shifts
 
     async def start(self, order: PaymentOrder = ORDER, **options: object) -> WorkflowHandle[object, PaymentResult]:
         invoice = f"INV-{uuid.uuid4().hex[:8]}"
@@ -142,10 +165,12 @@ async def finance(
         shared = Shared(sink, await nonce_store(), pinned_roots())
         crew = await assemble_payments(payments, shared) + await assemble_agents(agents, shared)
         desks = [build_approvals_worker(client, threads=2) for client in (agents, payments)]
+        at_work = Shifts()
+        running.push_async_callback(at_work.end)
         for worker in (*desks, *crew.workers):
-            await running.enter_async_context(worker)
+            at_work.begin(worker)
         running.push_async_callback(cancel, asyncio.create_task(Relay(plain, poll_seconds=0.2).run()))
-        yield Finance(agents, payments, lead, approvers)
+        yield Finance(agents, payments, lead, approvers, shared, crew, at_work)
 
 
 async def test_two_people_of_payments_approve_and_it_is_paid_once(finance):
@@ -221,6 +246,29 @@ async def test_a_warrant_of_another_namespace_pays_nothing_here(finance, monkeyp
     assert "not for a namespace" in str(error)
 
 
+async def test_one_proof_of_possession_pays_once(finance, monkeypatch):
+    """Whoever read an operation's headers could ask again with them; so could an agent that asks twice at once."""
+    monkeypatch.setattr(starting, "PaymentAgentWorkflow", HastyAgent)
+    monkeypatch.setattr(starting, "AGENT_TASK_QUEUE", "hasty-agents")
+    keys = await sync_to_async(load_keys)()
+    guarded, _ = guarded_client(finance.agents, "payments-agent", [], keys, finance.shared)
+    async with Worker(guarded, task_queue="hasty-agents", workflows=[HastyAgent]):
+        refused, paid = await (await finance.start(replace(ORDER, amount_cents=10_000))).result()
+    assert paid == "paid"
+    assert "replay" in refused.lower()
+    assert len(book().payments()) == 1
+
+
+async def test_a_revoked_warrant_asks_for_nothing(finance):
+    warrant = await sync_to_async(starting._warrant)("INV-revoked", finance.agents.namespace, ())
+    await sync_to_async(revoke)(warrant_id=warrant.id, reason="The agent was misled.", revoked_by="tests")
+    finance.crew.apply_revocation_list(await sync_to_async(signed_list)())
+    handle = await start_payment_agent(client=finance.agents, invoice="INV-revoked", order=ORDER)
+    error = await refusal(handle)
+    assert error.type == HandlerErrorType.UNAUTHORIZED
+    assert "revoked" in str(error)
+
+
 async def test_giving_up_withdraws_the_request(finance):
     handle = await finance.start()
     waiting = await finance.waiting()
@@ -267,7 +315,18 @@ async def test_neither_side_can_read_the_other(finance):
     assert any(b"canary-reference" in opened(payload, rings[PAYMENTS]) for payload in inner)
 
 
-async def test_a_worker_that_is_killed_in_between_pays_once(finance):
+async def test_another_worker_takes_over_while_people_think(finance):
+    handle = await finance.start()
+    waiting = await finance.waiting()
+    await finance.at_work.stop(PAYMENTS, PAYMENTS_TASK_QUEUE)
+    await finance.approve(waiting, *finance.approvers[:2])
+    for worker in (await assemble_payments(finance.payments, finance.shared)).workers:
+        finance.at_work.begin(worker)
+    result = await handle.result()
+    assert (result.status, book().payments()) == ("paid", [result.record])
+
+
+async def test_an_attempt_that_died_after_it_had_paid_pays_once(finance):
     """The first attempt pays and dies before it can say so: the second one finds it in the book."""
     handle = await finance.start()
     waiting = await finance.waiting()
@@ -292,11 +351,11 @@ def sealed(message: Any) -> Iterator[Payload]:
         if message.metadata.get("encoding") == b"binary/encrypted":
             yield message
         return
-    for field, value in message.ListFields():
-        if field.message_type is None:
+    for column, value in message.ListFields():
+        if column.message_type is None:
             continue
-        is_map = field.message_type.GetOptions().map_entry
-        many = value.values() if is_map else value if field.is_repeated else [value]
+        is_map = column.message_type.GetOptions().map_entry
+        many = value.values() if is_map else value if column.is_repeated else [value]
         for one in many:
             if hasattr(one, "ListFields"):
                 yield from sealed(one)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from nexusrpc import HandlerErrorType
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -171,16 +172,18 @@ async def test_an_endpoint_that_is_not_listed_asks_nothing(office):
     assert not await Warrant.objects.aexists()
 
 
-@pytest.mark.parametrize("keys", ["no key", "a key of their own making"])
+@pytest.mark.parametrize("keys", ["no codec", "no key", "a key of their own making"])
 async def test_who_has_not_the_endpoints_key_asks_nothing(office, keys):
-    forged = Ring(exchange_ring_of(TEAM), "forged", {"forged": b"\x07" * 32}) if keys != "no key" else None
-    thief = replace(office, team=team_client(office.plain, forged))
-    async with Worker(thief.team, task_queue=f"{office.team_queue}-{keys}", workflows=[TeamWorkflow]):
-        handle = await replace(thief, team_queue=f"{office.team_queue}-{keys}").ask(ASKED)
-        error = await refusal(handle)
+    forged = Ring(exchange_ring_of(TEAM), "forged", {"forged": b"\x07" * 32}) if keys.startswith("a key") else None
+    client = team_client(office.plain, forged)
+    if keys == "no codec":
+        client = Client(**{**client.config(), "data_converter": DataConverter.default})
+    thief = replace(office, team=client, team_queue=f"{office.team_queue}-{keys}")
+    async with Worker(thief.team, task_queue=thief.team_queue, workflows=[TeamWorkflow]):
+        error = await refusal(await thief.ask(ASKED))
     assert error.type == HandlerErrorType.BAD_REQUEST
     assert isinstance(error.__cause__, ApplicationError)
-    assert "exchange key" in str(error.__cause__) or "ring" in str(error.__cause__)
+    assert "ring" in str(error.__cause__) or "plaintext" in str(error.__cause__) or "key" in str(error.__cause__)
     assert not await Warrant.objects.aexists()
 
 

@@ -94,7 +94,8 @@ def failed(ada: factories.Approver) -> ApprovalRequest:
     )
     services.close(outcome=outcome)
     with transaction.atomic():
-        details = {"tool": "read_logs", "code": "CONSTRAINT_VIOLATED", "detail": "CANARY-constraint"}
+        call = {"tool": "read_logs", "decided_at_ms": int(time.time() * 1000)}
+        details = {**call, "code": "CONSTRAINT_VIOLATED", "detail": "CANARY-constraint"}
         append(chain=waiting.chain, kind=EntryKind.CALL_DENIED, details=details, attachments={"arguments": b"CANARY"})
         ended = {"status": "failed", "detail": "CANARY-run-failed", "workflow_id": "w", "run_id": "r"}
         append(chain=waiting.chain, kind=EntryKind.RUN_COMPLETED, details=ended)

@@ -83,7 +83,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             MODEL_NAME="canary-model",
             MODEL_BASE_URL=provider.url,
             CREDENTIALS=f"file://{keys}",
-            LOG_LEVEL="DEBUG",
+            LOG_LEVEL="INFO",
         )
         code, output = installation.run("demo", "--auto", "--incident", INCIDENT, "--alert", str(webhook), timeout=200)
         told = Story(installation, {**words, "result": LOG_LINE, "title": TITLE}, output)

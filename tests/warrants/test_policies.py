@@ -182,7 +182,13 @@ def test_a_gate_without_holes_is_taken(gate: str) -> None:
 
 
 def test_every_policy_of_this_repository_is_safe() -> None:
-    assert queries.names() == ["incident-response", "incident-response-for-a-person"]
+    assert queries.names() == [
+        "incident-response",
+        "incident-response-for-a-person",
+        "payments",
+        "payments-agent",
+        "team-actions",
+    ]
     assert policies_are_safe() == []
 
 
@@ -207,3 +213,22 @@ def test_the_example_in_the_document_is_a_safe_policy() -> None:
 def test_a_policy_asks_for_a_fresh_second_factor(seconds: int) -> None:
     assert parse_policy(POLICY).step_up_seconds is None
     assert parse_policy(f"{POLICY}step_up_seconds: {seconds}\n").step_up_seconds == seconds
+
+
+OPERATION = "nexus:payments:payments:start-payment"
+
+
+def test_an_operation_of_another_team_is_a_tool_without_a_gate() -> None:
+    named = POLICY.replace("restart_service:", f'"{OPERATION}":')
+    ungated = named[: named.index("    gate:")]
+    assert list(parse_policy(ungated).tools) == [OPERATION]
+    with pytest.raises(PolicyError) as refused:
+        parse_policy(named)
+    assert refused.value.path == f"tools.{OPERATION}.gate"
+
+
+@pytest.mark.parametrize("name", ["nexus:payments:start-payment", "nexus:Pay:a:b", "nexus:a:b:c:d", "other:a:b:c"])
+def test_what_is_not_quite_an_operation_is_no_tool(name: str) -> None:
+    ungated = POLICY[: POLICY.index("    gate:")]
+    with pytest.raises(PolicyError):
+        parse_policy(ungated.replace("restart_service:", f'"{name}":'))

@@ -13,6 +13,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import transaction
 from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 from temporalio.testing import WorkflowEnvironment
 
@@ -41,6 +42,7 @@ def old_and_new(db: None) -> tuple[str, str]:
     ensure_ring(namespace="prd")
     rotate(namespace="prd", by="test")
     old, new = (row.pk for row in keys_of("prd"))
+    RingKey.objects.update(created_at=NOW - timedelta(hours=1))
     return old, new
 
 
@@ -90,6 +92,24 @@ def test_a_retired_key_is_gone_and_says_so(old_and_new: tuple[str, str]) -> None
 def test_the_key_that_seals_is_never_retired(old_and_new: tuple[str, str]) -> None:
     with pytest.raises(CannotRetire, match="seals now"):
         retire(namespace="prd", key_id=old_and_new[1], by="test", reason="really")
+
+
+def test_a_key_is_not_retired_while_a_process_may_not_have_heard_of_the_new_one(old_and_new: tuple[str, str]) -> None:
+    old, new = old_and_new
+    RingKey.objects.filter(pk=new).update(created_at=datetime.now(UTC) - timedelta(minutes=4))
+    with pytest.raises(CannotRetire, match="less than 5 minutes ago"):
+        retire(namespace="prd", key_id=old, by="test", reason="at once")
+
+
+def test_the_ledger_of_an_incident_needs_its_key(db: None) -> None:
+    ensure_ring(namespace="prd")
+    old = ring_of("prd").current
+    with transaction.atomic():
+        append(chain="tnu_wrt_1", kind=EntryKind.CALL_ALLOWED, details={"tool": "x"}, namespace="prd")
+    rotate(namespace="prd", by="test")
+    RingKey.objects.update(created_at=NOW - timedelta(hours=1))
+    with pytest.raises(CannotRetire, match=r"audit_ledgerentry\.envelope"):
+        retire(namespace="prd", key_id=old, by="test", reason="really")
 
 
 @pytest.mark.parametrize(("namespace", "key"), [("prd", "nothing"), ("stg", "")])
@@ -161,8 +181,6 @@ async def _until_listed(ask: Callable[[], Any]) -> list[str]:
 
 
 def _record_an_export() -> None:
-    from django.db import transaction
-
     from audit.ledger.chains import Subject, namespace_chain
 
     with transaction.atomic():

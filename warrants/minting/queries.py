@@ -22,8 +22,11 @@ def minted(warrant_id: str) -> MintedWarrant:
 
 
 def minted_for(*, incident_id: str, policy: str) -> MintedWarrant | None:
-    """Return the warrant that was minted for an incident under a policy and still lives, or None."""
-    rows = Warrant.objects.select_related("agent").filter(incident_id=incident_id, policy_name=policy, revocation=None)
+    """Return the warrant that was minted for an incident under a policy and has not expired, or None.
+
+    One that was taken back is returned as well: asking again must not mint another in its place.
+    """
+    rows = Warrant.objects.select_related("agent").filter(incident_id=incident_id, policy_name=policy)
     row = rows.filter(expires_at__gt=timezone.now()).order_by("-issued_at").first()
     return as_minted(row) if row else None
 
