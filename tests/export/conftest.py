@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
     with aws_server(tmp_path_factory.mktemp("aws")) as server:
         yield server
