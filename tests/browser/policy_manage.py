@@ -1,4 +1,4 @@
-"""``manage.py``, with the file that is the first argument as policy of incidents, in an environment made as for the demo."""
+"""``manage.py`` in an environment made as for the demo, with the file that is the first argument as policy of incidents."""
 
 from __future__ import annotations
 
