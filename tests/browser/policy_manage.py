@@ -1,4 +1,4 @@
-"""``manage.py`` in an environment made as for the demo, with the file that is the first argument as policy of incidents."""
+"""``manage.py``, with the file that is the first argument as the policy of incidents; otherwise as for the demo."""
 
 from __future__ import annotations
 
