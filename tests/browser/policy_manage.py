@@ -1,8 +1,9 @@
-"""``manage.py``, under the policy in the file that is the first argument, in an environment made as for the demo."""
+"""``manage.py``, with the file that is the first argument as the policy of incidents; otherwise as for the demo."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,8 @@ def main(policy: str, arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     demo.prepare(ROOT)
     with tempfile.TemporaryDirectory() as folder:
+        for policy_file in queries.FOLDER.glob("*.yaml"):
+            shutil.copy(policy_file, folder)
         queries.FOLDER = Path(folder)
         (queries.FOLDER / "incident-response.yaml").write_text((ROOT / policy).read_text())
         django.setup()
