@@ -75,6 +75,10 @@ ACCEPTING = {
     "accounts:key-revocation",
     "accounts:token-current",
     "accounts:token-sign-out",
+    "codec:decode",
+    "codec:decode-in",
+    "codec:encode",
+    "codec:encode-in",
 }
 
 
