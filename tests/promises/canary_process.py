@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+from temporalio.client import Client
 
 from config import demo
 
@@ -99,11 +100,15 @@ async def export_all() -> None:
         client = in_namespace(shared().plain, namespace)
         async with asyncio.timeout(60):
             # What is listed lags behind what happened.
-            while (
-                await client.count_workflows('ExecutionStatus = "Running"')
-            ).count or not await client.count_workflows(f'WorkflowType = "{ended}" AND CloseTime IS NOT NULL'):
+            while not await _has_ended(client, ended):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         await export(client, settings.EXPORT_TARGET)
+
+
+async def _has_ended(client: Client, kind: str) -> bool:
+    closed = await client.count_workflows(f'WorkflowType = "{kind}" AND CloseTime IS NOT NULL')
+    running = await client.count_workflows('ExecutionStatus = "Running"')
+    return closed.count > 0 and running.count == 0
 
 
 def visitors() -> dict[str, str]:
