@@ -32,6 +32,8 @@ _OWN_REFUSALS = frozenset(
     }
 )
 _GATE_ERROR = "ApprovalGateTriggered"
+# Tenuo's name of a call to another namespace's service: nexus:ENDPOINT:SERVICE:OPERATION.
+_NEXUS_OPERATION = "nexus:"
 
 
 def is_gated(call: Call) -> bool | None:
@@ -58,7 +60,8 @@ def check_call(entry: Entry, call: Call, roots: Roots) -> str:
 
 def _check_allowed(entry: Entry, call: Call, roots: Roots, approvals: list[tenuo_core.SignedApproval]) -> str:
     namespace = entry.details.for_step(Step.CALL).text("namespace")
-    here = place.runs_in(call.warrants, namespace)
+    # An operation is decided where it is taken; whose agents may ask for it, the service there says.
+    here = call.tool.startswith(_NEXUS_OPERATION) or place.runs_in(call.warrants, namespace)
     require(here, Step.CALL, f"The call ran in namespace {namespace!r}; its warrant is for an incident elsewhere.")
     # A worker decides up to a second before it signs; at the edge of an expiry that second matters.
     errors = [_decide(entry, call, roots, approvals, call.decided_at - earlier) for earlier in (0, 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
 
@@ -28,3 +29,20 @@ def every_stored_value(database: psycopg.Connection) -> bytes:
         for row in database.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))):
             found += [value if isinstance(value, bytes) else str(value).encode() for value in row]
     return b"\n".join(found)
+
+
+def every_column(database: BaseDatabaseWrapper) -> dict[str, bytes]:
+    """Return what each column of each table holds, named ``table.column``, as ``database`` sees it in its transaction.
+
+    Bytes as they are, others as text.
+    """
+    found: dict[str, list[bytes]] = {}
+    with database.cursor() as cursor:
+        for table in database.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {database.ops.quote_name(table)}")
+            columns = [f"{table}.{column[0]}" for column in cursor.description]
+            for row in cursor.fetchall():
+                for column, value in zip(columns, row, strict=True):
+                    stored = bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+                    found.setdefault(column, []).append(stored)
+    return {column: b"\n".join(values) for column, values in found.items()}

@@ -110,6 +110,7 @@ class Evidence:
             private_key(issuer),
             capabilities={
                 "read_logs": {"service": wildcard, "lines": wildcard},
+                "nexus:payments:payments:start-payment": {"reference": wildcard},
                 "restart_service": {
                     "service": wildcard,
                     "environment": tenuo_core.OneOf(["production", "staging"]),

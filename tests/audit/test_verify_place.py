@@ -22,6 +22,15 @@ def test_a_call_that_ran_in_another_namespace_than_its_warrants_is_found() -> No
     assert "ran in namespace 'default'; its warrant is for an incident elsewhere" in report.as_text()
 
 
+def test_an_operation_is_taken_in_another_namespace_than_its_warrants() -> None:
+    evidence = Evidence(namespace="staging")
+    evidence.minted()
+    evidence.allowed("nexus:payments:payments:start-payment", {"reference": "INV-1"})
+    evidence.completed()
+    report = verify(evidence.file(), roots=[evidence.root_hex])
+    assert report.verified, report.as_text()
+
+
 OWN = ["warrant-elsewhere", "approver-barred", "terms-malformed"]
 
 

@@ -1,10 +1,13 @@
 """Promise 9: what is said to a model, by it, and through its calls is in no second place in plain.
 
-Secrets are planted in the prompt, a completion, arguments, a result, an error, a refusal and a credential of the demo
-incident, which runs as people run it: one process, with Temporal's real server. Then everything that the installation
-left is searched: its database with its log, Temporal's own, every line that the process wrote, every page that a
-viewer or nobody sees, and the raw histories; plain and in base64. What was exported on purpose, and the effects in
-the world outside, are where the secrets must be: that shows that they were planted.
+Secrets are planted in the prompt, completions, arguments, results, an error, a refusal and a credential of the demo
+incident, and in the order, the words and the result of the payment across namespaces. Both run as people run them: one
+process, with Temporal's real server, a real mail server, and histories exported. Then everything that the
+installation left is searched, while it runs and after: its database with its log, Temporal's own, every exported
+history, every line that the process wrote, every mail, every page that a viewer or nobody sees, and the raw histories
+of every namespace; plain, in base64 and in hexadecimal. What was exported on purpose, the pages of who may see
+content, the codec server's answers and the effects in the world outside are where the secrets must be: that shows
+that they were planted, and that the search finds them.
 """
 
 from __future__ import annotations
@@ -13,32 +16,39 @@ import asyncio
 import base64
 import json
 import re
-import secrets
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import httpx
 import pytest
+from google.protobuf.json_format import MessageToJson
+from temporalio.api.common.v1 import Payloads
+from temporalio.api.history.v1 import History
 from temporalio.client import Client
 
-from approvals.cli.failures import SiteRefused
 from approvals.cli.visit import Visit
-from tests.incident.fake_provider import fake_provider, openai_call, openai_words
-from tests.workers.processes import BASE, Installation, stop
+from tests.incident.fake_provider import FakeProvider, fake_provider, openai_call, openai_words
+from tests.promises.canaries import hits, hits_in_files, payloads_of, planted
+from tests.promises.canary_process import ENDED, READER, VIEWER
+from tests.promises.mailbox import Mailbox, mailbox
+from tests.workers.processes import BASE, Installation, until
+from workers.codec.codec import ENCODING
+from workers.export import histories
+from workers.export.archives import Shelf, open_archive
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(400)]
 
 INCIDENT = "P9001"
 SERVICE = "payment-service-prod"
-# Of the service's log lines: what a tool answered, and the next prompt holds.
-LOG_LINE = "connections are checked out on retry and not returned"
-TITLE = f"CANARY-title-{secrets.token_hex(6)}"
-# Where people, the export and the outside world are meant to read it.
-MEANT = {f"evidence-{INCIDENT}.jsonl", "effects.jsonl"}
-
-
-def planted(place: str) -> str:
-    return f"CANARY-{place}-{secrets.token_hex(6)}"
+# Where people, the export of evidence and the outside world are meant to read it.
+MEANT = ("evidence-*.jsonl", "effects.jsonl", "payments/book.jsonl")
+OF_A_PAYMENT = {"payment-argument", "payment-reasoning", "payment-result"}
+PLACES = ("reasoning", "closing", "argument", "result", "gated-words", "error", "refused", "credential", "title")
+NOBODY = "nobody"
 
 
 @dataclass
@@ -47,17 +57,34 @@ class Story:
 
     installation: Installation
     secrets: dict[str, str]
-    output: str = ""
-    prompts: str = ""
-    credentials: set[str] = field(default_factory=set)
+    provider: FakeProvider
+    mailbox: Mailbox
+    files: list[dict[str, list[str]]] = field(default_factory=list)  # hits by file: while it ran, and after
+    pages: dict[str, bytes] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)  # the codec server's answer to those who may not
+    served: dict[str, list[History]] = field(default_factory=dict)  # by namespace, as the server has them
+    opened: dict[str, bytes] = field(default_factory=dict)  # by namespace, what the codec server made of the archive
+    output: bytes = b""
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What only some may see. A title says which incident it is."""
+        return {place: word for place, word in self.secrets.items() if place != "title"}
+
+    @property
+    def archived(self) -> dict[str, list[History]]:
+        """Every exported history, by namespace."""
+        archive = open_archive(str(self.installation.directory / "archive"))
+        shelves = [Shelf(archive, namespace) for namespace in ENDED]
+        return {
+            shelf.namespace: [histories.read_one(shelf.get(name)) for name in shelf.names("objects")]
+            for shelf in shelves
+        }
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    words = {
-        place: planted(place)
-        for place in ("reasoning", "closing", "argument", "gated-words", "error", "refused", "credential")
-    }
+    words = planted(*PLACES, *OF_A_PAYMENT)
     calls = [
         openai_call("read_logs", json.dumps({"service": SERVICE, "minutes": 60}), words["reasoning"]),
         openai_call("read_metrics", json.dumps({"service": SERVICE, "metric": words["error"]}), "A metric."),
@@ -69,141 +96,210 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         openai_call("post_status", json.dumps({"channel": "#incidents", "text": words["argument"]}), "Telling people."),
         openai_words(words["closing"]),
     ]
-    keys = tmp_path_factory.mktemp("keys")
-    (keys / "openai-api-key").write_text(words["credential"])
-    (keys / "openai-api-key").chmod(0o600)
-    alert = json.loads((BASE / "workers/incident/alerts/examples/high-error-rate.json").read_text())
-    alert["event"]["data"]["title"] = TITLE
-    webhook = keys / "alert.json"
-    webhook.write_text(json.dumps(alert))
-    with fake_provider(*[(200, call) for call in calls]) as provider:
+    directory, outside = tmp_path_factory.mktemp("canary"), tmp_path_factory.mktemp("outside")
+    (directory / "archive").mkdir()
+    with fake_provider(*[(200, call) for call in calls]) as provider, mailbox() as mails:
         installation = Installation(
-            tmp_path_factory.mktemp("canary"),
+            directory,
             MODEL_PROVIDER="openai",
             MODEL_NAME="canary-model",
             MODEL_BASE_URL=provider.url,
-            CREDENTIALS=f"file://{keys}",
+            CREDENTIALS=f"file://{credentials(outside, words)}",
+            EMAIL_HOST="127.0.0.1",
+            EMAIL_PORT=str(mails.port),
+            EXPORT_TARGET=f"file://{directory / 'archive'}",
             LOG_LEVEL="INFO",
         )
-        code, output = installation.run("demo", "--auto", "--incident", INCIDENT, "--alert", str(webhook), timeout=200)
-        told = Story(installation, {**words, "result": LOG_LINE, "title": TITLE}, output)
-        told.prompts = json.dumps([sent.body for sent in provider.sent])
-        told.credentials = {sent.headers.get("authorization", "") for sent in provider.sent}
-    assert code == 0, output
+        told = Story(installation, words, provider, mails)
+        live_through(told, outside)
     yield told
     assert installation.processes() == []
 
 
-def forms(secret: str) -> list[bytes]:
-    """Return ``secret`` as it is, and what every base64 of something with it inside holds."""
-    data = secret.encode()
-    found = [data]
-    for before in range(3):
-        whole = base64.b64encode(bytes(before) + data)
-        # The first and last characters also depend on what stands around it.
-        inside = whole[-(-before * 4 // 3) : -4]
-        found += [inside, inside.replace(b"+", b"-").replace(b"/", b"_")]
-    return found
+def credentials(outside: Path, words: dict[str, str]) -> Path:
+    keys = outside / "keys"
+    keys.mkdir()
+    (keys / "openai-api-key").write_text(words["credential"])
+    (keys / "openai-api-key").chmod(0o600)
+    return keys
 
 
-def hits(secrets_: dict[str, str], data: bytes) -> list[str]:
-    return [place for place, secret in secrets_.items() if any(form in data for form in forms(secret))]
+def live_through(told: Story, outside: Path) -> None:
+    """Run the process until both stories are told, look around, stop it, and look around again."""
+    alert = json.loads((BASE / "workers/incident/alerts/examples/high-error-rate.json").read_text())
+    alert["event"]["data"]["title"] = told.secrets["title"]
+    (outside / "alert.json").write_text(json.dumps(alert))
+    order, ready, output = outside / "order.json", outside / "ready.json", outside / "output"
+    order.write_text(json.dumps({"alert": str(outside / "alert.json"), "incident": INCIDENT, "words": told.secrets}))
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.promises.canary_process", str(order), str(ready)],
+            cwd=BASE,
+            env=told.installation.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until(lambda: ready.exists() or process.poll() is not None, seconds=240)
+            assert ready.exists(), output.read_text()
+            asyncio.run(look_around(told, json.loads(ready.read_text())))
+            told.files.append(files_of(told))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, output.read_text()
+        finally:
+            process.kill()
+            process.wait()
+    told.files.append(files_of(told))
+    told.output = output.read_bytes()
+
+
+def files_of(story: Story) -> dict[str, list[str]]:
+    return hits_in_files(story.secrets, story.installation.directory, but=MEANT)
+
+
+async def look_around(story: Story, links: dict[str, str]) -> None:
+    """See every page as a viewer, a reader and nobody, and every history as the server has it."""
+    for who, link in {**links, NOBODY: f"{story.installation.site}/"}.items():
+        async with Visit(link) as visit:
+            if who != NOBODY:
+                await visit.sign_in()
+            cookies = {cookie.name: cookie.value or "" for cookie in visit.cookies}
+        async with httpx.AsyncClient(
+            base_url=story.installation.site, cookies=cookies, follow_redirects=True, timeout=30
+        ) as browser:
+            story.pages[who] = await pages_of(browser)
+            await open_archived(story, who, browser)
+    # This client has no keys.
+    client = await Client.connect(f"localhost:{story.installation.environment['TEMPORAL_DEVELOPMENT_PORT']}")
+    for namespace in ENDED:
+        own = Client(client.service_client, namespace=namespace)
+        story.served[namespace] = []
+        async for execution in own.list_workflows():
+            history = await own.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
+            story.served[namespace].append(History(events=history.events))
+
+
+async def pages_of(browser: httpx.AsyncClient) -> bytes:
+    """Return every page about incidents and requests as this visitor sees it, and the pages of errors."""
+    told: list[str] = []
+
+    async def see(path: str, **headers: str) -> str:
+        answer = await browser.get(path, headers=headers)
+        told.append(f"{answer.headers} {answer.text}")
+        return answer.text
+
+    lists = await see("/approvals/?show=all") + await see("/incidents/")
+    for path in sorted({*re.findall(r'href="(/approvals/req[^"/]+/|/incidents/tnu[^"/]+/)"', lists)}):
+        parts = ("tree/", "timeline/", "evidence/") if path.startswith("/incidents/") else ("card/", "progress/")
+        for part in ("", *parts):
+            await see(f"{path}{part}")
+        await see(path, Accept="application/json")
+    others = ("/approvals/list/?show=all&q=CANARY-", "/measures/", "/payloads/", "/no/such/page/", "/approvals/?page=0")
+    for path in (*others, "/incidents/no-such-incident/", "/approvals/req_nosuchrequest/"):
+        await see(path)
+    return "\n".join(told).encode()
+
+
+async def open_archived(story: Story, who: str, browser: httpx.AsyncClient) -> None:
+    """Ask the codec server for the exported payloads of every namespace, as Temporal's pages do."""
+    interface = f"http://localhost:{story.installation.environment['TEMPORAL_DEVELOPMENT_UI_PORT']}"
+    for namespace, runs in story.archived.items():
+        sealed = [one for run in runs for one in payloads_of(run) if one.metadata.get("encoding") == ENCODING]
+        answer = await browser.post(
+            "/codec/decode",
+            content=MessageToJson(Payloads(payloads=sealed)),
+            headers={"Origin": interface, "Content-Type": "application/json", "X-Namespace": namespace},
+        )
+        if who == READER:
+            assert answer.status_code == 200, answer.text
+            story.opened[namespace] = answer.content
+        else:
+            story.refused[f"{who} {namespace}"] = answer.status_code
+
+
+# --- The search can fail, and the secrets are where they are meant to be ----------------------------------------
 
 
 def test_the_search_finds_what_is_there() -> None:
     for before in range(7):
         text = bytes(before) + b"xCANARY-123456789abc" + bytes(5)
-        assert hits({"it": "CANARY-123456789abc"}, base64.b64encode(text)) == ["it"]
-        assert hits({"it": "CANARY-123456789abc"}, text) == ["it"]
+        for data in (text, base64.b64encode(text), base64.urlsafe_b64encode(text), text.hex().encode()):
+            assert hits({"it": "CANARY-123456789abc"}, data) == ["it"]
     assert hits({"it": "CANARY-123456789abc"}, base64.b64encode(bytes(99))) == []
 
 
 def test_the_secrets_were_where_they_are_meant_to_be(story: Story) -> None:
-    evidence = (story.installation.directory / f"evidence-{INCIDENT}.jsonl").read_bytes()
-    effects = (story.installation.directory / "estate" / "effects.jsonl").read_bytes()
-    everywhere = evidence + effects + story.prompts.encode()
-    assert set(story.secrets) - set(hits(story.secrets, everywhere)) == {"credential", "closing"}
-    assert story.credentials == {f"Bearer {story.secrets['credential']}"}
-    assert {"argument", "gated-words", "title"} <= set(hits(story.secrets, evidence)), "an auditor takes all of it away"
+    directory = story.installation.directory
+    evidence = b"".join(path.read_bytes() for path in directory.glob("evidence-*.jsonl"))
+    prompts = json.dumps([sent.body for sent in story.provider.sent]).encode()
+    assert {sent.headers["authorization"] for sent in story.provider.sent} == {f"Bearer {story.secrets['credential']}"}
+    assert set(hits(story.secrets, prompts)) == set(PLACES) - {"credential", "closing"}
+    assert {"argument"} <= set(hits(story.secrets, (directory / "estate" / "effects.jsonl").read_bytes()))
+    book = (directory / "payments" / "book.jsonl").read_bytes()
+    assert set(hits(story.secrets, book)) == {"payment-argument", "payment-result"}
+    assert {*OF_A_PAYMENT, "argument", "gated-words", "title"} <= set(hits(story.secrets, evidence))
+    reader = set(hits(story.secrets, story.pages[READER]))
+    assert {*OF_A_PAYMENT, "argument", "gated-words", "title"} <= reader, "who has the right sees it"
+
+
+def test_the_archive_holds_both_stories_and_its_readers_find_every_secret_in_it(story: Story) -> None:
+    for namespace, kind in ENDED.items():
+        types = {histories.facts_of(run).type for run in story.archived[namespace]}
+        assert kind in types
+    opened = {namespace: set(hits(story.secrets, content)) for namespace, content in story.opened.items()}
+    assert opened["default"] == set(story.secrets) - {"credential"} - OF_A_PAYMENT
+    assert opened["finance-payments-prd"] == OF_A_PAYMENT
+    assert opened["finance-ai-prd"] == OF_A_PAYMENT
+    assert set(story.refused.values()) == {401, 403}
+
+
+# --- And nowhere else -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["archived", "served"])
+def test_no_history_holds_any_of_them(story: Story, which: str) -> None:
+    found: dict[str, list[History]] = getattr(story, which)
+    for namespace, runs in found.items():
+        whole = b"\n".join(run.SerializeToString() for run in runs)
+        payloads = [payload for run in runs for payload in payloads_of(run)]
+        assert payloads
+        # As they are, and in the base64 that programs show them in.
+        data = b"\n".join(payload.data for payload in payloads)
+        text = "\n".join(MessageToJson(run) for run in runs).encode()
+        assert [hits(story.secrets, form) for form in (whole, data, text)] == [[], [], []], namespace
+    everything = b"".join(run.SerializeToString() for runs in found.values() for run in runs)
+    assert b"restart_service" in everything, "activity types are plain"
+    assert b"execute_payment" in everything
 
 
 def test_no_file_of_the_installation_holds_any_of_them(story: Story) -> None:
-    files = [path for path in story.installation.directory.rglob("*") if path.is_file() and path.name not in MEANT]
-    assert {"countersign.sqlite3"} < {path.name for path in files}
-    found = {path.name: hits(story.secrets, path.read_bytes()) for path in files}
-    assert {name: places for name, places in found.items() if places} == {}
+    running, stopped = story.files
+    assert {"countersign.sqlite3", "countersign.sqlite3-wal"} <= set(running)
+    assert any(name.startswith("archive/finance-payments-prd/objects/") for name in stopped)
+    for found in story.files:
+        assert {name: places for name, places in found.items() if places} == {}
+    plain = hits_in_files({"tool": "restart_service"}, story.installation.directory, but=())
+    assert {"countersign.sqlite3", "temporal.db"} <= {name for name, places in plain.items() if places}
 
 
 def test_no_line_that_the_process_wrote_holds_any_of_them(story: Story) -> None:
-    content = {place: secret for place, secret in story.secrets.items() if place != "title"}  # which incident it is
-    assert hits(content, story.output.encode()) == []
-    assert INCIDENT in story.output
+    assert hits(story.content, story.output) == []
+    assert INCIDENT.encode() in story.output
+    assert b"Paid 1 time" in story.output
 
 
-async def test_no_page_of_a_viewer_and_no_history_holds_any_of_them(story: Story) -> None:
-    installation = story.installation
-    for command in (
-        ("create_person", "vera", "--name", "Vera"),
-        ("grant_role", "vera", "viewer"),
-        ("create_person", "rita", "--name", "Rita"),
-        ("grant_role", "rita", "payload_reader"),
-    ):
-        code, output = await asyncio.to_thread(installation.run, *command)
-        assert code == 0, output
-    process = installation.start("serve")
-    try:
-        await asyncio.to_thread(installation.wait_until_up)
-        viewer, reader, nobody = [await pages_of(installation, who) for who in ("vera", "rita", None)]
-        histories = await histories_of(installation)
-    finally:
-        _, log = await asyncio.to_thread(stop, process, signal.SIGTERM)
-    content = {place: secret for place, secret in story.secrets.items() if place != "title"}
-    assert hits(content, viewer) == []
+def test_no_mail_holds_any_of_them(story: Story) -> None:
+    mails = "\n\n".join(story.mailbox.mails)
+    for person in ("on-call-lead", "payments-controller-1", "payments-controller-2"):
+        assert f"To: {person}@mail.example" in mails
+    assert "endorsed your key" in mails
+    assert hits(story.secrets, mails.encode()) == []
+
+
+def test_no_page_of_a_viewer_or_of_nobody_holds_any_of_them(story: Story) -> None:
+    viewer, nobody = story.pages[VIEWER], story.pages[NOBODY]
+    assert hits(story.content, viewer) == []
     assert hits(story.secrets, nobody) == []
-    assert {"gated-words", "argument", "title"} <= set(hits(story.secrets, reader)), "who has the right sees it"
     assert b"restart_service" in viewer
-    assert b"restart_service" in histories, "activity types are plain"
-    assert hits(story.secrets, histories) == []
-    assert hits(story.secrets, log.encode()) == []
-
-
-async def pages_of(installation: Installation, who: str | None) -> bytes:
-    """Return every page about the incident as ``who`` sees it, and the pages of errors."""
-    link = f"{installation.site}/"
-    if who is not None:
-        _, output = await asyncio.to_thread(installation.run, "sign_in_link", who)
-        link = re.findall(r"http://\S+", output)[-1]
-    told: list[str] = []
-    async with Visit(link) as visit:
-        if who is not None:
-            await visit.sign_in()
-
-        async def see(path: str) -> str:
-            try:
-                told.append(await visit.get(path))
-            except SiteRefused as refused:
-                told.append(str(refused))
-            return told[-1]
-
-        queue = await see("/approvals/?show=all")
-        incidents = await see("/incidents/")
-        for path in {*re.findall(r'href="(/approvals/req[^"]+/|/incidents/tnu[^"]+/)"', queue + incidents)}:
-            await see(path)
-            if path.startswith("/incidents/"):
-                await see(f"{path}tree/")
-                await see(f"{path}evidence/")
-            else:
-                told.append(json.dumps(await visit.read(path)))
-        for path in ("/approvals/list/?show=all&q=CANARY-", "/measures/", "/no/such/page/", "/approvals/?page=0"):
-            await see(path)
-    return "\n".join(told).encode()
-
-
-async def histories_of(installation: Installation) -> bytes:
-    """Return every history as the server has it: this client has no keys."""
-    client = await Client.connect(f"localhost:{installation.environment['TEMPORAL_DEVELOPMENT_PORT']}")
-    found = []
-    async for execution in client.list_workflows():
-        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
-        found += [event.SerializeToString() for event in history.events]
-    return b"\n".join(found)
+    assert b"execute_payment" in viewer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -116,6 +117,13 @@ class Reports:
 
 def _preview(result: Any) -> str:
     try:
-        return json.dumps(result, ensure_ascii=False, default=lambda value: type(value).__name__)[:MAXIMUM_TEXT]
+        return json.dumps(result, ensure_ascii=False, default=_as_data)[:MAXIMUM_TEXT]
     except (TypeError, ValueError):
         return json.dumps(type(result).__name__)
+
+
+def _as_data(value: Any) -> Any:
+    """Return what JSON can hold of ``value``: the fields of a dataclass, of anything else its type's name."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in fields(value)}
+    return type(value).__name__

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from typing import Any
 
 from approvals.agent_text import visible
 from approvals.cli import terminal
@@ -47,7 +46,8 @@ async def _decide(options: argparse.Namespace) -> int:
         key = await enrol(visit, signer, root=options.root)
         terminal.say(f"enrolled  key {key.fingerprint[:8]}")
         request_id, reviewed = await first_of_mine(visit, signer, key.roots)
-        call = f"{visible(reviewed.tool)} {_in_words(reviewed.arguments)}"
+        # Nobody reads along before it signs, and what a demo writes is kept and copied: no values.
+        call = f"{visible(reviewed.tool)} ({visible(', '.join(reviewed.arguments))})"
         terminal.say(f"checked   {call}: warrant, hash, gate and approvers hold")
         seconds_ago = await begin_reading(visit, request_id)
         if options.decide == "approve":
@@ -63,6 +63,3 @@ async def _decide(options: argparse.Namespace) -> int:
         await visit.submit(f"/keys/{key.id}/revocation/", {"reason": "The program that held it has ended."})
     return 0
 
-
-def _in_words(arguments: dict[str, Any]) -> str:
-    return visible(", ".join(f"{name}={value!r}" for name, value in arguments.items()))
