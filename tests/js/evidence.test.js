@@ -10,7 +10,10 @@ import { verifyEvidence } from "../../static/js/lib/verify/verifier.js";
 const FOLDER = new URL("../vectors/", import.meta.url);
 const ROWS = JSON.parse(readFileSync(new URL("evidence.json", FOLDER), "utf8"));
 // What Tenuo says in its own words, this verifier says in others.
-const OWN_WORDS = /^(The warrant chain does not verify|The call was not allowed by its warrant|The receipt's signature|The field 'payload'|No root key)/;
+const OWN_WORDS = new RegExp("^(" + [
+  "The warrant chain does not verify", "A warrant cannot be read", "An approval of the call cannot be read",
+  "The call was not allowed by its warrant", "The receipt's signature", "The field 'payload'", "No root key",
+].join("|") + ")");
 
 const bytesOf = (file) => new Uint8Array(readFileSync(new URL(file, FOLDER)));
 const trustOf = ({ roots, people_roots: peopleRoots }) => ({ roots, peopleRoots });

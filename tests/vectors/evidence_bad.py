@@ -479,11 +479,40 @@ def gate_that_is_none() -> Told:
     return told(story)
 
 
+def attempt_not_told() -> Told:
+    """A refused call does not say which attempt it was."""
+    story = Story()
+    story.minted()
+    story.denied()
+    story.detail(2, attempt="text")
+    return told(story)
+
+
+def refused_call_with_a_forged_warrant() -> Told:
+    """The warrant of a refused call is not signed by the issuer it names."""
+    story = Story()
+    story.minted()
+    story.denied()
+    warrant = bytearray(story.warrant_chain[0])
+    warrant[-1] ^= 1
+    story.detail(2, warrant_chain=[bytes(warrant)])
+    return told(story)
+
+
 def unknown_kind() -> Told:
     """An entry is of a kind that does not exist."""
     story = Story().asked()
     story.completed()
     story.statements[2]["kind"] = "run.imagined"
+    return told(story)
+
+
+def approval_of_another_form() -> Told:
+    """An approval with which a call ran is of a version that Tenuo does not know."""
+    story = Story()
+    approval = story.approved()
+    other = cbor2.dumps({**cbor2.loads(approval), "approval_version": 2})
+    story.forged("restart_service", RESTART, approvals=(other,), request_id="request-1")
     return told(story)
 
 

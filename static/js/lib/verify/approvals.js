@@ -120,8 +120,8 @@ function signedOf(key, facts, signedAt) {
   };
 }
 
-/** @param {Bytes} data @param {number} step @returns {ValueMap} */
-function readMap(data, step) {
+/** @param {Bytes} data @param {number} step @returns {ValueMap} what was signed, its form not checked */
+export function readMap(data, step) {
   return shaped(step, () => asTextMap("What was signed", decodeLoosely(data)));
 }
 

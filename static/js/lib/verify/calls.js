@@ -3,7 +3,7 @@
 import { concat, fromText, toHex } from "../bytes.js";
 import { encode } from "../cbor.js";
 import { verify } from "../ed25519.js";
-import { isFor, readApproval } from "./approvals.js";
+import { isFor, readApproval, readMap } from "./approvals.js";
 import { holds, violation } from "./constraints.js";
 import { Kind } from "./kinds.js";
 import { NotChecked, Refused, Step, require } from "./steps.js";
@@ -20,9 +20,9 @@ import { problemOf, runsIn } from "./warrants.js";
 
 // Refusals that do not follow from the warrant: the gate's own checks, revocation, a proof seen before.
 const OWN_REFUSALS = new Set([
-  "approval-by-a-party", "approval-unbound", "approvers-weakened", "approval-replayed", "approval-lifetime", "approval-lapsed",
-  "approval-store-down", "approval-floor", "approver-key-revoked", "approver-barred", "approver-not-endorsed", "terms-malformed",
-  "warrant-elsewhere", "warrant-revoked", "pop-signature-invalid",
+  "approval-by-a-party", "approval-unbound", "approvers-weakened", "approval-replayed", "approval-lifetime",
+  "approval-lapsed", "approval-store-down", "approval-floor", "approver-key-revoked", "approver-barred",
+  "approver-not-endorsed", "terms-malformed", "warrant-elsewhere", "warrant-revoked", "pop-signature-invalid",
 ]);
 const POP_CONTEXT = fromText("tenuo-warrant-v1tenuo-pop-v1");
 const WINDOW = 30; // seconds
@@ -105,6 +105,7 @@ async function checkDenied(entry, call, roots, approvals) {
 async function decide(entry, call, roots, approvals, at) {
   const { warrants, tool, args } = call;
   const leaf = leafOf(warrants);
+  const windows = entry.details.forStep(Step.CALL).integer("attempt") > 1 ? RETRY : FIRST;
   const problem = await problemOf(warrants, roots, at);
   if (problem) return refused(problem.replace(/\.$/, ""));
   const capability = leaf.capabilities.get(tool);
@@ -112,7 +113,6 @@ async function decide(entry, call, roots, approvals, at) {
   const values = /** @type {Arguments} */ (args);
   const violated = violation(capability, values.values);
   if (violated) return refused(violated);
-  const windows = entry.details.forStep(Step.CALL).integer("attempt") > 1 ? RETRY : FIRST;
   if (!(await isProven(call, values, at, windows))) return refused("Proof-of-Possession verification failed");
   if (!gateFires(leaf, tool, values)) return null;
   if (approvals.length === 0) return { isGate: true, sentence: `Approval required for tool '${tool}'` };
@@ -120,7 +120,8 @@ async function decide(entry, call, roots, approvals, at) {
   if (approvals.some(({ signedAt }) => signedAt > at + CLOCK_TOLERANCE)) {
     throw new NotChecked(Step.CALL, "not checked here: an approval that was signed later. Use python -m audit.verify");
   }
-  const given = new Set(approvals.filter((one) => named.has(one.key) && isFor(one, call.requestHash, at)).map(({ key }) => key));
+  const valid = approvals.filter((one) => named.has(one.key) && isFor(one, call.requestHash, at));
+  const given = new Set(valid.map(({ key }) => key));
   return given.size >= leaf.threshold ? null : refused(`${given.size} valid approvals, where ${leaf.threshold} are needed`);
 }
 
@@ -152,6 +153,10 @@ async function isProven({ warrants, tool, proof }, args, at, { later, earlier })
 /** @param {Entry} entry @returns {Promise<Signed[]>} */
 async function readApprovals(entry) {
   const data = entry.details.forStep(Step.CALL).listOfData("approvals");
+  if (entry.kind === Kind.CALL_ALLOWED) {
+    const readable = data.every((item) => readMap(item, Step.CALL).get("approval_version") === 1n);
+    require(readable, Step.CALL, "An approval of the call cannot be read: its version is not known here.");
+  }
   const read = await Promise.allSettled(data.map((item) => readApproval(item, Step.CALL)));
   const failed = read.find((one) => one.status === "rejected");
   if (failed && !(failed.reason instanceof Refused)) throw failed.reason;

@@ -38,7 +38,8 @@ export async function checkMinted(entry, state) {
   const { holder, issuer } = chain.leaf;
   const agent = details.mapping("agent");
   const ownKey = agent.get("holder");
-  require(ownKey instanceof Uint8Array && equal(ownKey, holder), Step.WARRANTS, "The entry names another agent key than the warrant.");
+  require(ownKey instanceof Uint8Array && equal(ownKey, holder), Step.WARRANTS,
+    "The entry names another agent key than the warrant.");
   const name = agent.get("name") ?? "an agent";
   const { acting } = chain;
   if (acting) {
@@ -125,7 +126,8 @@ export async function checkDecision(entry, state) {
     ? await readApproval(details.data("approval"), Step.DECISION)
     : await readDenial(details.data("denial"), Step.DECISION);
   const request = checkAbout(signed, details, entry, state);
-  require(![...request.denials.values()].includes(signed.person), Step.DECISION, `'${signed.person}' had denied this request before.`);
+  require(![...request.denials.values()].includes(signed.person), Step.DECISION,
+    `'${signed.person}' had denied this request before.`);
   const once = `${signed.key} ${signed.nonce}`;
   require(!state.decided.has(once), Step.DECISION, "The same signature was recorded before.");
   state.decided.add(once);
@@ -143,7 +145,8 @@ export async function checkRetraction(entry, state) {
   const details = entry.details.forStep(Step.DECISION);
   const signed = await readRetraction(details.data("retraction"), Step.DECISION);
   const request = checkAbout(signed, details, entry, state);
-  const own = [...request.grants.values()].filter((one) => one.person === signed.person && one.nonce === signed.nonce).at(-1);
+  const given = [...request.grants.values()];
+  const own = given.filter(({ person, nonce }) => person === signed.person && nonce === signed.nonce).at(-1);
   if (!own) throw new Refused(Step.DECISION, "It takes back an approval that this person has not given here.");
   require(!request.retracted.has(own.id), Step.DECISION, "The approval had been taken back before.");
   request.retracted.add(own.id);
@@ -167,14 +170,18 @@ function checkAbout(signed, details, entry, state) {
   return request;
 }
 
-/** Count again whether the denials so far leave too few people to approve. @param {Signed} signed @param {Fields} details @param {Request} request */
+/**
+ * Count again whether the denials so far leave too few people to approve.
+ * @param {Signed} signed @param {Fields} details @param {Request} request
+ */
 function countDenial(signed, details, request) {
   request.denials.set(signed.key, signed.person);
   const { chain, denials } = request;
   const { oneDenialEnds } = chain.terms(Step.DECISION);
   const { firstKeys, parties } = chain;
   const keys = [...chain.approverKeys].filter((key) => !parties.has(key));
-  const people = (/** @type {string[]} */ some) => new Set(some.filter((key) => keys.includes(key)).map((key) => firstKeys.get(key) ?? key));
+  const people = (/** @type {string[]} */ some) =>
+    new Set(some.filter((key) => keys.includes(key)).map((key) => firstKeys.get(key) ?? key));
   const denied = people([...denials.keys()]);
   const possible = [...people(keys)].filter((person) => !denied.has(person)).length;
   const needed = chain.leaf.threshold;
@@ -273,7 +280,10 @@ async function endorsedPerson(chain, key, person, state, nowMs) {
   }
 }
 
-/** Step 15 of a request, a decision or a call that passed the steps before. @param {Entry} entry @param {Case} state @returns {Promise<string>} */
+/**
+ * Step 15 of a request, a decision or a call that passed the steps before.
+ * @param {Entry} entry @param {Case} state @returns {Promise<string>}
+ */
 export async function checkDisplayed(entry, state) {
   const details = entry.details.forStep(Step.DISPLAY);
   if (entry.kind === Kind.APPROVAL_REQUESTED) return checkShown(entry, state.request(details.text("request_id")));
@@ -320,7 +330,10 @@ function checkForm(content, threshold) {
     "People were shown another number of people than the warrant asks for.");
 }
 
-/** Step 9. @param {Entry} entry @param {Call} call @param {Case} state @returns {Promise<string>} nothing to say of a call that carried and needed no approvals */
+/**
+ * Step 9.
+ * @param {Entry} entry @param {Call} call @param {Case} state @returns {Promise<string>} nothing to say of a call that carried and needed no approvals
+ */
 export async function checkUse(entry, call, state) {
   const details = entry.details.forStep(Step.APPROVALS);
   const approvals = await approvalsOf(details, Step.APPROVALS);

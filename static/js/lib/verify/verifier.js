@@ -98,7 +98,10 @@ function nameOf(first) {
   return typeof name === "string" ? name : "";
 }
 
-/** Step 2, on the first line: without an endorsed ledger key nothing else can be checked. @param {Entry | Checkpoint | null} first @param {LineReport} report @param {Set<string>} roots */
+/**
+ * Step 2, on the first line: without an endorsed ledger key nothing else can be checked.
+ * @param {Entry | Checkpoint | null} first @param {LineReport} report @param {Set<string>} roots
+ */
 async function openCase(first, report, roots) {
   if (first === null) return null;
   const begins = first.type === "entry" && first.kind === Kind.WARRANT_MINTED && first.sequence === 1;
@@ -108,7 +111,10 @@ async function openCase(first, report, roots) {
   return endorsed;
 }
 
-/** Verify every warrant chain once, because a request may be recorded before the receipt of its call. @param {Entry[]} entries @param {Case} state */
+/**
+ * Verify every warrant chain once, because a request may be recorded before the receipt of its call.
+ * @param {Entry[]} entries @param {Case} state
+ */
 async function gatherWarrants(entries, state) {
   for (const entry of entries) {
     try {
@@ -188,7 +194,7 @@ async function checkKind(entry, report, state) {
 /** @param {Entry} entry @param {LineReport} report @param {Case} state */
 async function checkCallEntry(entry, report, state) {
   const presented = entry.details.forStep(Step.WARRANTS).listOfData("warrant_chain");
-  const parsed = parseChain(presented);
+  const parsed = await parseChain(presented);
   state.warrants.requireRoot(parsed);
   if (entry.kind !== Kind.CALL_DENIED) {
     // A refused call may have come with a forged warrant: that is why it was refused.

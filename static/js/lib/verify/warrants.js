@@ -68,12 +68,17 @@ function unknown(what) {
   throw new NotChecked(Step.WARRANTS, `not checked here: ${what}. Use python -m audit.verify`);
 }
 
-/** @param {Bytes[]} chain root first @returns {Warrant[]} their form is checked, nothing else */
-export function parseChain(chain) {
+/** @param {Bytes[]} chain root first @returns {Promise<Warrant[]>} each signed by the issuer it names; no more is checked */
+export async function parseChain(chain) {
   require(chain.length > 0, Step.WARRANTS, "There is no warrant.");
   if (chain.length > MAXIMUM_CHAIN) unknown(`a chain of more than ${MAXIMUM_CHAIN} warrants`);
   try {
-    return chain.map(parse);
+    const warrants = chain.map(parse);
+    for (const { issuer, signature, payload } of warrants) {
+      const signed = await verify(issuer, signature, concat(CONTEXT, payload));
+      if (!signed) throw new Refusal("warrant", "it is not signed by the issuer it names.");
+    }
+    return warrants;
   } catch (error) {
     if (error instanceof Refusal) throw new Refused(Step.WARRANTS, `A warrant cannot be read: ${error.message}`);
     throw error;
@@ -151,7 +156,7 @@ function parseRule(value) {
 }
 
 /**
- * Why a chain does not hold at a moment, in a sentence; empty if it does.
+ * Why a chain, whose signatures were verified, does not hold at a moment, in a sentence; empty if it does.
  * @param {Warrant[]} chain @param {Set<string>} roots @param {number} at UTC seconds @returns {Promise<string>}
  */
 export async function problemOf(chain, roots, at) {
@@ -159,9 +164,6 @@ export async function problemOf(chain, roots, at) {
   if (!root || !roots.has(toHex(root.issuer))) return "The root warrant's issuer is not trusted.";
   for (const [index, warrant] of chain.entries()) {
     const name = `The warrant ${warrant.id}`;
-    if (!(await verify(warrant.issuer, warrant.signature, concat(CONTEXT, warrant.payload)))) {
-      return `${name} is not signed by the issuer it names.`;
-    }
     if (at >= warrant.expiresAt) return `${name} has expired.`;
     if (warrant.issuedAt > at + CLOCK_TOLERANCE) return `${name} was issued in the future.`;
     const parent = chain[index - 1];
@@ -331,7 +333,7 @@ export class Register {
 
   /** @param {Bytes[]} data @returns {Promise<WarrantChain>} */
   async #verify(data) {
-    const chain = new WarrantChain(parseChain(data));
+    const chain = new WarrantChain(await parseChain(data));
     this.requireRoot(chain.warrants);
     try {
       const problem = await problemOf(chain.warrants, this.roots, chain.leaf.issuedAt);
