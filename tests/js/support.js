@@ -13,15 +13,20 @@ export function good(name) {
   return JSON.parse(readFileSync(new URL(`good/${name}.json`, FOLDER), "utf8"));
 }
 
+/** The files of bad vectors; those of evidence have a folder and a table of their own. */
+function badFiles() {
+  return readdirSync(new URL("bad/", FOLDER)).filter((file) => file.endsWith(".json"));
+}
+
 /** All bad vectors of one kind, each with the name of its file. */
 export function bad(kind) {
-  return readdirSync(new URL("bad/", FOLDER))
+  return badFiles()
     .map((file) => ({ name: file.replace(".json", ""), ...JSON.parse(readFileSync(new URL(`bad/${file}`, FOLDER), "utf8")) }))
     .filter((vector) => vector.kind === kind);
 }
 
 export function badKinds() {
-  const kinds = readdirSync(new URL("bad/", FOLDER)).map((file) => JSON.parse(readFileSync(new URL(`bad/${file}`, FOLDER), "utf8")).kind);
+  const kinds = badFiles().map((file) => JSON.parse(readFileSync(new URL(`bad/${file}`, FOLDER), "utf8")).kind);
   return [...new Set(kinds)].sort();
 }
 
