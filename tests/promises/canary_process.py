@@ -52,19 +52,18 @@ def plant(words: dict[str, str]) -> None:
     from accounts.models import Person
     from workers.demo import payment
     from workers.incident.stories import SERVICES, LogLine
-    from workers.payments import activities
     from workers.payments.book import Book
     from workers.payments.contracts import PaymentRecord
 
     SERVICES["payment-service-prod"].logs.append(LogLine(1, "INFO ", words["result"]))
     payment.ORDER = replace(payment.ORDER, reference=words["payment-argument"], reasoning=words["payment-reasoning"])
 
-    class Planted(Book):
-        def pay(self, one: PaymentRecord) -> PaymentRecord:
-            return super().pay(replace(one, currency=words["payment-result"]))
+    pay = Book.pay
 
-    in_use = activities.book
-    activities.book = payment.book = lambda: Planted(in_use()._path.parent)
+    def planted(self: Book, one: PaymentRecord) -> PaymentRecord:
+        return pay(self, replace(one, currency=words["payment-result"]))
+
+    Book.pay = planted
 
     def address(instance: Person, **_: Any) -> None:
         instance.email = f"{instance.username}@mail.example"

@@ -62,4 +62,3 @@ async def _decide(options: argparse.Namespace) -> int:
         # Nobody can sign with this key again; the list of keys should not say otherwise.
         await visit.submit(f"/keys/{key.id}/revocation/", {"reason": "The program that held it has ended."})
     return 0
-
