@@ -16,7 +16,7 @@ MANAGE := $(BIN)/python manage.py
 TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help setup develop demo demo-auto demo-injection demo-mcp demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots clean
+.PHONY: help setup develop demo demo-auto demo-injection demo-mcp demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots verifier clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -114,6 +114,9 @@ rotation: develop ## rotate every kind of key while people decide; RUNS=200 SEED
 
 fuzz: develop ## mutated bytes against every decoder; SECONDS=20 for each
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)
+
+verifier: .venv/base ## write verify.html, which verifies evidence from disk in any browser
+	@$(BIN)/python -m audit.page verify.html
 
 screenshots: develop ## take docs/images/ anew
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q tests/browser

@@ -52,7 +52,9 @@ export function isSameAddress(a, b) {
   return a.requestId === b.requestId && a.namespace === b.namespace && a.workflowId === b.workflowId && a.runId === b.runId;
 }
 
-/** @param {Bytes} data @param {number} step @returns {Promise<Signed>} the approval in `data`, its signature verified */
+/**
+ * @param {Bytes} data @param {number} step @returns {Promise<Signed>} the approval in `data`, its signature verified
+ */
 export async function readApproval(data, step) {
   const envelope = new Fields(readMap(data, step), step);
   const payload = envelope.data("payload");
@@ -87,7 +89,10 @@ export async function readDenial(data, step) {
   return signedOf(key, facts, facts.integer("denied_at"));
 }
 
-/** @param {Bytes} data @param {number} step @returns {Promise<Signed>} the retraction in `data`, its signature verified */
+/**
+ * @param {Bytes} data @param {number} step
+ * @returns {Promise<Signed>} the retraction in `data`, its signature verified
+ */
 export async function readRetraction(data, step) {
   const { facts, key } = await readStatement("retraction", data, RETRACTION, step);
   return signedOf(key, facts, facts.integer("retracted_at"));

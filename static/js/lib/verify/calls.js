@@ -56,7 +56,10 @@ function leafOf(warrants) {
   return /** @type {Warrant} */ (warrants.at(-1));
 }
 
-/** Step 8. @param {Entry} entry @param {Call} call @param {Set<string>} roots @returns {Promise<string>} what was found */
+/**
+ * Step 8. @param {Entry} entry @param {Call} call @param {Set<string>} roots
+ * @returns {Promise<string>} what was found
+ */
 export async function checkCall(entry, call, roots) {
   if (call.args === null) return "not decided again, because the arguments were erased";
   const approvals = await readApprovals(entry);

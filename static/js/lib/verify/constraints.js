@@ -111,7 +111,9 @@ function isInRange({ low, high, withLow, withHigh }, value) {
   return (withLow ? found >= low : found > low) && (withHigh ? found <= high : found < high);
 }
 
-/** @param {Capability} capability @param {Map<string, Value>} values @returns {string} why not; empty if it is allowed */
+/**
+ * @param {Capability} capability @param {Map<string, Value>} values @returns {string} why not; empty if it is allowed
+ */
 export function violation({ constraints, allowsUnknown }, values) {
   if (constraints.size > 0 && !allowsUnknown) {
     const extra = [...values.keys()].find((name) => !constraints.has(name));
@@ -125,7 +127,10 @@ export function violation({ constraints, allowsUnknown }, values) {
   return "";
 }
 
-/** @param {Capability} parent @param {Capability} child @returns {string} how the child allows more; empty if it does not */
+/**
+ * @param {Capability} parent @param {Capability} child
+ * @returns {string} how the child allows more; empty if it does not
+ */
 export function widening(parent, child) {
   if (parent.constraints.size === 0) return "";
   if (child.allowsUnknown && !parent.allowsUnknown) return "it allows arguments that are not named";

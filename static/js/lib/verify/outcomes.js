@@ -37,7 +37,10 @@ export function checkWithdrawn(entry, state) {
   return "withdrawn in nobody's name";
 }
 
-/** Who asks again asks about the same call of the same workflow. @param {Entry} entry @param {Case} state @returns {string} */
+/**
+ * Who asks again asks about the same call of the same workflow. @param {Entry} entry @param {Case} state
+ * @returns {string}
+ */
 export function checkSuperseded(entry, state) {
   const request = close(entry, state, "superseded");
   const details = entry.details.forStep(Step.OUTCOME);

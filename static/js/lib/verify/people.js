@@ -140,7 +140,10 @@ export async function checkDecision(entry, state) {
   return `signed by ${signed.person}, one of the warrant's approvers${confirmed}${counted}`;
 }
 
-/** Step 11 of an approval that its person took back. @param {Entry} entry @param {Case} state @returns {Promise<string>} */
+/**
+ * Step 11 of an approval that its person took back. @param {Entry} entry @param {Case} state
+ * @returns {Promise<string>}
+ */
 export async function checkRetraction(entry, state) {
   const details = entry.details.forStep(Step.DECISION);
   const signed = await readRetraction(details.data("retraction"), Step.DECISION);
@@ -245,7 +248,10 @@ function bytesOf(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** @param {Fields} details @param {number} step @returns {Promise<Signed[]>} one after the other, so that the first fault is named */
+/**
+ * @param {Fields} details @param {number} step
+ * @returns {Promise<Signed[]>} one after the other, so that the first fault is named
+ */
 async function approvalsOf(details, step) {
   const read = [];
   for (const data of details.listOfData("approvals")) read.push(await readApproval(data, step));
@@ -270,7 +276,10 @@ async function checkPeople(signers, entry, state, atMs, people) {
   return `the key is endorsed, from a people root, as that of ${[...found].sort().join(", ")}`;
 }
 
-/** @param {Bytes[]} chain @param {Bytes} key @param {string} person @param {Case} state @param {number} nowMs @returns {Promise<string>} */
+/**
+ * @param {Bytes[]} chain @param {Bytes} key @param {string} person @param {Case} state @param {number} nowMs
+ * @returns {Promise<string>}
+ */
 async function endorsedPerson(chain, key, person, state, nowMs) {
   try {
     return (await verifyChain(chain, key, "approver", state.peopleRoots, { nowMs })).person;
@@ -385,7 +394,10 @@ function checkBound(signed, address, call, request) {
   require(request.grants.has(signed.id), Step.APPROVALS, "An approval of the call was not granted anywhere above in this file.");
 }
 
-/** Step 16 of a decision; a denial may be anybody's. @param {Entry} entry @param {Case} state @returns {Promise<string>} */
+/**
+ * Step 16 of a decision; a denial may be anybody's. @param {Entry} entry @param {Case} state
+ * @returns {Promise<string>}
+ */
 export async function checkDecisionTerms(entry, state) {
   if (entry.kind !== Kind.APPROVAL_GRANTED) return "";
   const details = entry.details.forStep(Step.TERMS);

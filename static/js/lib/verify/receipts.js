@@ -79,7 +79,10 @@ function stackOf(warrants) {
   return concat(Uint8Array.from(head), ...warrants.map(({ bytes }) => bytes));
 }
 
-/** @param {Warrant} warrant @param {string} tool @param {Arguments} args @returns {Promise<Bytes>} Tenuo's hash of a call */
+/**
+ * @param {Warrant} warrant @param {string} tool @param {Arguments} args
+ * @returns {Promise<Bytes>} Tenuo's hash of a call
+ */
 export function hashOf(warrant, tool, args) {
   return requestHash(warrant.id, tool, args.bytes, warrant.holder);
 }

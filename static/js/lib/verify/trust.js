@@ -21,7 +21,10 @@ export function keysOf(roots, name) {
   });
 }
 
-/** Step 2. @param {Fields} first the details of the first entry @param {Set<string>} roots @returns {Promise<Endorsed>} */
+/**
+ * Step 2. @param {Fields} first the details of the first entry @param {Set<string>} roots
+ * @returns {Promise<Endorsed>}
+ */
 export async function endorsedKeys(first, roots) {
   /** @type {Map<string, Set<string>>} */
   const found = new Map([["ledger", new Set()], ["receipts", new Set()]]);
@@ -37,7 +40,10 @@ export async function endorsedKeys(first, roots) {
   return { ledger, receipts };
 }
 
-/** @param {Bytes} data @returns {import("../statements.js").Envelope | null} an endorsement that says nothing counts for nothing */
+/**
+ * @param {Bytes} data
+ * @returns {import("../statements.js").Envelope | null} an endorsement that says nothing counts for nothing
+ */
 function readable(data) {
   try {
     return parseEnvelope(data);

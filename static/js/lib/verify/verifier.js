@@ -66,7 +66,10 @@ export async function verifyEvidence(data, { roots, peopleRoots = [], approvalLi
   return new Report({ chain: name, lines: reports, state: state.runStatus || "open", counts: state.counts, notes: state.notes });
 }
 
-/** @template T @param {LineReport} report @param {() => Promise<T>} check @returns {Promise<T | null>} null if it did not pass */
+/**
+ * @template T @param {LineReport} report @param {() => Promise<T>} check
+ * @returns {Promise<T | null>} null if it did not pass
+ */
 async function judged(report, check) {
   try {
     return await check();

@@ -68,7 +68,10 @@ function unknown(what) {
   throw new NotChecked(Step.WARRANTS, `not checked here: ${what}. Use python -m audit.verify`);
 }
 
-/** @param {Bytes[]} chain root first @returns {Promise<Warrant[]>} each signed by the issuer it names; no more is checked */
+/**
+ * @param {Bytes[]} chain root first
+ * @returns {Promise<Warrant[]>} each signed by the issuer it names; no more is checked
+ */
 export async function parseChain(chain) {
   require(chain.length > 0, Step.WARRANTS, "There is no warrant.");
   if (chain.length > MAXIMUM_CHAIN) unknown(`a chain of more than ${MAXIMUM_CHAIN} warrants`);
