@@ -90,6 +90,11 @@ def key_id(name: str, public_key: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public_key).digest()[:_KEY_ID_BYTES]
 
 
+def verifier_key(name: str, public_key: bytes) -> str:
+    """Return the key in the form in which tools for signed notes are given it."""
+    return f"{name}+{key_id(name, public_key).hex()}+{base64.b64encode(_ED25519 + public_key).decode()}"
+
+
 def sign(text: str, *, name: str, private_key: Ed25519PrivateKey) -> str:
     """Return the note of ``text``, which ends with a newline, signed. Raises ``MalformedNote``."""
     _require_name(name)

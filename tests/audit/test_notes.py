@@ -35,6 +35,9 @@ def line(signature: bytes = bytes(68), name: str = ORIGIN) -> str:
 
 def test_the_first_published_note_is_signed_and_verified_as_it_was() -> None:
     assert notes.key_id(FIRST_NAME, FIRST_PUBLIC).hex() == "c74f20a3"
+    assert notes.verifier_key(FIRST_NAME, FIRST_PUBLIC) == (
+        "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+    )
     text = FIRST_NOTE.split("\n\n", maxsplit=1)[0] + "\n"
     key = Ed25519PrivateKey.from_private_bytes(FIRST_PRIVATE)
     assert notes.sign(text, name=FIRST_NAME, private_key=key) == FIRST_NOTE
