@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.statements import notes
+from audit.statements import merkle, notes
 from audit.statements.notes import Checkpoint, MalformedNote
+from tests.config.source import document
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -172,3 +174,12 @@ def test_no_changed_byte_goes_unnoticed(place: int, value: int) -> None:
 def test_no_bytes_lead_to_another_error(data: bytes) -> None:
     with pytest.raises(MalformedNote):
         notes.open_checkpoint(data, PUBLIC)
+
+
+def test_the_documented_checkpoint_is_what_the_document_says() -> None:
+    text = document("evidence.md")
+    note = text[text.index("countersign.example.com/ledger/payments\n") :].split("```")[0]
+    key = re.search(r"This one is real: its key is `([0-9a-f]{64})`", text)
+    assert key is not None
+    root = merkle.root_of([merkle.leaf_hash(bytes([number]) * 32) for number in range(5)])
+    assert notes.open_checkpoint(note.encode(), bytes.fromhex(key[1])) == Checkpoint(ORIGIN, 5, root)
