@@ -27,6 +27,7 @@ from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
+from workers.integrating import keep_integrating
 from workers.namespaces.registration import registered
 from workers.nexus.crew import Shared
 from workers.payments.crew import assemble_endpoints
@@ -88,6 +89,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
             await _start_workers(opened, supervisor, crew, client)
         if parts.relay:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
+            opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.keys.services import ledger_key
 from audit.ledger.errors import LedgerError, OutsideTransaction
 from audit.ledger.signals import entry_appended
-from audit.models import Attachment, LedgerChain, LedgerEntry
+from audit.models import Attachment, LedgerChain, LedgerEntry, PendingLeaf
 from audit.statements import statements
 from audit.statements.cbor import MAXIMUM_BYTES
 from audit.statements.entries import SALT_BYTES, attachment_digest, entry_hash
@@ -66,6 +66,7 @@ def append(
     Attachment.objects.bulk_create(
         [Attachment(entry=entry, name=name, salt=salt, content=content) for name, (salt, content) in salted.items()]
     )
+    PendingLeaf.objects.create(entry=entry)
     locked.size, locked.head = entry.sequence, entry.entry_hash
     locked.save(update_fields=["size", "head", "namespace"])
     entry_appended.send(sender=LedgerEntry, entry=entry)

@@ -1,5 +1,18 @@
 from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
+from audit.models.logs import Leaf, Log, LogCheckpoint, PendingLeaf, Tile
 from audit.models.rings import RingKey
 
-__all__ = ["Attachment", "LedgerChain", "LedgerEntry", "RecordedReceipt", "RingKey", "ServiceKey"]
+__all__ = [
+    "Attachment",
+    "Leaf",
+    "LedgerChain",
+    "LedgerEntry",
+    "Log",
+    "LogCheckpoint",
+    "PendingLeaf",
+    "RecordedReceipt",
+    "RingKey",
+    "ServiceKey",
+    "Tile",
+]

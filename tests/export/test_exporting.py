@@ -19,7 +19,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from audit.ledger.chains import Subject, namespace_chain
-from audit.models import LedgerChain, LedgerEntry
+from audit.models import LedgerChain, LedgerEntry, PendingLeaf
 from audit.statements import statements
 from tests.export.conftest import export
 from tests.export.runs import every_ending, listed, run
@@ -214,6 +214,7 @@ async def test_a_run_that_was_deleted_before_it_was_read_is_named(client, folder
 
 async def forget_ledger() -> None:
     """As after a crash between the manifest and the ledger's word of it."""
+    await sync_to_async(lambda: PendingLeaf.objects.all().delete())()
     await sync_to_async(lambda: LedgerEntry.objects.all()._raw_delete("default"))()
 
     await sync_to_async(lambda: LedgerChain.objects.all().delete())()

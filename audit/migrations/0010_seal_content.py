@@ -1,7 +1,8 @@
 """Entries and attachments are sealed with their namespace's ring. Chains of the service itself have none.
 
-It makes rings that are missing as this version does, so it comes after every change of their table. Not in one
-transaction: it goes through the rows in batches, and begun again it leaves what is sealed already.
+It makes rings that are missing as this version does, so it comes after every change of their table, and after the
+tables of the logs, where the entries wait that it appends. Not in one transaction: it goes through the rows in
+batches, and begun again it leaves what is sealed already.
 """
 
 from django.db import migrations
@@ -19,6 +20,6 @@ def seal(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("audit", "0008_ring_retirement")]
+    dependencies = [("audit", "0009_logs")]
 
     operations = [migrations.RunPython(seal, migrations.RunPython.noop)]

@@ -1,0 +1,77 @@
+"""``manage.py verify_ledger``: check the whole database against its checkpoints, and against kept ones."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from audit.keys.contracts import Purpose, ServiceKeyMissing
+from audit.keys.queries import service_public_key
+from audit.log.checking import Kept, check
+from audit.statements.notes import MAXIMUM_BYTES, MalformedNote, checkpoint_in, parse
+
+STEP = 10_000
+UNUSABLE = 2
+
+
+class Command(BaseCommand):
+    help = "Check every entry, chain and log of the ledger. Exit code 0 whole, 1 not, 2 unusable input."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--checkpoint",
+            action="append",
+            type=Path,
+            default=[],
+            help="a checkpoint that was kept elsewhere, which the ledger must go on from; may be given several times",
+        )
+
+    def handle(self, *args: Any, checkpoint: list[Path], **options: Any) -> None:
+        kept, findings = [], 0
+        for path in checkpoint:
+            one, fault = self._kept(path)
+            kept.append(one)
+            if fault:
+                findings += 1
+                self.stdout.write(fault)
+        self._looked_at = 0
+        for finding in check(kept, self._progress):
+            findings += 1
+            self.stdout.write(finding)
+        if findings:
+            self.stdout.write(f"The ledger is NOT whole: {findings} {'fault' if findings == 1 else 'faults'}.")
+            sys.exit(1)
+        self.stdout.write(
+            f"The ledger is whole, and goes on from {len(kept)} checkpoints that were kept elsewhere."
+            if kept
+            else "The ledger agrees with itself. Whoever holds its keys could have written it anew: only a checkpoint "
+            "that was kept elsewhere (--checkpoint) shows that nobody did."
+        )
+
+    def _progress(self) -> None:
+        self._looked_at += 1
+        if self._looked_at % STEP == 0:
+            self.stderr.write(f"{self._looked_at} entries and leaves looked at.")
+
+    def _kept(self, path: Path) -> tuple[Kept, str]:
+        """Return the checkpoint in ``path``, and what is wrong with its signature: nothing, or a sentence."""
+        try:
+            with path.open("rb") as file:
+                note = parse(file.read(MAXIMUM_BYTES + 1))
+            kept = Kept(f"the checkpoint in {path}", checkpoint_in(note.text))
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=UNUSABLE) from error
+        except MalformedNote as error:
+            raise CommandError(f"{path} holds no checkpoint. {error}", returncode=UNUSABLE) from error
+        try:
+            note.verify(kept.checkpoint.origin, service_public_key(Purpose.LEDGER))
+        except (MalformedNote, ServiceKeyMissing) as error:
+            return kept, (
+                f"{path} is not signed with the key of this ledger: it is from elsewhere or was changed, or the key "
+                f"was replaced. {error}"
+            )
+        return kept, ""
