@@ -109,8 +109,8 @@ bench: develop ## measure against the floor; results land in bench/results/ (see
 chaos: develop ## kill -9 every process while people decide on 200 calls; SEED=20
 	@$(BIN)/python -m chaos --seed $(or $(SEED),20)
 
-rotation: develop ## rotate every kind of key while people decide; RUNS=200 SEED=20
-	@ROTATION_RUNS=$(or $(RUNS),200) ROTATION_SEED=$(or $(SEED),20) $(BIN)/python -m pytest -q tests/promises/test_6_keys_rotate_under_load.py
+rotation: develop ## rotate every kind of key under load; RUNS=200 SEED=20
+	@ROTATION_RUNS=$(or $(RUNS),200) ROTATION_SEED=$(or $(SEED),20) $(BIN)/python -m pytest -q $(wildcard tests/*/test*keys_rotate_under_load.py)
 
 fuzz: develop ## mutated bytes against every decoder; SECONDS=20 for each
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),20)

@@ -26,14 +26,30 @@ class Issuer:
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / "jwks.json"
+        self._published: list[dict[str, Any]] = []
         self.renew("first")
 
     def renew(self, key_id: str) -> None:
         """Begin to sign with another key; the one before is published no more."""
+        self.add(key_id)
+        self.withdraw()
+
+    def add(self, key_id: str) -> None:
+        """Begin to sign with another key; those before are published still."""
         self.key = ed25519.Ed25519PrivateKey.generate()
         self.key_id = key_id
         key = OKPAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        self.file.write_text(json.dumps({"keys": [{**key, "kid": key_id, "use": "sig"}]}))
+        self._publish([*self._published, {**key, "kid": key_id, "use": "sig"}])
+
+    def withdraw(self) -> None:
+        """Publish the key that signs, and no other."""
+        self._publish(self._published[-1:])
+
+    def _publish(self, keys: list[dict[str, Any]]) -> None:
+        self._published = keys
+        partial = self.file.with_suffix(".partial")
+        partial.write_text(json.dumps({"keys": keys}))
+        partial.replace(self.file)
 
     def token(self, *permissions: str, headers: dict[str, Any] | None = None, **claims: Any) -> str:
         """Return a token that holds, with ``claims`` instead of or beside the usual; None leaves one out."""

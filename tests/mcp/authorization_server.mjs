@@ -3,7 +3,8 @@
 //   node tests/mcp/authorization_server.mjs SECRET RESOURCE...
 //
 // It prints "listening PORT". People do not sign in: POST /subjects with {person, agent, scope, resource, expires_at?} gives
-// a refresh token as a sign-in would have, and POST /tokens with the same an access token.
+// a refresh token as a sign-in would have, and POST /tokens with the same an access token. POST /secrets {agent, accepted}
+// says which of an agent's secrets count, and POST /withdrawn {token} takes a refresh token back.
 
 import { createServer } from "node:http";
 import Provider, { errors } from "oidc-provider";
@@ -19,7 +20,7 @@ const server = createServer((request, response) => handle(request, response)).li
   const provider = made(`http://127.0.0.1:${port}`);
   const answer = provider.callback();
   handle = async (request, response) => {
-    const make = { "/subjects": refreshToken, "/tokens": accessToken }[request.url];
+    const make = { "/subjects": refreshToken, "/tokens": accessToken, "/secrets": secretsOf, "/withdrawn": withdraw }[request.url];
     if (!make) return answer(request, response);
     let body = "";
     for await (const part of request) body += part;
@@ -91,6 +92,17 @@ async function accessToken(provider, wanted) {
   const token = new provider.AccessToken({ ...(await granted(provider, wanted)), scope: wanted.scope, gty: "token-exchange", ...issued(wanted) });
   token.resourceServer = new provider.ResourceServer(wanted.resource, server_of(wanted.resource));
   return token.save();
+}
+
+async function secretsOf(provider, { agent, accepted }) {
+  const client = await provider.Client.find(agent);
+  client.compareClientSecret = (given) => accepted.includes(given);
+  return "";
+}
+
+async function withdraw(provider, { token }) {
+  await (await provider.RefreshToken.find(token)).destroy();
+  return "";
 }
 
 function issued({ expires_at: exp }) {

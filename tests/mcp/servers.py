@@ -59,6 +59,15 @@ class AuthorizationServer:
         form = {"grant_type": "refresh_token", "refresh_token": self.subject_token(), "scope": "openid"}
         return str(httpx.post(self.token_endpoint, data=form, auth=(AGENT, self.secret)).json()["id_token"])
 
+    def accept(self, *accepted: str) -> None:
+        """Take these secrets of the agent, and no other; the last is the one to use."""
+        httpx.post(f"{self.issuer}/secrets", json={"agent": AGENT, "accepted": accepted}, timeout=30).raise_for_status()
+        self.secret = accepted[-1]
+
+    def withdraw(self, token: str) -> None:
+        """Take a refresh token back."""
+        httpx.post(f"{self.issuer}/withdrawn", json={"token": token}, timeout=30).raise_for_status()
+
     def _made(self, what: str, facts: dict[str, object]) -> str:
         usual = {"person": PERSON, "agent": AGENT, "scope": ALL_SCOPES, "resource": self.resource}
         answer = httpx.post(f"{self.issuer}/{what}", json={**usual, **facts}, timeout=30)

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,17 @@ class Agents:
         self, *answers: ModelAnswer, acting: Acting | None = ACTING, answer: Callable[..., Any] | None = None
     ) -> tuple[WorkflowHandle[Any, Any], list[Step]]:
         """Run one incident to its end; return its handle and steps. ``answer`` decides what stops at a gate."""
+        async with self.working(ScriptedModel([*answers, done()]).call_model) as start:
+            handle = await start(acting)
+            if answer is not None:
+                request = await asyncio.wait_for(self.desk.requests.get(), 30)
+                await send(self.environment.client, request, answer(request))
+            report: IncidentReport = await handle.result()
+        return self.environment.client.get_workflow_handle(handle.id), report.steps
+
+    @asynccontextmanager
+    async def working(self, call_model: Callable[..., Any]) -> AsyncIterator[Callable[[Acting | None], Any]]:
+        """Run the workers with that model; yield what starts an incident and returns its handle."""
         queue, plain = f"incident-agents-{uuid.uuid4().hex[:8]}", self.environment.client
         tenuo_plugin, gate_plugin = build_plugins(
             activities=TOOLS,
@@ -82,10 +95,9 @@ class Agents:
             settings=self.settings,
         )
         guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
-        model = ScriptedModel([*answers, done()])
         async with (
             Worker(guarded, task_queue=queue, workflows=[IncidentWorkflow], activities=TOOLS),
-            Worker(plain, task_queue=MODEL_TASK_QUEUE, activities=[model.call_model]),
+            Worker(plain, task_queue=MODEL_TASK_QUEUE, activities=[call_model]),
             Worker(
                 plain,
                 task_queue=self.settings.approvals_task_queue,
@@ -93,12 +105,7 @@ class Agents:
                 activities=self.desk.activities,
             ),
         ):
-            handle = await self._start(guarded, tenuo_plugin, queue, acting)
-            if answer is not None:
-                request = await asyncio.wait_for(self.desk.requests.get(), 30)
-                await send(plain, request, answer(request))
-            report: IncidentReport = await handle.result()
-        return plain.get_workflow_handle(handle.id), report.steps
+            yield partial(self._start, guarded, tenuo_plugin, queue)
 
     async def _start(self, guarded: Any, tenuo_plugin: Any, queue: str, acting: Acting | None) -> Any:
         policy = load(POLICY_FOR_A_PERSON)
@@ -145,9 +152,10 @@ async def agents(
 def keep(directory: Path, name: str, text: str) -> None:
     path = directory / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(0o600)
-    path.write_text(text)
-    path.chmod(0o600)
+    partial = path.with_suffix(".partial")
+    partial.touch(0o600)
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def approving(keys: Keys) -> Callable[[Any], Any]:

@@ -164,12 +164,22 @@ def _set_up() -> tuple[Approver, Approver]:
     return approver("ada"), approver("grace")
 
 
+@pytest.fixture
+def lifetime() -> int:
+    """How many seconds people have for a request."""
+    return 7
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def office(
-    live_temporal: WorkflowEnvironment, transactional_db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    live_temporal: WorkflowEnvironment,
+    transactional_db: None,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    lifetime: int,
 ) -> AsyncIterator[Office]:
     settings.PEOPLE_ROOTS = [ROOT]
-    settings.REQUEST_LIFETIME_SECONDS = 7
+    settings.REQUEST_LIFETIME_SECONDS = lifetime
     monkeypatch.setattr(nexus_crew, "GateSettings", partial(GateSettings, delivery_grace_seconds=1))
     settings.NEXUS_APPROVALS = {TEAM: "team-actions"}
     ada, grace = await sync_to_async(_set_up)()

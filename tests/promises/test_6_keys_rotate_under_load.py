@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import random
 import secrets
 import uuid
@@ -27,6 +26,7 @@ from audit.rings.queries import keys_of, ring_of
 from audit.rings.services import rotate
 from tests.gates import agents
 from tests.promises.conftest import House, guarded_worker
+from tests.turning import RUNS, SEED
 from warrants.rewrapping.services import rewrap
 from workers.client import options_for
 from workers.codec.codec import KEY_FIELD
@@ -39,8 +39,6 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-RUNS = int(os.environ.get("ROTATION_RUNS", "6"))
-SEED = int(os.environ.get("ROTATION_SEED", "20"))
 RESULT = "restarted checkout"
 
 

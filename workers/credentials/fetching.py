@@ -81,6 +81,14 @@ class Credentials:
             raise CredentialMissing(f"The credential {name} is empty, or longer than {MAXIMUM_CHARACTERS} characters.")
         return Secret(text)
 
+    async def is_replaced(self, name: str, secret: Secret) -> bool:
+        """Whether ``name`` is another secret by now: then that ``secret`` was refused says nothing. Raises like it."""
+        now = await self.fetch(name)
+        try:
+            return now.reveal() != secret.reveal()
+        finally:
+            now.forget()
+
 
 def _echo(name: str, error: Exception) -> CredentialEchoed:
     return CredentialEchoed(

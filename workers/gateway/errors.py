@@ -69,3 +69,10 @@ class AuditAway(Refused):
 
     code = "audit_away"
     status = grpc.StatusCode.UNAVAILABLE
+
+
+class GatewayStopping(Refused):
+    """The call was passed on, and the gateway stops before the server has answered."""
+
+    code = "gateway_stopping"
+    status = grpc.StatusCode.UNAVAILABLE

@@ -15,7 +15,7 @@ from grpc.aio import ServicerContext
 from workers.gateway import contents
 from workers.gateway.audit_log import AuditLog, Line
 from workers.gateway.checks import check
-from workers.gateway.errors import AuditAway, Refused, UnknownMethod
+from workers.gateway.errors import AuditAway, GatewayStopping, Refused, UnknownMethod
 from workers.gateway.methods import METHODS, Method
 from workers.gateway.tokens import Caller, Tokens
 from workers.gateway.upstream import Metadata, Upstream
@@ -28,6 +28,7 @@ _NAMESPACE = "temporal-namespace"
 _NOT_PASSED = frozenset({"authorization", "authorization-extras", "user-agent", "host", "te", "content-type"})
 _GRPC_S_OWN = (":", "grpc-")
 _CERTIFICATE = "x509_pem_cert"
+_STOPPING = "The gateway is being stopped. Ask again: another one answers, or this one when it is back."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,23 @@ class Front(grpc.GenericRpcHandler):
     def __init__(self, *, tokens: Tokens, upstream: Upstream, log: AuditLog) -> None:
         self._tokens, self._upstream, self._log = tokens, upstream, log
         self._under_way: set[asyncio.Task[object]] = set()
+        self._passed_on: set[grpc.aio.UnaryUnaryCall] = set()
+        self._is_closed = False
 
-    async def settle(self) -> None:
-        """Return when every call that came in has its line."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+    def close(self) -> None:
+        """Pass no more calls on: whoever calls is told to ask again."""
+        self._is_closed = True
+
+    def hang_up(self) -> None:
+        """End every call that waits for the server still. Its caller is told to ask again."""
+        self.close()
+        for call in list(self._passed_on):
+            call.cancel()
+
+    async def settle(self, seconds: float | None = None) -> None:
+        """Return when every call that has come in has its line, or after ``seconds``."""
+        if self._under_way:
+            await asyncio.wait(list(self._under_way), timeout=seconds)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         path = handler_call_details.method
@@ -90,6 +104,8 @@ class Front(grpc.GenericRpcHandler):
             await check(caller.rights, method, asked, named_in_metadata=named, upstream=self._upstream)
         if not self._log.works:
             raise AuditAway("The gateway's audit log cannot be written, so no call is passed on. Try again soon.")
+        if self._is_closed:
+            raise GatewayStopping(_STOPPING)
         line.allowed = True
         return await self._forward(method, body, metadata, context, line)
 
@@ -103,11 +119,17 @@ class Front(grpc.GenericRpcHandler):
     ) -> bytes:
         passed = [(key, value) for key, value in metadata if key not in _NOT_PASSED and not key.startswith(_GRPC_S_OWN)]
         call = self._upstream.call(method.path, body, metadata=passed, seconds=context.time_remaining())
+        self._passed_on.add(call)
         try:
             answer = await call
             await context.send_initial_metadata(tuple(await call.initial_metadata()))
             context.set_trailing_metadata(tuple(await call.trailing_metadata()))
+        except asyncio.CancelledError:
+            if self._is_closed:
+                raise GatewayStopping(_STOPPING) from None
+            raise
         finally:
+            self._passed_on.discard(call)
             # Whoever hung up wants no answer: the server must not go on for nobody.
             call.cancel()
         line.code = grpc.StatusCode.OK.name

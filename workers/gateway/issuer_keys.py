@@ -27,6 +27,8 @@ FRESH = 300
 STALE = 3600
 # How often an unknown key id, which anybody can send, makes us ask.
 ASK_AGAIN = 5
+# Key ids that are remembered as missing: callers choose them.
+_MOST_MISSED = 200
 _MAXIMUM_BYTES = 1024 * 1024
 
 
@@ -37,29 +39,50 @@ class IssuerKeys:
         self._source = source
         self._keys: list[dict[str, Any]] = []
         self._read_at = self._asked_at = float("-inf")
+        self._missed: dict[str, float] = {}
         self._asking = asyncio.Lock()
 
     async def of(self, key_id: str | None) -> list[dict[str, Any]]:
-        """Return the keys, as JWKs. Raises ``KeysAway``."""
-        if self._age() > FRESH or (key_id is not None and all(key.get("kid") != key_id for key in self._keys)):
+        """Return the keys, as JWKs. Raises ``KeysAway``.
+
+        A key id that is missing may be of a key that the issuer has made since it was asked: until it was asked again,
+        that is ``KeysAway`` too, so that whoever calls with a new key is put off and not refused.
+        """
+        missed_at = self._missed_at(key_id)
+        if self._age() > FRESH or missed_at is not None:
             async with self._asking:
                 if time.monotonic() - self._asked_at > ASK_AGAIN:
                     await self._ask()
         if self._age() > STALE:
             raise KeysAway("The keys of the tokens' issuer cannot be read, so no token can be checked. Try again soon.")
+        is_named = all("kid" in key for key in self._keys)
+        if is_named and missed_at is not None and missed_at > self._read_at and self._lacks(key_id):
+            raise KeysAway("The key of this token is not known yet, and the issuer was asked just now. Try again soon.")
         return self._keys
+
+    def _missed_at(self, key_id: str | None) -> float | None:
+        """Return since when ``key_id`` is known to be missing, or None if it is not."""
+        if key_id is None or not self._lacks(key_id):
+            return None
+        if len(self._missed) >= _MOST_MISSED:
+            self._missed.clear()
+        return self._missed.setdefault(key_id, time.monotonic())
+
+    def _lacks(self, key_id: str | None) -> bool:
+        return all(key.get("kid") != key_id for key in self._keys)
 
     def _age(self) -> float:
         return time.monotonic() - self._read_at
 
     async def _ask(self) -> None:
-        self._asked_at = time.monotonic()
+        asked_at = self._asked_at = time.monotonic()
         try:
             self._keys = await asyncio.to_thread(read_keys, self._source)
         except KeysAway as error:
             logger.warning("%s", error)
         else:
-            self._read_at = time.monotonic()
+            # What the issuer changes while it answers is not known.
+            self._read_at = asked_at
 
 
 def read_keys(source: str) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
+import sys
 from dataclasses import dataclass
-from typing import Self
+from typing import NoReturn, Self
 from urllib.parse import urlsplit
 
 import grpc
@@ -22,8 +24,9 @@ from workers.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-# Calls under way get this long to end when the gateway stops. Long polls do not; their callers ask again.
-GRACEFUL_SECONDS = 5
+# Calls under way get this long to end when the gateway stops; long polls do not, and their callers ask again.
+# Temporal's SDKs do so for ten seconds, in which the next gateway has to be there.
+GRACEFUL_SECONDS = 2
 _OPTIONS = [
     # Two gateways on one port would be two sets of rules.
     ("grpc.so_reuseport", 0),
@@ -101,12 +104,31 @@ class Gateway:
         self.port = self._bind()
         await self._server.start()
 
+    async def drain(self) -> None:
+        """Pass no more calls on, let those under way end for a while, and tell all others to ask again."""
+        self._front.close()
+        await self._front.settle(GRACEFUL_SECONDS)
+        self._front.hang_up()
+        await self._front.settle()
+
     async def stop(self) -> None:
-        """Take no more calls, let those under way end for a while, and close."""
-        await self._server.stop(GRACEFUL_SECONDS)
+        """Drain and close. Calls that arrive while gRPC closes are cancelled by it; see ``leave``."""
+        await self.drain()
+        await self._server.stop(None)
         await self._front.settle()
         await self._upstream.close()
         self._log.close()
+
+    def leave(self, code: int) -> NoReturn:
+        """End the process at once, after ``drain``.
+
+        What arrives while gRPC closes would be told that it is cancelled, and SDKs do not ask again then. They do when
+        a connection breaks.
+        """
+        self._log.close()
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
 
     def _check_keys(self) -> None:
         # An address may be away for a while; a file that cannot be read is a mistake.
@@ -129,17 +151,16 @@ class Gateway:
             ) from None
 
 
-async def serve(given: GatewaySettings) -> int:
-    """Serve until a signal; return the exit code. Raises ``StartFailed``."""
+async def serve(given: GatewaySettings) -> NoReturn:
+    """Serve until a signal, and end the process. Raises ``StartFailed``."""
     supervisor = Supervisor()
     supervisor.handle_signals()
     gateway = Gateway(given)
     await gateway.start()
     logger.info("The gateway listens on %s, in front of %s.", given.listen, given.upstream)
-    try:
-        return await supervisor.wait()
-    finally:
-        await gateway.stop()
+    code = await supervisor.wait()
+    await gateway.drain()
+    gateway.leave(code)
 
 
 def _server_credentials(given: GatewaySettings) -> grpc.ServerCredentials | None:

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from importlib import import_module
 
+from audit.statements.acting import Acting
 from workers.credentials.fetching import Credentials
+from workers.credentials.secret import Secret
 from workers.gates.acting import acting_for
 from workers.mcp.contracts import McpServer, McpTool, Scalar, client_secret_name, subject_token_name
-from workers.mcp.errors import McpAnswerInvalid
+from workers.mcp.errors import ExchangeRefused, McpAnswerInvalid, SubjectRefused
 from workers.mcp.exchange import exchange
 
 
@@ -33,11 +35,26 @@ async def call(server: McpServer, tool: McpTool, arguments: Mapping[str, Scalar]
     from workers.mcp.session import call_with  # noqa: PLC0415
 
     async with AsyncExitStack() as opened:
-        subject = await opened.enter_async_context(credentials.secret(subject_token_name(acting.person)))
-        secret = await opened.enter_async_context(credentials.secret(client_secret_name(acting.agent)))
-        token = await exchange(server, tool, agent=acting.agent, secret=secret, subject=subject)
-        opened.callback(token.forget)
+        token, *held = await _token_for(acting, server, tool, credentials, opened)
         text = await call_with(server, tool, arguments, token=token)
-        if any(one.reveal() in text for one in (token, subject, secret)):
+        if any(one.reveal() in text for one in (token, *held)):
             raise McpAnswerInvalid(f"The answer of {tool.name} repeats a secret, and is not used.")
         return text
+
+
+async def _token_for(
+    acting: Acting, server: McpServer, tool: McpTool, credentials: Credentials, opened: AsyncExitStack
+) -> list[Secret]:
+    """Return a token, and the two credentials that it was exchanged for; all are forgotten when ``opened`` closes."""
+    names = (subject_token_name(acting.person), client_secret_name(acting.agent))
+    while True:
+        held = [await opened.enter_async_context(credentials.secret(name)) for name in names]
+        try:
+            token = await exchange(server, tool, agent=acting.agent, subject=held[0], secret=held[1])
+        except (SubjectRefused, ExchangeRefused):
+            # Replaced after they were fetched? Nothing was called yet.
+            if not any([await credentials.is_replaced(*one) for one in zip(names, held, strict=True)]):
+                raise
+        else:
+            opened.callback(token.forget)
+            return [token, *held]

@@ -10,8 +10,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from workers.credentials.errors import CredentialMissing
+from workers.credentials.secret import Secret
 from workers.incident.contracts import CALL_MODEL_ACTIVITY, ModelAnswer, ModelRequest
-from workers.incident.models.errors import ModelError
+from workers.incident.models.errors import ModelError, ModelRequestRefused
 from workers.incident.models.providers import ModelSettings, provider_for
 from workers.own_credentials import credentials
 
@@ -20,12 +21,22 @@ from workers.own_credentials import credentials
 async def call_model(request: ModelRequest) -> ModelAnswer:
     """Return what the model wants next; fails with the codes of ``models.errors``."""
     try:
-        async with AsyncExitStack() as opened:
-            settings = model_settings()
-            return _counted(await provider_for(settings, await _key(settings, opened)).answer(request))
+        return _counted(await _answer(model_settings(), request))
     except ModelError as error:
         # Without the cause: it may hold more than the sentence says.
         raise ApplicationError(error.sentence, type=error.code, non_retryable=not error.retryable) from None
+
+
+async def _answer(settings: ModelSettings, request: ModelRequest) -> ModelAnswer:
+    while True:
+        async with AsyncExitStack() as opened:
+            key = await _key(settings, opened)
+            try:
+                return await provider_for(settings, key.reveal() if key else "").answer(request)
+            except ModelRequestRefused:
+                # Replaced after it was fetched?
+                if key is None or not await credentials().is_replaced(settings.key_name, key):
+                    raise
 
 
 def _counted(answer: ModelAnswer) -> ModelAnswer:
@@ -34,16 +45,16 @@ def _counted(answer: ModelAnswer) -> ModelAnswer:
     return replace(answer, call=replace(call, attempt=activity.info().attempt)) if call else answer
 
 
-async def _key(settings: ModelSettings, opened: AsyncExitStack) -> str:
-    """Return the provider's key, forgotten when ``opened`` closes; empty where none is needed."""
+async def _key(settings: ModelSettings, opened: AsyncExitStack) -> Secret | None:
+    """Return the provider's key, forgotten when ``opened`` closes; None where none is needed."""
     if not settings.key_name:
-        return ""
+        return None
     try:
-        return (await opened.enter_async_context(credentials().secret(settings.key_name))).reveal()
+        return await opened.enter_async_context(credentials().secret(settings.key_name))
     except CredentialMissing:
         if settings.needs_key:
             raise
-        return ""
+        return None
 
 
 def model_settings() -> ModelSettings:

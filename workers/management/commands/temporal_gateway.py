@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -23,6 +22,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            sys.exit(asyncio.run(serve(GatewaySettings.from_settings())))
+            asyncio.run(serve(GatewaySettings.from_settings()))
         except StartFailed as error:
             raise CommandError(str(error)) from None
