@@ -12,7 +12,7 @@ from audit.export.services import evidence_lines
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
 from audit.ledger.services import append, erase_attachment
-from audit.models import LedgerChain, LedgerEntry
+from audit.models import LedgerChain, LedgerEntry, PendingLeaf
 from audit.receipts.services import record
 from audit.statements import cbor
 from audit.statements.kinds import EntryKind
@@ -91,6 +91,7 @@ def test_a_deleted_row_is_noticed(story: Evidence, sequence: int) -> None:
     entry.attachments.all().delete()
     if hasattr(entry, "recorded_receipt"):
         entry.recorded_receipt.delete()
+    PendingLeaf.objects.filter(entry=entry).delete()
     entry.delete()
     assert not check(story).verified
 
