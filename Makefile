@@ -12,8 +12,8 @@ NODE := .venv/nodejs/bin/node
 NPM := $(NODE) .venv/nodejs/lib/node_modules/npm/bin/npm-cli.js
 MANAGE := $(BIN)/python manage.py
 # The tests of one file share what they start, so they stay in one process. In the order of the tree, so that the
-# long ones (browser, chaos) do not come last.
-TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
+# long ones (browser, chaos) do not come last. Three processes on two cores: many tests wait for others' answers.
+SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help setup develop demo demo-auto demo-injection demo-mcp demo-payment test test-javascript test-sqlite test-postgresql check format bench chaos rotation fuzz record lock screenshots verifier clean
@@ -80,12 +80,12 @@ test-javascript: develop ## the browser's signing code, in Node
 	@$(NODE) --test tests/js/*.test.js
 
 test-postgresql: develop ## what touches the database, on a real PostgreSQL
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO_AT_ONCE) -m "not browser and not temporal"
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(TWO_AT_ONCE) tests/workers/test_relay.py \
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "not browser and not temporal"
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/workers/test_relay.py \
 		tests/promises/test_6_no_decision_is_lost.py tests/promises/test_12_when_countersign_is_down.py
 
 test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
-	@$(BIN)/python -m pytest -q $(TWO_AT_ONCE)
+	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
 check: develop ## formats, types, layers, templates, migrations, documents, locks
 	@$(BIN)/ruff check .

@@ -371,7 +371,10 @@ def test_a_decision_in_another_persons_name_is_refused(ada: Approver, waiting: A
 
 def test_an_approval_cannot_be_replayed_on_an_identical_call(ada: Approver) -> None:
     minted = factories.mint(ada)
-    first, second = (factories.services.open(gate_request=factories.gate_request(minted)) for _ in range(2))
+    first, second = (
+        factories.services.open(gate_request=factories.gate_request(minted, workflow_id=workflow_id))
+        for workflow_id in ("incident-1", "incident-2")
+    )
     signed = ada.sign_approval(first)
     services.record(person=ada.person, request_id=first.pk, approval=signed)
     with pytest.raises(errors.ApprovalError):

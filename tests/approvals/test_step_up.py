@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -170,8 +171,10 @@ class TestPolicy:
         return tmp_path
 
     def open_one(self, chain: list[bytes]) -> ApprovalRequest:
-        key = tenuo_core.SigningKey.generate()
-        return requests.open(gate_request=factories.gate_request(factories.Minted(chain, key, key)))
+        """Open a request of a workflow of its own: another run of the same one would take over from it."""
+        key, workflow_id = tenuo_core.SigningKey.generate(), f"incident-{uuid.uuid4()}"
+        minted = factories.Minted(chain, key, key)
+        return requests.open(gate_request=factories.gate_request(minted, workflow_id=workflow_id))
 
     def test_a_request_keeps_the_terms_its_warrant_was_minted_under(self, ada: Approver, folder: Path) -> None:
         incident = Incident("P1042", "Errors", "high", "payment-service-prod", "default")

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from approvals.models import ApprovalRequest
-from tests.nexus.conftest import office  # noqa: F401
+from tests.nexus.conftest import lifetime, office  # noqa: F401
 from tests.nexus.test_payments import finance  # noqa: F401
 from tests.nexus.test_request_approval import ASKED
 from workers.export import histories
