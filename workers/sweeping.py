@@ -15,19 +15,17 @@ from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
-    ScheduleUpdate,
-    ScheduleUpdateInput,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
 from approvals.contracts import APPROVALS_TASK_QUEUE
 from approvals.requests import services as requests
 from approvals.requests.queries import WaitingCall, unfinished
+from workers import schedules
 from workers.client import in_namespace
 from workers.database import in_thread
 from workers.runs import ending
@@ -109,24 +107,11 @@ async def keep_schedule(client: Client, *, every: timedelta) -> None:
 
 async def ensure_schedule(client: Client, *, every: timedelta, task_queue: str = APPROVALS_TASK_QUEUE) -> None:
     """Make the schedule of sweeps, or bring it to ``every``. Doing it again, or in two places at once, is harmless."""
-    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)])
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             SWEEP_WORKFLOW, id=SCHEDULE, task_queue=task_queue, execution_timeout=timedelta(minutes=2)
         ),
-        spec=spec,
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
     )
-    try:
-        await client.create_schedule(SCHEDULE, schedule)
-    except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(SCHEDULE).update(partial(_with_spec, spec))
-
-
-def _with_spec(spec: ScheduleSpec, found: ScheduleUpdateInput) -> ScheduleUpdate | None:
-    # An operator may have paused it; that stays.
-    schedule = found.description.schedule
-    if [one.every for one in schedule.spec.intervals] == [one.every for one in spec.intervals]:
-        return None
-    schedule.spec = spec
-    return ScheduleUpdate(schedule)
+    await schedules.ensure(client, SCHEDULE, schedule)

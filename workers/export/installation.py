@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from functools import partial
 
 from django.conf import settings
 from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
-    ScheduleUpdate,
-    ScheduleUpdateInput,
 )
 from temporalio.worker import Worker
 
+from workers import schedules
 from workers.errors import StartFailed
 from workers.export.archives import Archive, open_archive
 from workers.export.contracts import EXPORT_TASK_QUEUE, EXPORT_WORKFLOW
@@ -103,25 +100,10 @@ async def ensure_schedule(
     While one export goes on, one more waits: what follows from the archive needs no start for every hour that passed.
     """
     name = f"countersign-export-{namespace}"
-    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=lag)])
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(EXPORT_WORKFLOW, namespace, id=name, task_queue=task_queue),
-        spec=spec,
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=lag)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ONE),
     )
-    try:
-        # At once as well: a new installation, or one that was away, waits for no full hour.
-        await client.create_schedule(name, schedule, trigger_immediately=True)
-    except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(name).update(partial(_with_spec, spec))
-
-
-def _with_spec(spec: ScheduleSpec, found: ScheduleUpdateInput) -> ScheduleUpdate | None:
-    # An operator may have paused it; that stays.
-    schedule = found.description.schedule
-    if [(one.every, one.offset) for one in schedule.spec.intervals] == [
-        (one.every, one.offset) for one in spec.intervals
-    ]:
-        return None
-    schedule.spec = spec
-    return ScheduleUpdate(schedule)
+    # At once as well: a new installation, or one that was away, waits for no full hour.
+    await schedules.ensure(client, name, schedule, trigger_immediately=True)
