@@ -12,6 +12,8 @@ import jwt
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
+from accounts.sign_in.openid import signing_keys
+from accounts.sign_in.openid.signing_keys import Fault, Unfit
 from workers.gateway.errors import TokenInvalid, TokenMissing
 from workers.gateway.issuer_keys import IssuerKeys
 from workers.gateway.rights import Rights, rights_of
@@ -19,16 +21,13 @@ from workers.gateway.rights import Rights, rights_of
 # How far the issuer's clock may be from ours, either way. Seconds.
 LEEWAY = 10
 _MAXIMUM_LENGTH = 16 * 1024
-_MINIMUM_RSA_BITS = 2048
 _NAME_LENGTH = 200
 _BEARER = "bearer "
-# Signature algorithms with a public key, and the keys each takes: a shared secret could forge what it checks.
-_KEY_TYPES = {
-    **{f"{family}{size}": ("RSA", None) for family in ("RS", "PS") for size in (256, 384, 512)},
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
+_FAULTS = {
+    Fault.NO_PUBLIC_KEY: "The token is not signed with a public key.",
+    Fault.UNKNOWN_EXTENSION: "The token has an extension that is not known here.",
+    Fault.NOT_ONE_KEY: "The token is signed with no key of the issuer's.",
+    Fault.WEAK_KEY: "The issuer's RSA key is too short.",
 }
 
 
@@ -60,8 +59,8 @@ class Tokens:
         """
         token = _bearer(authorizations)  # 1
         try:
-            algorithm, key_id = _header(token)  # 2
-            key = _key(await self._keys.of(key_id), algorithm, key_id)  # 3
+            algorithm, key_id = signing_keys.header_of(token)  # 2
+            key = signing_keys.choose(_named(await self._keys.of(key_id), key_id), algorithm, key_id)  # 3
             claims = jwt.decode(  # 4
                 token,
                 key=key,
@@ -71,7 +70,9 @@ class Tokens:
                 leeway=LEEWAY,
                 options={"require": ["iss", "sub", "aud", "exp"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError, KeyError) as error:
+        except Unfit as unfit:
+            raise TokenInvalid(_FAULTS[unfit.fault]) from None
+        except signing_keys.MALFORMED as error:
             raise TokenInvalid(_sentence(error)) from None
         _check_certificate(claims, certificate)  # 5
         own_id = claims.get("jti")
@@ -98,34 +99,9 @@ def _bearer(authorizations: Sequence[str]) -> str:
     return token
 
 
-def _header(token: str) -> tuple[str, str | None]:
-    header = jwt.get_unverified_header(token)
-    algorithm, key_id = header.get("alg"), header.get("kid")
-    if algorithm not in _KEY_TYPES:
-        raise TokenInvalid("The token is not signed with a public key.")
-    if "crit" in header:
-        raise TokenInvalid("The token has an extension that is not known here.")
-    return str(algorithm), key_id
-
-
-def _key(keys: list[dict[str, Any]], algorithm: str, key_id: str | None) -> jwt.PyJWK:
-    kind, curve = _KEY_TYPES[algorithm]
-    fitting = [
-        key
-        for key in keys
-        if key.get("kty") == kind
-        and (curve is None or key.get("crv") == curve)
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        # A PEM key has no id, and is the only one.
-        and (key_id is None or key.get("kid", key_id if len(keys) == 1 else None) == key_id)
-    ]
-    if len(fitting) != 1:
-        raise TokenInvalid("The token is signed with no key of the issuer's.")
-    key = jwt.PyJWK(fitting[0], algorithm=algorithm)
-    if kind == "RSA" and key.key.key_size < _MINIMUM_RSA_BITS:
-        raise TokenInvalid("The issuer's RSA key is too short.")
-    return key
+def _named(keys: list[dict[str, Any]], key_id: str | None) -> list[dict[str, Any]]:
+    # A PEM key has no id, and is the only one: whatever a token calls it, it is the one that is meant.
+    return [{"kid": key_id, **keys[0]}] if len(keys) == 1 and key_id is not None else keys
 
 
 def _sentence(error: Exception) -> str:

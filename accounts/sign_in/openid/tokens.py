@@ -10,17 +10,16 @@ from typing import Any
 import jwt
 
 from accounts.errors import SignInRefused
+from accounts.sign_in.openid import signing_keys
+from accounts.sign_in.openid.signing_keys import Fault, Unfit
 
 # How far the provider's clock may be from ours, either way.
 SKEW_SECONDS = 30
-_MINIMUM_RSA_BITS = 2048
-# Signature algorithms with a public key, and the keys each takes: a shared secret could forge what it checks.
-_KEY_TYPES = {
-    **{f"{family}{size}": ("RSA", None) for family in ("RS", "PS") for size in (256, 384, 512)},
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
+_FAULTS = {
+    Fault.NO_PUBLIC_KEY: "the ID token is not signed with a public key",
+    Fault.UNKNOWN_EXTENSION: "the ID token has an extension that is not known here",
+    Fault.NOT_ONE_KEY: "{fitting} of the provider's keys fit the ID token",
+    Fault.WEAK_KEY: "the provider's RSA key is too short",
 }
 
 
@@ -49,8 +48,10 @@ def verify(id_token: object, *, keys: object, expected: Expected) -> dict[str, A
     if not isinstance(id_token, str):
         raise SignInRefused("there is no ID token")
     try:
-        algorithm, key_id = _header(id_token)  # 1
-        key = _key(keys, algorithm, key_id)  # 2
+        algorithm, key_id = signing_keys.header_of(id_token)  # 1
+        if not isinstance(keys, list):
+            raise SignInRefused("the provider publishes no keys")
+        key = signing_keys.choose(keys, algorithm, key_id)  # 2
         claims = jwt.decode(  # 3
             id_token,
             key=key,
@@ -62,43 +63,13 @@ def verify(id_token: object, *, keys: object, expected: Expected) -> dict[str, A
         )
         _check_audience(claims, expected.client_id)  # 4
         _check_nonce(claims, expected)  # 5
-    except (jwt.PyJWTError, ValueError, TypeError, ArithmeticError, RecursionError, KeyError) as error:
+    except Unfit as unfit:
+        raise SignInRefused(_FAULTS[unfit.fault].format(fitting=unfit.fitting)) from None
+    except signing_keys.MALFORMED as error:
         raise SignInRefused(f"the ID token does not hold: {type(error).__name__}: {error}"[:300]) from error
     if not isinstance(claims["sub"], str):  # 6
         raise SignInRefused("the ID token's sub is not a text")
     return claims
-
-
-def _header(id_token: str) -> tuple[str, str | None]:
-    header = jwt.get_unverified_header(id_token)
-    algorithm, key_id = header.get("alg"), header.get("kid")
-    if algorithm not in _KEY_TYPES:
-        raise SignInRefused("the ID token is not signed with a public key")
-    if "crit" in header:
-        raise SignInRefused("the ID token has an extension that is not known here")
-    return str(algorithm), key_id
-
-
-def _key(keys: object, algorithm: str, key_id: str | None) -> jwt.PyJWK:
-    if not isinstance(keys, list):
-        raise SignInRefused("the provider publishes no keys")
-    kind, curve = _KEY_TYPES[algorithm]
-    fitting = [
-        key
-        for key in keys
-        if isinstance(key, dict)
-        and key.get("kty") == kind
-        and (curve is None or key.get("crv") == curve)
-        and key.get("use", "sig") == "sig"
-        and key.get("alg", algorithm) == algorithm
-        and (key_id is None or key.get("kid") == key_id)
-    ]
-    if len(fitting) != 1:
-        raise SignInRefused(f"{len(fitting)} of the provider's keys fit the ID token")
-    key = jwt.PyJWK(fitting[0], algorithm=algorithm)
-    if kind == "RSA" and key.key.key_size < _MINIMUM_RSA_BITS:
-        raise SignInRefused("the provider's RSA key is too short")
-    return key
 
 
 def _check_audience(claims: dict[str, Any], client_id: str) -> None:
