@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from django.http import HttpRequest, JsonResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts.errors import AccountError
 from accounts.models import Person
 
 
@@ -23,7 +24,23 @@ def wants_fragment(http_request: HttpRequest) -> bool:
     return http_request.headers.get("HX-Request") == "true"
 
 
-def error_as_json(error: AccountError) -> JsonResponse:
+class DomainError(Protocol):
+    """What every room's errors have."""
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def field(self) -> str: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    @property
+    def http_status(self) -> int: ...
+
+
+def error_as_json(error: DomainError) -> JsonResponse:
     """Return ``{"code", "field", "message"}`` with the error's status."""
     body = {"code": error.code, "field": error.field, "message": error.sentence}
     return JsonResponse(body, status=error.http_status)

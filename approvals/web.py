@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from accounts.web import wants_fragment, wants_json
+from accounts.web import error_as_json, wants_fragment, wants_json
 from approvals.errors import ApprovalError, ContentUnreadable
 from audit.custody import CustodyError
 from audit.sealing import SealingError
@@ -20,8 +20,7 @@ P = ParamSpec("P")
 def error_response(http_request: HttpRequest, error: ApprovalError) -> HttpResponse:
     """Return ``error`` as JSON, as a fragment for htmx, or as a page."""
     if wants_json(http_request):
-        body = {"code": error.code, "field": error.field, "message": error.sentence}
-        return JsonResponse(body, status=error.http_status)
+        return error_as_json(error)
     if error.http_status == 404:
         raise Http404
     template = "approvals/_error.html" if wants_fragment(http_request) else "approvals/error.html"

@@ -24,6 +24,7 @@ from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
 from accounts.roles.services import clean_namespace
 from accounts.tokens.access import accepts_tokens, token_of
+from accounts.web import error_as_json
 from workers.codec_server import limits, reading, services
 from workers.codec_server.cross_origin import is_from_ui
 from workers.codec_server.errors import (
@@ -88,8 +89,7 @@ def _namespace(http_request: HttpRequest, in_path: str) -> str:
 
 
 def _error_response(error: CodecServerError) -> JsonResponse:
-    body = {"code": error.code, "field": error.field, "message": error.sentence}
-    response = JsonResponse(body, status=error.http_status)
+    response = error_as_json(error)
     if isinstance(error, SignedOut):
         response["WWW-Authenticate"] = 'Bearer realm="Countersign"'
     if isinstance(error, TooManyReads):

@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from accounts.web import error_as_json
 from warrants.errors import WarrantError
 from workers.client import NoSharedClients, shared
 from workers.incident.alerts import services, signatures
@@ -48,8 +49,7 @@ async def _start(alert: Alert) -> str:
 
 
 def _error_response(error: AlertError | WarrantError) -> JsonResponse:
-    body = {"code": error.code, "field": error.field, "message": error.sentence}
-    response = JsonResponse(body, status=error.http_status)
+    response = error_as_json(error)
     if isinstance(error, TemporalDown):
         response["Retry-After"] = "10"
     return response
