@@ -12,7 +12,7 @@ from temporalio.converter import NexusSerializationContext, WorkflowSerializatio
 
 from audit.sealing import NotGenuine, RetiredKey, Ring, UnknownKey
 from workers.codec.codec import ENCODING, KEY_FIELD, RING_FIELD, PayloadEncryption
-from workers.codec.converter import LARGEST_BYTES, encrypted
+from workers.codec.converter import LARGEST_BYTES, client_options
 from workers.codec.errors import ForeignRing, PayloadMalformed, PayloadTooLarge, PlaintextRefused, RingUnavailable
 from workers.codec.exchanges import Exchanges
 from workers.codec.rings import FixedRings
@@ -206,7 +206,7 @@ async def test_a_small_payload_costs_next_to_nothing() -> None:
 
 
 def test_a_message_that_temporal_would_not_take_is_refused_with_its_size() -> None:
-    converter = encrypted(FixedRings(PRD), "prd").payload_converter
+    converter = client_options(FixedRings(PRD), "prd")["data_converter"].payload_converter
     converter.to_payloads([b"x" * (LARGEST_BYTES - 2000)])
     with pytest.raises(PayloadTooLarge, match=r"2,098,\d\d\d bytes") as refused:
         converter.to_payloads([b"x" * LARGEST_BYTES])
@@ -216,7 +216,7 @@ def test_a_message_that_temporal_would_not_take_is_refused_with_its_size() -> No
 
 
 async def test_the_largest_message_that_is_let_through_fits_when_encrypted() -> None:
-    converter = encrypted(FixedRings(PRD), "prd").with_context(
+    converter = client_options(FixedRings(PRD), "prd")["data_converter"].with_context(
         WorkflowSerializationContext(namespace="prd", workflow_id="x" * 1000)
     )
     (payload,) = await converter.encode([b"x" * (LARGEST_BYTES - 1600)])

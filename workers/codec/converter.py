@@ -51,23 +51,6 @@ class SizedPayloadConverter(DefaultPayloadConverter):
         return payloads
 
 
-def encrypted(
-    rings: RingSource,
-    namespace: str,
-    *,
-    exchanges: Exchanges | None = None,
-    refuses_plaintext: bool = False,
-    seals: bool = True,
-) -> DataConverter:
-    """Return the converter that seals everything with the ring of ``namespace``, failures' text too."""
-    codec = PayloadEncryption(rings, namespace, exchanges=exchanges, refuses_plaintext=refuses_plaintext, seals=seals)
-    return DataConverter(
-        payload_converter_class=SizedPayloadConverter,
-        payload_codec=codec,
-        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
-    )
-
-
 def client_options(
     rings: RingSource,
     namespace: str,
@@ -81,5 +64,10 @@ def client_options(
     ``rings``: where keys come from. ``refuses_plaintext``: nothing that was not encrypted is read. Without ``seals``
     nothing is encrypted, and what was encrypted before can be read.
     """
-    converter = encrypted(rings, namespace, exchanges=exchanges, refuses_plaintext=refuses_plaintext, seals=seals)
+    codec = PayloadEncryption(rings, namespace, exchanges=exchanges, refuses_plaintext=refuses_plaintext, seals=seals)
+    converter = DataConverter(
+        payload_converter_class=SizedPayloadConverter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
     return ClientOptions(data_converter=converter, header_codec_behavior=HeaderCodecBehavior.CODEC)
