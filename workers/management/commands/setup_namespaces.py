@@ -12,8 +12,8 @@ from temporalio.service import RPCError
 
 from accounts.namespaces.contracts import Namespace
 from audit.custody import CustodyError
-from workers.client import connect_without_rings
 from workers.errors import StartFailed
+from workers.management.commands._server import reach_server
 from workers.namespaces.notes import notes
 from workers.namespaces.registration import describe
 from workers.namespaces.upkeep import Difference, Mendable, differences
@@ -26,19 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 if anything differs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        address = settings.TEMPORAL_ADDRESS or f"127.0.0.1:{settings.TEMPORAL_DEVELOPMENT_PORT}"
-        left = asyncio.run(self._all(address, changes=not options["check"]))
+        left = asyncio.run(self._all(changes=not options["check"]))
         if left:
             raise CommandError(f"Not as the file says: {left}.")
 
-    async def _all(self, address: str, *, changes: bool) -> int:
+    async def _all(self, *, changes: bool) -> int:
         """Go through all namespaces; return how many differences are left."""
-        try:
-            client = await connect_without_rings(address=address)
-        except RuntimeError as error:
-            raise CommandError(
-                f"No Temporal server answers at {address} ({error}). Start it, then try again."
-            ) from None
+        client = await reach_server()
         return sum([await self._one(client, namespace, changes=changes) for namespace in settings.NAMESPACES])
 
     async def _one(self, client: Client, namespace: Namespace, *, changes: bool) -> int:

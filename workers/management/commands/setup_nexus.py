@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from temporalio.service import RPCError
 
 from audit.rings.services import ensure_ring
-from workers.client import connect_without_rings
 from workers.database import in_thread
+from workers.management.commands._server import reach_server
 from workers.nexus.endpoints import EndpointTaken, make, missing
 from workers.nexus.exchange import exchange_ring_of, wanted_endpoints
 
@@ -23,9 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 if one is missing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        address = settings.TEMPORAL_ADDRESS or f"127.0.0.1:{settings.TEMPORAL_DEVELOPMENT_PORT}"
         try:
-            left = asyncio.run(self._all(address, changes=not options["check"]))
+            left = asyncio.run(self._all(changes=not options["check"]))
         except EndpointTaken as taken:
             raise CommandError(str(taken)) from None
         except RPCError as error:
@@ -36,15 +34,10 @@ class Command(BaseCommand):
         if left:
             raise CommandError(f"Missing: {', '.join(left)}. Make them with: manage.py setup_nexus")
 
-    async def _all(self, address: str, *, changes: bool) -> list[str]:
+    async def _all(self, *, changes: bool) -> list[str]:
         """Make what is missing, or return its names."""
         wanted = wanted_endpoints()
-        try:
-            client = await connect_without_rings(address=address)
-        except RuntimeError as error:
-            raise CommandError(
-                f"No Temporal server answers at {address} ({error}). Start it, then try again."
-            ) from None
+        client = await reach_server()
         absent = await missing(client, wanted)
         for endpoint in wanted:
             if endpoint in absent and changes:
