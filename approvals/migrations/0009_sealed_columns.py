@@ -13,7 +13,7 @@ OF_DECISION = {"namespace": "approval_request.namespace", "row": ["approval_requ
 
 
 class Migration(migrations.Migration):
-    dependencies = [("approvals", "0008_superseded"), ("audit", "0007_sealed_content")]
+    dependencies = [("approvals", "0008_superseded"), ("audit", "0006_sealed_content")]
 
     operations = [
         migrations.RemoveConstraint(model_name="decision", name="denial_has_a_reason"),

@@ -36,6 +36,6 @@ def _give_up_old_pages(connection):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("approvals", "0009_sealed_columns"), ("audit", "0010_seal_content")]
+    dependencies = [("approvals", "0009_sealed_columns"), ("audit", "0008_seal_content")]
 
     operations = [migrations.RunPython(seal, migrations.RunPython.noop)]

@@ -41,7 +41,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 secrets, rows = json.loads(os.environ["SECRETS"]), 3
-targets = [("approvals", "0008_superseded"), ("audit", "0006_payload_encoded"), ("accounts", "0012_payload_reader"),
+targets = [("approvals", "0008_superseded"), ("audit", "0005_rings"), ("accounts", "0012_payload_reader"),
            ("workers", "0003_acting_for")]
 MigrationExecutor(connection).migrate(targets)
 old = MigrationExecutor(connection).loader.project_state(targets).apps

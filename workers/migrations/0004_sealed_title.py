@@ -14,7 +14,7 @@ def seal(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workers", "0003_acting_for"), ("audit", "0010_seal_content")]
+    dependencies = [("workers", "0003_acting_for"), ("audit", "0008_seal_content")]
     run_before = [("approvals", "0010_seal_content")]  # which gives up the old pages
 
     operations = [

@@ -20,6 +20,6 @@ def seal(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("audit", "0009_logs")]
+    dependencies = [("audit", "0007_logs")]
 
     operations = [migrations.RunPython(seal, migrations.RunPython.noop)]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0008_ring_retirement"),
+        ("audit", "0006_sealed_content"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ import audit.models.sealed
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0006_payload_encoded")]
+    dependencies = [("audit", "0005_rings")]
 
     operations = [
         migrations.SeparateDatabaseAndState(
