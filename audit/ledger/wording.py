@@ -256,4 +256,7 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.PAYLOAD_DECODED: _service("payloads-decoded", "namespace"),
     EntryKind.PAYLOAD_ENCODED: _service("payloads-encoded", "namespace"),
     EntryKind.HISTORY_EXPORTED: _service("histories-exported", "namespace"),
+    EntryKind.EVIDENCE_EXPORTED: _service("evidence-exported", "namespace"),
+    EntryKind.PAYLOAD_ERASED: _service("payload-erased", "namespace"),
+    EntryKind.RETENTION_APPLIED: _service("retention-applied", "namespace"),
 }

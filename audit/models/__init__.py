@@ -1,6 +1,6 @@
 from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
-from audit.models.logs import Leaf, Log, LogCheckpoint, PendingLeaf, Tile
+from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.rings import RingKey
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "LedgerEntry",
     "Log",
     "LogCheckpoint",
+    "LogReader",
     "PendingLeaf",
     "RecordedReceipt",
     "RingKey",

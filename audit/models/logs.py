@@ -79,3 +79,17 @@ class LogCheckpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log} at {self.size}"
+
+
+class LogReader(models.Model):
+    """How far ``name``, which takes the entries of a log in their order, has come: leaf ``position`` is its next."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="readers")
+    name = models.CharField(max_length=64)
+    position = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "name"], name="one_reader_of_a_name_per_log")]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.position} of {self.log}"

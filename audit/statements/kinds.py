@@ -9,6 +9,7 @@ class EntryKind(StrEnum):
     """What a ledger entry says happened."""
 
     WARRANT_MINTED = "warrant.minted"
+    WARRANT_ATTENUATED = "warrant.attenuated"
     WARRANT_REVOKED = "warrant.revoked"
     CALL_ALLOWED = "call.allowed"
     CALL_DENIED = "call.denied"
@@ -38,3 +39,6 @@ class EntryKind(StrEnum):
     RING_KEY_RETIRED = "ring.key_retired"
     RING_EXPORTED = "ring.exported"
     HISTORY_EXPORTED = "history.exported"
+    EVIDENCE_EXPORTED = "evidence.exported"
+    PAYLOAD_ERASED = "payload.erased"
+    RETENTION_APPLIED = "retention.applied"

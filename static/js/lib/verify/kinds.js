@@ -23,7 +23,10 @@ export const ELSEWHERE = new Map([
     (kind) => /** @type {[string, string]} */ ([kind, "People's keys are recorded in a chain of their own, not in an incident's."])),
   ...["role.granted", "role.revoked", "person.disabled", "person.enabled"].map(
     (kind) => /** @type {[string, string]} */ ([kind, "What people may do is recorded in a chain of its own, not in an incident's."])),
-  ...["payload.decoded", "payload.encoded", "ring.key_made", "ring.key_retired", "ring.exported", "history.exported"].map(
+  ...[
+    "payload.decoded", "payload.encoded", "ring.key_made", "ring.key_retired", "ring.exported", "history.exported",
+    "evidence.exported", "payload.erased", "retention.applied",
+  ].map(
     (kind) => /** @type {[string, string]} */ ([kind, "Rings, decoded payloads and exports are recorded in chains of their own."])),
 ]);
 
