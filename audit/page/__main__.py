@@ -17,7 +17,7 @@ _HERE = Path(__file__).resolve().parent
 _SCRIPTS = _HERE.parents[1] / "static" / "js"
 _ENTRY = "verify/page.js"
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
 
 class Unbuildable(Exception):

@@ -1,5 +1,6 @@
 /** What is known so far of the incident, while its entries are gone through in order. */
 
+import { beginningOf } from "./ledger.js";
 import { Register } from "./warrants.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
@@ -59,8 +60,7 @@ export class Case {
     this.peopleRoots = peopleRoots;
     this.endorsed = endorsed;
     this.approvalLifetime = approvalLifetime;
-    /** @type {import("./ledger.js").Place} */
-    this.place = { name, size: 0, head: new Uint8Array(32) };
+    this.place = beginningOf(name);
     this.warrants = new Register(roots, name);
   }
 

@@ -4,16 +4,25 @@ import { titleOf } from "./steps.js";
 
 /** @typedef {{ step: number, name: string, text: string }} Check one step that passed, in words */
 /** @typedef {{ step: number, name: string, sentence: string }} Failure */
+/** @typedef {import("./population.js").Totals} Totals */
+/** @typedef {{ entries: number, chains: number, records: number, totals: Totals }} Counted */
+/** @typedef {{ origin: string, size: bigint, root: string }} LogHead */
 
 /** What was checked of one line. */
 export class LineReport {
   entry = "unreadable";
+  says = "";
+  /** The chain that the line belongs to; of none is the first line and the last. */
+  chain = "";
+  isMatch = true;
   /** @type {Check[]} */
   checks = [];
   /** @type {Failure | null} */
   failure = null;
   /** @type {Failure | null} what this verifier could not check: the line is neither right nor wrong */
   unchecked = null;
+  /** Whether it was not looked at at all, because its chain's first line did not pass. */
+  isSkipped = false;
 
   /** @param {number} line from 1 */
   constructor(line) {
@@ -36,16 +45,38 @@ export class LineReport {
   }
 }
 
-/** What verification found. `state` is how the run ended, or "open" if the file does not say. */
-export class Report {
-  /** @param {{ chain: string, lines: LineReport[], state?: string, counts?: Map<string, number>, notes?: string[] }} found */
-  constructor({ chain, lines, state = "open", counts = new Map(), notes = [] }) {
+/** One chain, whole. `state` is how an incident's run ended, "open" if the file does not say, empty if nobody can tell. */
+export class SectionReport {
+  state = "";
+  /** @type {LineReport[]} */
+  lines = [];
+
+  /** @param {string} chain @param {boolean} isService whether it is one of the service's own, and no incident */
+  constructor(chain, isService) {
     this.chain = chain;
-    this.lines = lines;
-    this.state = state;
-    this.counts = counts;
-    this.notes = notes;
+    this.isService = isService;
   }
+}
+
+/** What verification found. */
+export class Report {
+  /** What the file says it is about, in words. */
+  about = "";
+  isSearch = false;
+  /** @type {LineReport[]} */
+  lines = [];
+  /** @type {SectionReport[]} */
+  sections = [];
+  /** @type {LineReport[]} */
+  records = [];
+  /** How many entries of each kind there are. @type {Map<string, number>} */
+  counts = new Map();
+  /** @type {string[]} */
+  notes = [];
+  /** @type {Counted | null} */
+  population = null;
+  /** @type {LogHead[]} */
+  logs = [];
 
   /** @returns {LineReport[]} */
   get failures() {
@@ -62,16 +93,31 @@ export class Report {
     return this.lines.length > 0 && this.failures.length === 0 && this.unchecked.length === 0;
   }
 
+  /** How the run ended, if the file is about one. @returns {string} */
+  get state() {
+    return this.isSearch ? "" : this.sections.map(({ state }) => state).find(Boolean) ?? "";
+  }
+
   /** @returns {string} */
   get summary() {
-    const places = (/** @type {LineReport[]} */ lines) => `(line ${lines.map(({ line }) => line).join(", ")})`;
+    const count = this.lines.filter(({ isSkipped }) => !isSkipped).length;
     if (this.failures.length > 0) {
-      return `NOT VERIFIED: ${this.failures.length} of ${this.lines.length} lines failed ${places(this.failures)}.`;
+      return `NOT VERIFIED: ${this.failures.length} of ${count} lines failed ${placesOf(this.failures)}.`;
     }
     if (!this.verified) {
-      return `NOT VERIFIED: ${this.unchecked.length} of ${this.lines.length} lines could not be checked here ${places(this.unchecked)}.`;
+      return `NOT VERIFIED: ${this.unchecked.length} of ${count} lines could not be checked here ${placesOf(this.unchecked)}.`;
     }
     const counts = [...this.counts].map(([kind, number]) => `${number} ${kind}`).join(", ");
-    return `VERIFIED: ${this.lines.length} lines (${counts}); the run: ${this.state}.`;
+    const about = this.state ? `the run: ${this.state}` : `${this.sections.length} ${this.sections.length === 1 ? "chain" : "chains"}`;
+    return `VERIFIED: ${count} lines (${counts}); ${about}.`;
   }
+}
+
+// So many lines are named; more would hide the sentence.
+const NAMED = 10;
+
+/** @param {LineReport[]} lines @returns {string} */
+function placesOf(lines) {
+  const numbers = lines.slice(0, NAMED).map(({ line }) => line).join(", ");
+  return `(line ${numbers}${lines.length > NAMED ? ", …" : ""})`;
 }

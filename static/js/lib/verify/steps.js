@@ -5,6 +5,7 @@
 export const Step = {
   FORM: 1, LEDGER_KEY: 2, SIGNATURE: 3, PLACE: 4, ATTACHMENTS: 5, WARRANTS: 6, RECEIPT: 7, CALL: 8, APPROVALS: 9,
   REQUEST: 10, DECISION: 11, OUTCOME: 12, END: 13, PEOPLE: 14, DISPLAY: 15, TERMS: 16,
+  LOG: 17, EARLIER: 18, POPULATION: 19, RECORDS: 20,
 };
 
 const TITLES = new Map(Object.entries(Step).map(([name, step]) => [step, name.toLowerCase().replace("_", " ")]));

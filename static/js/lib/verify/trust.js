@@ -4,6 +4,7 @@ import { fromHex, toHex } from "../bytes.js";
 import { Refusal } from "../refusal.js";
 import { parseEnvelope, verifyEnvelope } from "../statements.js";
 import { Fields } from "./fields.js";
+import { Kind } from "./kinds.js";
 import { Step, UnusableInput, require } from "./steps.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
@@ -21,14 +22,18 @@ export function keysOf(roots, name) {
   });
 }
 
-/**
- * Step 2. @param {Fields} first the details of the first entry @param {Set<string>} roots
- * @returns {Promise<Endorsed>}
- */
-export async function endorsedKeys(first, roots) {
+/** @param {import("./reading.js").Entry} first of an incident @returns {Bytes[]} */
+export function endorsementsIn({ kind, sequence, details }) {
+  const begins = kind === Kind.WARRANT_MINTED && sequence === 1;
+  require(begins, Step.PLACE, "The chain does not begin with entry 1, the minting of the incident's warrant.");
+  return details.forStep(Step.LEDGER_KEY).listOfData("endorsements");
+}
+
+/** Step 2. @param {Bytes[]} endorsements @param {Set<string>} roots @returns {Promise<Endorsed>} */
+export async function endorsedKeys(endorsements, roots) {
   /** @type {Map<string, Set<string>>} */
   const found = new Map([["ledger", new Set()], ["receipts", new Set()]]);
-  for (const data of first.forStep(Step.LEDGER_KEY).listOfData("endorsements")) {
+  for (const data of endorsements) {
     const envelope = readable(data);
     if (!envelope || !roots.has(toHex(envelope.signerKey)) || !(await verifyEnvelope(ENDORSEMENT, envelope))) continue;
     const facts = new Fields(envelope.facts, Step.LEDGER_KEY);

@@ -1,0 +1,72 @@
+/** Step 19: how many entries were found, of which months, and the roots over them, counted again from the lines. */
+
+import { equal } from "../bytes.js";
+import { leafHash, rootOf } from "./merkle.js";
+import { monthOf } from "./says.js";
+import { Step, require } from "./steps.js";
+
+/** @typedef {import("../bytes.js").Bytes} Bytes */
+/** @typedef {import("./reading.js").CloseLine} CloseLine */
+/** @typedef {import("./reading.js").Entry} Entry */
+/** @typedef {import("./reading.js").Period} Period */
+/** @typedef {{ count: number, periods: Period[], root: Bytes }} Totals */
+
+/** Counts lines. Of an entry that was found is kept its time and its leaf hash. */
+export class Population {
+  chains = 0;
+  entries = 0;
+  records = 0;
+  /** @type {{ atMs: number, leaf: Bytes }[]} in the file's order, which is that of chains and sequences */
+  #found = [];
+
+  /** @param {Entry} entry @param {boolean} isMatch */
+  async add(entry, isMatch) {
+    this.entries += 1;
+    if (isMatch) this.#found.push({ atMs: entry.atMs, leaf: await leafHash(entry.hash) });
+  }
+
+  /** @param {() => Promise<void>} pause awaited now and then @returns {Promise<Totals>} */
+  async totals(pause) {
+    // Sorting keeps the file's order where times are equal.
+    const found = [...this.#found].sort((a, b) => a.atMs - b.atMs);
+    /** @type {Map<string, Bytes[]>} */
+    const months = new Map();
+    for (const { atMs, leaf } of found) {
+      const month = monthOf(atMs);
+      const leaves = months.get(month) ?? [];
+      if (leaves.push(leaf) === 1) months.set(month, leaves);
+    }
+    /** @type {Period[]} */
+    const periods = [];
+    for (const [period, leaves] of months) periods.push({ period, count: leaves.length, root: await rootOf(leaves, pause) });
+    return { count: found.length, periods, root: await rootOf(found.map(({ leaf }) => leaf), pause) };
+  }
+
+  /** @param {CloseLine} close @param {Totals} totals @param {boolean} isWhole about one whole chain @returns {string} */
+  check(close, totals, isWhole) {
+    const counted = { chains: this.chains, entries: this.entries, records: this.records, matches: totals.count };
+    for (const [name, number] of Object.entries(counted)) {
+      const said = close[/** @type {"chains" | "entries" | "records" | "matches"} */ (name)];
+      requireCounted(name, said, number);
+    }
+    if (isWhole) {
+      requireCounted("chains of a bundle about one", close.chains, 1);
+      requireCounted("matches of a bundle about one chain", totals.count, this.entries);
+    }
+    require(this.entries > 0, Step.POPULATION, "The file holds no entry: nothing in it is signed, so nothing can be verified.");
+    const same = close.periods.length === totals.periods.length && close.periods.every((said, index) => isSame(said, totals.periods[index]));
+    require(same, Step.POPULATION, "The months of the last line are not those of the entries that match.");
+    require(equal(totals.root, close.root), Step.POPULATION, "The root of the last line is over other entries.");
+    return `${isWhole ? "every entry" : `${totals.count} of ${this.entries} entries match`}; the roots of ${totals.periods.length} months are over them`;
+  }
+}
+
+/** @param {Period} said @param {Period | undefined} found @returns {boolean} */
+function isSame(said, found) {
+  return found !== undefined && said.period === found.period && said.count === found.count && equal(said.root, found.root);
+}
+
+/** @param {string} name @param {number} said @param {number} found */
+function requireCounted(name, said, found) {
+  require(said === found, Step.POPULATION, `The last line counts ${said} ${name}; there are ${found}.`);
+}
