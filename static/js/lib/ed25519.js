@@ -4,15 +4,30 @@
 /** @typedef {{ privateKey: CryptoKey, publicKey: Bytes }} Signer  the private key cannot be exported */
 
 const ALGORITHM = "Ed25519";
+// Most signatures are by few keys, and to import one takes as long as to verify.
+const MAXIMUM_KEYS = 256;
+
+/** Public keys that were imported, by their bytes. @type {Map<string, Promise<CryptoKey>>} */
+const imported = new Map();
 
 /** @param {Bytes} publicKey @param {Bytes} signature @param {Bytes} message @returns {Promise<boolean>} */
 export async function verify(publicKey, signature, message) {
   try {
-    const key = await crypto.subtle.importKey("raw", publicKey, ALGORITHM, false, ["verify"]);
-    return await crypto.subtle.verify(ALGORITHM, key, signature, message);
+    return await crypto.subtle.verify(ALGORITHM, await importedKey(publicKey), signature, message);
   } catch {
     return false; // the bytes are no key
   }
+}
+
+/** @param {Bytes} publicKey @returns {Promise<CryptoKey>} */
+function importedKey(publicKey) {
+  const id = String.fromCharCode(...publicKey);
+  const known = imported.get(id);
+  if (known) return known;
+  if (imported.size >= MAXIMUM_KEYS) imported.clear();
+  const key = crypto.subtle.importKey("raw", publicKey, ALGORITHM, false, ["verify"]);
+  imported.set(id, key);
+  return key;
 }
 
 /** @param {Signer} signer @param {Bytes} message @returns {Promise<Bytes>} */

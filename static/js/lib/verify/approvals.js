@@ -52,10 +52,21 @@ export function isSameAddress(a, b) {
   return a.requestId === b.requestId && a.namespace === b.namespace && a.workflowId === b.workflowId && a.runId === b.runId;
 }
 
+// Several steps read the same approval; its signature is verified once.
+/** @type {WeakMap<Bytes, Signed>} */
+const known = new WeakMap();
+
 /**
  * @param {Bytes} data @param {number} step @returns {Promise<Signed>} the approval in `data`, its signature verified
  */
 export async function readApproval(data, step) {
+  const read = known.get(data) ?? await readSigned(data, step);
+  known.set(data, read);
+  return read;
+}
+
+/** @param {Bytes} data @param {number} step @returns {Promise<Signed>} */
+async function readSigned(data, step) {
   const envelope = new Fields(readMap(data, step), step);
   const payload = envelope.data("payload");
   const { key, signature } = shaped(step, () => ({

@@ -10,7 +10,6 @@ import {
 } from "./people.js";
 import { checkReceipt, readArguments } from "./receipts.js";
 import { NotChecked, Refused, Step, require } from "./steps.js";
-import { parseChain } from "./warrants.js";
 
 /** @typedef {import("./case.js").Case} Case */
 /** @typedef {import("./reading.js").Entry} Entry */
@@ -35,9 +34,9 @@ export async function gatherWarrants(entries, state) {
 
 /**
  * The steps of the entry's kind. @param {Entry} entry @param {LineReport} report @param {Case} state
- * @param {import("./records.js").Decisions} decisions
+ * @param {Entry[]} decided is added to, if the entry is a decision
  */
-export async function checkKind(entry, report, state, decisions) {
+export async function checkKind(entry, report, state, decided) {
   if (CALLS.has(entry.kind)) return checkCallEntry(entry, report, state);
   const elsewhere = ELSEWHERE.get(entry.kind);
   if (elsewhere) throw new Refused(Step.PLACE, elsewhere);
@@ -45,14 +44,14 @@ export async function checkKind(entry, report, state, decisions) {
     case Kind.APPROVAL_GRANTED:
     case Kind.APPROVAL_DENIED:
       report.passed(Step.DECISION, await checkDecision(entry, state));
-      decisions.add(entry);
+      decided.push(entry);
       report.passed(Step.PEOPLE, await checkDecider(entry, state));
       report.passed(Step.DISPLAY, await checkDisplayed(entry, state));
       report.passed(Step.TERMS, await checkDecisionTerms(entry, state));
       break;
     case Kind.APPROVAL_RETRACTED:
       report.passed(Step.DECISION, await checkRetraction(entry, state));
-      decisions.add(entry);
+      decided.push(entry);
       report.passed(Step.PEOPLE, await checkDecider(entry, state));
       break;
     case Kind.WARRANT_MINTED:
@@ -74,7 +73,7 @@ export async function checkKind(entry, report, state, decisions) {
 /** @param {Entry} entry @param {LineReport} report @param {Case} state */
 async function checkCallEntry(entry, report, state) {
   const presented = entry.details.forStep(Step.WARRANTS).listOfData("warrant_chain");
-  const parsed = await parseChain(presented);
+  const parsed = await state.warrants.parsed(presented);
   state.warrants.requireRoot(parsed);
   if (entry.kind !== Kind.CALL_DENIED) {
     // A refused call may have come with a forged warrant: that is why it was refused.

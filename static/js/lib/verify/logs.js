@@ -11,6 +11,7 @@ import { Refused, Step, UnusableInput, require } from "./steps.js";
 /** @typedef {import("./reading.js").Log} Log */
 /** @typedef {import("./reading.js").Earlier} Earlier */
 /** @typedef {{ text: string, checkpoint: Checkpoint }} Kept a checkpoint that somebody kept, known from outside */
+/** @typedef {{ position: bigint, checkpoint: Checkpoint }} Located where an entry is, by a checkpoint that verified */
 /** @typedef {Set<string>} Keys of ledgers, in hexadecimal */
 
 /** @param {string[]} texts @returns {Kept[]} of which only the form was checked */
@@ -22,6 +23,16 @@ export function keptOf(texts) {
       if (!(error instanceof Refusal)) throw error;
       throw new UnusableInput(`What was given as a checkpoint is none. ${error.message}`);
     }
+  });
+}
+
+/** Step 17. @param {Log} log @param {Bytes} hash of the entry @param {Keys} keys @returns {Promise<Located>} */
+export function checkLog({ note, origin, position, proof }, hash, keys) {
+  return refusedAs(Step.LOG, "", async () => {
+    const checkpoint = await openCheckpoint(note, keys);
+    require(checkpoint.origin === origin, Step.LOG, `The checkpoint is of the log '${checkpoint.origin}', not of '${origin}'.`);
+    await verifyInclusion(await leafHash(hash), position, checkpoint, proof);
+    return { position, checkpoint };
   });
 }
 
@@ -38,24 +49,14 @@ export class Logs {
     });
   }
 
-  /** Step 17. @param {Log} log @param {Bytes} hash of the entry @param {Keys} keys @returns {Promise<string>} */
-  check({ note, origin, position, proof }, hash, keys) {
-    return refusedAs(Step.LOG, "", async () => {
-      const checkpoint = await openCheckpoint(note, keys);
-      require(checkpoint.origin === origin, Step.LOG, `The checkpoint is of the log '${checkpoint.origin}', not of '${origin}'.`);
-      await verifyInclusion(await leafHash(hash), position, checkpoint, proof);
-      this.#remember(checkpoint);
-      return `leaf ${position} of ${checkpoint.size} in the log ${origin}`;
-    });
-  }
-
-  /** @param {Checkpoint} checkpoint */
-  #remember({ origin, size, root }) {
+  /** Step 17, as far as others are about the same log. @param {Located} located @returns {string} where the entry is, in words */
+  remember({ position, checkpoint: { origin, size, root } }) {
     const roots = this.#roots.get(origin) ?? new Map();
     this.#roots.set(origin, roots);
     const known = roots.get(size) ?? root;
     require(equal(known, root), Step.LOG, `Two checkpoints of the log '${origin}' over ${size} entries are not the same.`);
     roots.set(size, root);
+    return `leaf ${position} of ${size} in the log ${origin}`;
   }
 
   /**

@@ -1,13 +1,13 @@
 /** Step 19: how many entries were found, of which months, and the roots over them, counted again from the lines. */
 
 import { equal } from "../bytes.js";
-import { leafHash, rootOf } from "./merkle.js";
+import { rootOf } from "./merkle.js";
 import { monthOf } from "./says.js";
 import { Step, require } from "./steps.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
 /** @typedef {import("./reading.js").CloseLine} CloseLine */
-/** @typedef {import("./reading.js").Entry} Entry */
+/** @typedef {import("./reading.js").EntryLine} EntryLine */
 /** @typedef {import("./reading.js").Period} Period */
 /** @typedef {{ count: number, periods: Period[], root: Bytes }} Totals */
 
@@ -19,10 +19,10 @@ export class Population {
   /** @type {{ atMs: number, leaf: Bytes }[]} in the file's order, which is that of chains and sequences */
   #found = [];
 
-  /** @param {Entry} entry @param {boolean} isMatch */
-  async add(entry, isMatch) {
+  /** @param {EntryLine} line */
+  add({ entry, isMatch, leaf }) {
     this.entries += 1;
-    if (isMatch) this.#found.push({ atMs: entry.atMs, leaf: await leafHash(entry.hash) });
+    if (isMatch) this.#found.push({ atMs: entry.atMs, leaf });
   }
 
   /** @param {() => Promise<void>} pause awaited now and then @returns {Promise<Totals>} */

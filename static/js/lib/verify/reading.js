@@ -15,6 +15,7 @@ import { compare, concat, equal, fromHex, fromText, sha256, toText } from "../by
 import { Refusal } from "../refusal.js";
 import { parseEnvelope, statementMessage, verifyEnvelope } from "../statements.js";
 import { Fields } from "./fields.js";
+import { leafHash } from "./merkle.js";
 import { inAscii, says } from "./says.js";
 import { Refused, Step, require } from "./steps.js";
 
@@ -41,7 +42,7 @@ import { Refused, Step, require } from "./steps.js";
 /** @typedef {{ count: number, period: string, root: Bytes }} Period a month of UTC, such as "2026-11" */
 /** @typedef {{ chain: string, search: Map<string, string> | null, endorsements: Bytes[] | null }} About `chain` is empty for a search */
 /** @typedef {{ type: "bundle", line: number, about: About }} BundleLine */
-/** @typedef {{ type: "entry", line: number, entry: Entry, isMatch: boolean }} EntryLine */
+/** @typedef {{ type: "entry", line: number, entry: Entry, isMatch: boolean, leaf: Bytes }} EntryLine `leaf`: its leaf hash, in a tree */
 /** @typedef {{ type: "end", line: number, envelope: Envelope, isSigned: boolean, facts: Fields, log: Log }} EndLine */
 /** @typedef {{ type: "record", line: number, entry: Entry, log: Log }} RecordLine */
 /**
@@ -103,7 +104,8 @@ function readBundle(line, value) {
 /** @param {number} line @param {Json} value @returns {Promise<EntryLine>} */
 async function readEntryLine(line, value) {
   require(typeof value.match === "boolean", Step.FORM, "The line does not say whether the entry was searched for.");
-  return { type: "entry", line, entry: await readEntry(line, value), isMatch: value.match };
+  const entry = await readEntry(line, value);
+  return { type: "entry", line, entry, isMatch: value.match, leaf: await leafHash(entry.hash) };
 }
 
 /** @param {number} line @param {Json} value @returns {Promise<RecordLine>} */

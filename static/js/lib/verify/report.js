@@ -1,6 +1,6 @@
 /** What verification found, line by line. */
 
-import { titleOf } from "./steps.js";
+import { NotChecked, Refused, Step, UnusableInput, titleOf } from "./steps.js";
 
 /** @typedef {{ step: number, name: string, text: string }} Check one step that passed, in words */
 /** @typedef {{ step: number, name: string, sentence: string }} Failure */
@@ -39,9 +39,31 @@ export class LineReport {
     this.failure ??= { step, name: titleOf(step), sentence: message };
   }
 
+  /** @returns {boolean} */
+  get isUntouched() {
+    return this.checks.length === 0 && !this.failure && !this.unchecked;
+  }
+
   /** @param {{ step: number, message: string }} error */
   leave({ step, message }) {
     this.unchecked ??= { step, name: titleOf(step), sentence: message };
+  }
+}
+
+/**
+ * @template T @param {LineReport} report @param {() => T | Promise<T>} check
+ * @returns {Promise<T | null>} null if it did not pass
+ */
+export async function judged(report, check) {
+  try {
+    return await check();
+  } catch (error) {
+    if (error instanceof UnusableInput) throw error;
+    if (error instanceof NotChecked) report.leave(error);
+    else if (error instanceof Refused) report.fail(error);
+    // Whatever cannot be checked is not verified.
+    else report.fail(new Refused(Step.FORM, `The line cannot be checked (${error instanceof Error ? error.name : "error"}).`));
+    return null;
   }
 }
 

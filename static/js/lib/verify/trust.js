@@ -4,7 +4,6 @@ import { fromHex, toHex } from "../bytes.js";
 import { Refusal } from "../refusal.js";
 import { parseEnvelope, verifyEnvelope } from "../statements.js";
 import { Fields } from "./fields.js";
-import { Kind } from "./kinds.js";
 import { Step, UnusableInput, require } from "./steps.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
@@ -20,13 +19,6 @@ export function keysOf(roots, name) {
     }
     return fromHex(root.toLowerCase());
   });
-}
-
-/** @param {import("./reading.js").Entry} first of an incident @returns {Bytes[]} */
-export function endorsementsIn({ kind, sequence, details }) {
-  const begins = kind === Kind.WARRANT_MINTED && sequence === 1;
-  require(begins, Step.PLACE, "The chain does not begin with entry 1, the minting of the incident's warrant.");
-  return details.forStep(Step.LEDGER_KEY).listOfData("endorsements");
 }
 
 /** Step 2. @param {Bytes[]} endorsements @param {Set<string>} roots @returns {Promise<Endorsed>} */

@@ -307,6 +307,8 @@ export function runsIn(chain, namespace) {
 
 /** Verifies warrant chains of one incident, each once, and finds them again by the leaf's id. */
 export class Register {
+  /** @type {Map<string, Promise<Warrant[]>>} */
+  #parsed = new Map();
   /** @type {Map<string, Promise<WarrantChain>>} */
   #verified = new Map();
   /** @type {Map<string, NotChecked>} */
@@ -316,6 +318,14 @@ export class Register {
   constructor(roots, name) {
     this.roots = roots;
     this.name = name;
+  }
+
+  /** @param {Bytes[]} chain @returns {Promise<Warrant[]>} as `parseChain` */
+  parsed(chain) {
+    const key = chain.map(toHex).join();
+    const known = this.#parsed.get(key) ?? parseChain(chain);
+    this.#parsed.set(key, known);
+    return known;
   }
 
   /** Step 6. @param {Bytes[]} chain @returns {Promise<WarrantChain>} */
@@ -336,7 +346,7 @@ export class Register {
 
   /** @param {Bytes[]} data @returns {Promise<WarrantChain>} */
   async #verify(data) {
-    const chain = new WarrantChain(await parseChain(data));
+    const chain = new WarrantChain(await this.parsed(data));
     this.requireRoot(chain.warrants);
     try {
       const problem = await problemOf(chain.warrants, this.roots, chain.leaf.issuedAt);
