@@ -12,7 +12,7 @@ const ROWS = JSON.parse(readFileSync(new URL("evidence.json", FOLDER), "utf8"));
 // What Tenuo says in its own words, this verifier says in others.
 const OWN_WORDS = new RegExp("^(" + [
   "The warrant chain does not verify", "A warrant cannot be read", "An approval of the call cannot be read",
-  "The call was not allowed by its warrant", "The receipt's signature", "The field 'payload'", "No root key",
+  "The call was not allowed by its warrant", "The field 'payload'", "No root key",
 ].join("|") + ")");
 
 const bytesOf = (file) => new Uint8Array(readFileSync(new URL(file, FOLDER)));

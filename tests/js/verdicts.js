@@ -8,6 +8,6 @@ const asked = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const found = [];
 for (const { path, roots, people_roots: peopleRoots, checkpoints = [] } of asked) {
   const report = await verifyEvidence(await openAsBlob(path), { roots, peopleRoots, checkpoints });
-  found.push({ verified: report.verified, failures: report.failures.map(({ line }) => line), unchecked: report.unchecked.length });
+  found.push({ verified: report.verified, failures: report.failures.map(({ line, failure }) => [line, failure.step]), unchecked: report.unchecked.length });
 }
 console.log(JSON.stringify(found));

@@ -2,6 +2,7 @@
 
 import { equal } from "../bytes.js";
 import { rootOf } from "./merkle.js";
+import { byCodePoints } from "./reading.js";
 import { monthOf } from "./says.js";
 import { Step, require } from "./steps.js";
 
@@ -11,24 +12,26 @@ import { Step, require } from "./steps.js";
 /** @typedef {import("./reading.js").Period} Period */
 /** @typedef {{ count: number, periods: Period[], root: Bytes }} Totals */
 
-/** Counts lines. Of an entry that was found is kept its time and its leaf hash. */
+/** @typedef {{ atMs: number, chain: string, sequence: number, leaf: Bytes }} Found */
+
+/** Counts lines. Of an entry that was searched for is kept what decides its place, and its leaf hash. */
 export class Population {
   chains = 0;
   entries = 0;
   records = 0;
-  /** @type {{ atMs: number, leaf: Bytes }[]} in the file's order, which is that of chains and sequences */
+  /** @type {Found[]} */
   #found = [];
 
   /** @param {EntryLine} line */
   add({ entry, isMatch, leaf }) {
     this.entries += 1;
-    if (isMatch) this.#found.push({ atMs: entry.atMs, leaf });
+    const { atMs, chain, sequence } = entry;
+    if (isMatch) this.#found.push({ atMs, chain, sequence, leaf });
   }
 
   /** @param {() => Promise<void>} pause awaited now and then @returns {Promise<Totals>} */
   async totals(pause) {
-    // Sorting keeps the file's order where times are equal.
-    const found = [...this.#found].sort((a, b) => a.atMs - b.atMs);
+    const found = this.#found.sort(inTheirOrder);
     /** @type {Map<string, Bytes[]>} */
     const months = new Map();
     for (const { atMs, leaf } of found) {
@@ -59,6 +62,11 @@ export class Population {
     require(equal(totals.root, close.root), Step.POPULATION, "The root of the last line is over other entries.");
     return `${isWhole ? "every entry" : `${totals.count} of ${this.entries} entries match`}; the roots of ${totals.periods.length} months are over them`;
   }
+}
+
+/** @param {Found} a @param {Found} b @returns {number} */
+function inTheirOrder(a, b) {
+  return a.atMs - b.atMs || byCodePoints(a.chain, b.chain) || a.sequence - b.sequence;
 }
 
 /** @param {Period} said @param {Period | undefined} found @returns {boolean} */

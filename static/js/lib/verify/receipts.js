@@ -116,7 +116,7 @@ async function readReceipt(receipt) {
     if (!(await verify(key, signature, concat(CONTEXT, payload)))) throw new Refusal("receipt", "Its bytes are not what was signed.");
     return readPayload(payload, toHex(key));
   } catch (error) {
-    if (error instanceof Refusal) throw new Refused(Step.RECEIPT, `The receipt's signature does not verify: ${error.message}`);
+    if (error instanceof Refusal) throw new Refused(Step.RECEIPT, "The receipt cannot be read, or its signature does not belong to it.");
     throw error;
   }
 }
@@ -131,9 +131,8 @@ function readPayload(payload, signer) {
   const proof = optional(FIELD.proof, 64);
   const code = fields.has(FIELD.code) ? asText("receipt", fields.get(FIELD.code)) : null;
   const isWhole = outcome === "allow" ? proof !== null : outcome === "deny" && code !== null;
-  if (fields.get(FIELD.version) !== 1n || !(stack instanceof Uint8Array) || !isWhole) {
-    throw new Refusal("receipt", "It does not have what it must have.");
-  }
+  if (fields.get(FIELD.version) !== 1n || !(stack instanceof Uint8Array)) throw new Refusal("receipt", "It is of no form that is known here.");
+  require(isWhole, Step.RECEIPT, "The receipt lacks what a receipt of its outcome must say.");
   return {
     signer, stack, outcome, proof, code,
     action: asText("receipt", fields.get(FIELD.action)),
