@@ -4,6 +4,8 @@ import { pieces } from "../lib/visible-text.js";
 
 /** @typedef {"right" | "wrong" | "open"} Verdict */
 
+// Sent to details that are about to be opened by the page itself.
+export const FILL = "fill";
 export const SIGNS = { right: "✓", wrong: "✗", open: "?" };
 // A browser lays out so many at once without a pause that people notice.
 const PAGE = 200;
@@ -52,6 +54,7 @@ export function folded(summary, fill, isOpen) {
     isFilled = true;
   };
   details.addEventListener("toggle", () => details.open && open());
+  details.addEventListener(FILL, open);
   if (isOpen) {
     open();
     details.open = true;
@@ -61,7 +64,8 @@ export function folded(summary, fill, isOpen) {
 
 /**
  * A list that shows its first items, and more when asked.
- * @template T @param {"ol" | "ul"} tag @param {T[]} items @param {(item: T) => Node} render @returns {Node[]}
+ * @template T @param {"ol" | "ul"} tag @param {T[]} items @param {(item: T) => HTMLElement} render
+ * @returns {[HTMLElement, HTMLElement]} the list, and the button for more
  */
 export function paged(tag, items, render) {
   const list = make(tag);

@@ -1,6 +1,6 @@
 /** What verification found, as people read it: the incidents as a tree, the population, and what was not checked. */
 
-import { counted, fact, folded, judgedPart, make, paged, SIGNS } from "./parts.js";
+import { FILL, SIGNS, counted, fact, folded, judgedPart, make, paged } from "./parts.js";
 
 /** @typedef {import("../lib/verify/report.js").Report} Report */
 /** @typedef {import("../lib/verify/report.js").LineReport} LineReport */
@@ -35,10 +35,11 @@ function worst(lines) {
 export function resultOf(report, given) {
   return [
     ...troubles(report),
-    ...part("What was not checked", listOf(report.notes)),
+    ...notes(report),
     ...part("What was checked", [facts(report, given)]),
     ...chains(report),
     ...records(report),
+    ...opening(report),
     ...(report.population ? population(report.population) : []),
     ...part("The logs that vouch for it", report.logs.length > 0 ? [logs(report.logs)] : []),
   ];
@@ -49,18 +50,33 @@ function part(title, body) {
   return body.length > 0 ? [make("h3", title), ...body] : [];
 }
 
-/** @param {string[]} sentences @returns {Node[]} */
-function listOf(sentences) {
-  return sentences.length > 0 ? paged("ul", sentences, (sentence) => make("li", sentence)) : [];
+/** @param {Report} report @returns {Node[]} */
+function notes(report) {
+  if (report.notes.length === 0) return [];
+  return part("What was not checked, and what to know", pagedAs("notes", "ul", report.notes, (note) => make("li", note)));
+}
+
+/**
+ * @template T @param {string} id @param {"ol" | "ul"} tag @param {T[]} items @param {(item: T) => HTMLElement} render
+ * @returns {HTMLElement[]}
+ */
+function pagedAs(id, tag, items, render) {
+  const [list, more] = paged(tag, items, render);
+  list.id = id;
+  return [list, more];
+}
+
+/** @param {Report} report @returns {Node[]} the first line and the last, which belong to no chain */
+function opening({ lines }) {
+  const own = lines.filter(({ chain, entry }) => chain === "" && !entry.startsWith("#"));
+  return part("The lines around them", own.length > 0 ? pagedAs("opening", "ol", own, lineOf) : []);
 }
 
 /** @param {Report} report @returns {Node[]} the lines that did not pass, and why */
 function troubles(report) {
   const lines = report.lines.filter((line) => kindOfLine(line) !== "right");
   if (lines.length === 0) return [];
-  const [list, more] = paged("ul", lines, (line) => make("li", ...troubleOf(line)));
-  /** @type {HTMLElement} */ (list).id = "troubles";
-  return part("Why it is not verified", [/** @type {Node} */ (list), /** @type {Node} */ (more)]);
+  return part("Why it is not verified", pagedAs("troubles", "ul", lines, (line) => make("li", ...troubleOf(line))));
 }
 
 /** @param {LineReport} line @returns {(string | Node)[]} */
@@ -78,10 +94,12 @@ function troubleOf(line) {
 /** @param {Report} report @param {Node[]} given @returns {HTMLElement} */
 function facts(report, given) {
   const list = make("dl", ...fact("The file is about", report.about || "not said"), ...given);
+  list.id = "facts";
   if (report.population) {
     const { entries, chains: number, records: others, totals } = report.population;
-    list.append(...fact("It holds", `${counted(entries, "entry")} in ${counted(number, "chain")}, of which ${totals.count.toLocaleString("en")} were `
-      + `searched for; ${counted(others, "record")} of other chains; ${counted(report.lines.length, "line")}`));
+    const matches = report.isSearch ? `, of which the search found ${totals.count.toLocaleString("en")}` : "";
+    list.append(...fact("It holds", `${counted(entries, "entry")} in ${counted(number, "chain")}${matches}; `
+      + `${counted(others, "record")} of other chains; ${counted(report.lines.length, "line")} in all`));
   }
   return list;
 }
@@ -91,40 +109,39 @@ function chains(report) {
   if (report.sections.length === 0) return [];
   let opened = 0;
   const isOnly = report.sections.length === 1;
-  const [list, more] = paged("ol", report.sections, (section) => {
+  const list = pagedAs("chains", "ol", report.sections, (section) => {
     const isOpen = isOnly || (worst(section.lines) !== "right" && opened++ < OPENED);
     return make("li", folded(titleOf(section), () => paged("ol", section.lines, lineOf), isOpen));
   });
-  /** @type {HTMLElement} */ (list).id = "chains";
   const all = document.createElement("button");
   all.type = "button";
   all.className = "plain screen";
   all.textContent = "Open everything shown, to read or print";
-  all.addEventListener("click", () => openAll(/** @type {HTMLElement} */ (list)));
+  all.addEventListener("click", () => openAll(list));
   const hint = make("p", "Every entry opens to its checks: who signed it, over what, and how that was checked.");
   hint.className = "hint screen";
-  return part(isOnly ? "The chain, entry by entry" : "The chains, entry by entry", [hint, all, /** @type {Node} */ (list), /** @type {Node} */ (more)]);
+  return part(isOnly ? "The chain, entry by entry" : "The chains, entry by entry", [hint, all, ...list]);
 }
 
-/** @param {HTMLElement} list */
-function openAll(list) {
-  for (const details of list.querySelectorAll("details")) details.open = true;
-  // What was just filled has details of its own.
-  requestAnimationFrame(() => {
-    for (const details of list.querySelectorAll("details")) details.open = true;
-  });
+/** @param {HTMLElement[]} parts */
+function openAll(parts) {
+  for (const details of parts.flatMap((part) => [...part.querySelectorAll("details")])) {
+    details.dispatchEvent(new Event(FILL));
+    details.open = true;
+    openAll([...details.children].filter((child) => child instanceof HTMLElement));
+  }
 }
 
 /** @param {SectionReport} section @returns {Node[]} */
-function titleOf({ chain, isService, lines, state }) {
+function titleOf({ chain, isService, lines, state, title }) {
   const kind = worst(lines);
   const entries = lines.filter(({ says }) => says !== "").length;
-  const ended = isService ? "kept by the service" : `the run: ${state}`;
+  const ended = isService ? "kept by the service" : state ? `the run: ${state}` : "not checked";
   const troubled = lines.filter((line) => kindOfLine(line) !== "right").length;
   const said = troubled > 0 ? [judgedPart(kind, "span", `${counted(troubled, "line")} not verified`)] : [];
-  const more = make("span", ` ${counted(entries, "entry")}; ${ended} `);
+  const more = make("span", ` ${title ? `${chain}; ` : ""}${counted(entries, "entry")}; ${ended} `);
   more.className = "quiet";
-  return [judgedPart(kind, "b", `${SIGNS[kind]} ${chain || "a chain without a name"}`), more, ...said];
+  return [judgedPart(kind, "b", `${SIGNS[kind]} ${title || chain || "a chain without a name"}`), more, ...said];
 }
 
 /** @param {LineReport} line @returns {HTMLElement} */
@@ -152,9 +169,7 @@ function checksOf({ entry, checks, failure, unchecked }) {
 /** @param {Report} report @returns {Node[]} */
 function records({ records: lines }) {
   if (lines.length === 0) return [];
-  const [list, more] = paged("ol", lines, lineOf);
-  /** @type {HTMLElement} */ (list).id = "records";
-  return part("What other chains say of it", [/** @type {Node} */ (list), /** @type {Node} */ (more)]);
+  return part("What other chains say of it", pagedAs("records", "ol", lines, lineOf));
 }
 
 /** @param {Counted} found @returns {Node[]} */
@@ -163,7 +178,7 @@ function population({ totals }) {
   const rows = totals.periods.map(({ period, count, root }) => rowOf(period, count, root));
   const table = make("table", make("thead", head), make("tbody", ...rows, rowOf("All", totals.count, totals.root)));
   table.id = "population";
-  return part("The population", [make("p", "What was searched for, counted again from the lines above. Whoever holds the same entries has the same roots."), table]);
+  return part("The population", [make("p", "Counted again from the lines above. Whoever holds the same entries gets the same roots."), table]);
 }
 
 /** @param {string} text @returns {HTMLElement} */

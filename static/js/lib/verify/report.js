@@ -70,6 +70,8 @@ export async function judged(report, check) {
 /** One chain, whole. `state` is how an incident's run ended, "open" if the file does not say, empty if nobody can tell. */
 export class SectionReport {
   state = "";
+  /** What the incident is about, as its first entry says. */
+  title = "";
   /** @type {LineReport[]} */
   lines = [];
 

@@ -162,10 +162,18 @@ async function checkIncident({ name, lines, report: found }, trust, endorsed, ch
     report.fail(new Refused(Step.OUTCOME, "The call is said to have run, but no receipt here allowed it."));
   }
   found.state = state.runStatus || "open";
+  found.title = titleOf(lines);
   checked.hasPeople = state.hasDecisions;
   checked.notes.push(...state.notes);
   if (!state.runStatus) checked.notes.push(`${name} has no run.completed entry: the incident was open when the file was written.`);
   return state.place;
+}
+
+/** @param {Read[]} lines of an incident @returns {string} its number elsewhere and its title, as far as they are told */
+function titleOf(lines) {
+  const incident = lines.find(({ line }) => line)?.line?.entry.details.values.get("incident");
+  const parts = incident instanceof Map ? [incident.get("id"), incident.get("title")] : [];
+  return parts.filter((one) => typeof one === "string" && one !== "").join(": ");
 }
 
 /**
