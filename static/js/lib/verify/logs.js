@@ -76,11 +76,14 @@ export class Logs {
     }
     let held = 0;
     for (const one of kept) {
+      const { origin, size } = one.checkpoint;
       if (await this.#isShown(one, shown, keys)) held += 1;
-      else {
-        const { origin, size } = one.checkpoint;
-        notes.push(`The checkpoint that you gave, of ${size} entries of ${origin}, is of a log that nothing here is in.`);
-      }
+      else notes.push(`The checkpoint that you gave, of ${size} entries of ${origin}, is of a log that nothing here is in.`);
+      const oldest = leastOf([...(this.#roots.get(origin)?.keys() ?? [size])]);
+      if (oldest >= size) continue;
+      // A log shows that an entry is in it, and not that a chain has no further ones.
+      notes.push(`Chains here are proven as they were at ${oldest} entries of ${origin}; your checkpoint is of ${size}: `
+        + "whether they went on in between is not shown.");
     }
     if (kept.length === 0) notes.push("Whether the ledger was written anew was not checked: give a checkpoint that you keep to check it.");
     return { text: held > 0 ? `goes on from ${held} ${held === 1 ? "checkpoint" : "checkpoints"} that you keep` : "", notes };
@@ -108,12 +111,17 @@ export class Logs {
     const roots = this.#roots.get(origin);
     if (!roots) return false;
     await refusedAs(Step.EARLIER, "", () => openCheckpoint(text, keys));
-    for (const other of [...roots.keys()].sort((a, b) => (a < b ? -1 : 1))) {
+    for (const other of [...roots.keys()].sort((a, b) => Number(a - b))) {
       require(shown.has(`${other} ${text}`), Step.EARLIER, `This file has no proof from the checkpoint you keep, of ${size} entries of `
         + `'${origin}', to its own of ${other}; ask for one: export_receipts … --checkpoint FILE`);
     }
     return true;
   }
+}
+
+/** @param {bigint[]} numbers at least one @returns {bigint} */
+function leastOf(numbers) {
+  return numbers.reduce((a, b) => (a < b ? a : b));
 }
 
 /** @template T @param {number} step @param {string} before the sentence @param {() => Promise<T>} check @returns {Promise<T>} */

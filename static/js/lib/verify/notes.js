@@ -28,6 +28,7 @@ const SPACE_OR_PLUS = /[^\S\ufeff]|[\x85+]/;
 
 /** @param {string} text @returns {Note} */
 export function parseNote(text) {
+  if (!text.isWellFormed()) throw new Refusal("note", "The note is not text.");
   if (fromText(text).length > MAXIMUM_BYTES) throw new Refusal("note", `The note is longer than ${MAXIMUM_BYTES} bytes.`);
   if (/[\x00-\x09\x0b-\x1f]/.test(text)) throw new Refusal("note", "The note has a control character other than the newline.");
   const blank = text.lastIndexOf("\n\n");

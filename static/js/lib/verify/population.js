@@ -47,6 +47,7 @@ export class Population {
 
   /** @param {CloseLine} close @param {Totals} totals @param {boolean} isWhole about one whole chain @returns {string} */
   check(close, totals, isWhole) {
+    require(this.entries > 0, Step.POPULATION, "The file holds no entry: nothing in it is signed, so nothing can be verified.");
     const counted = { chains: this.chains, entries: this.entries, records: this.records, matches: totals.count };
     for (const [name, number] of Object.entries(counted)) {
       const said = close[/** @type {"chains" | "entries" | "records" | "matches"} */ (name)];
@@ -56,7 +57,6 @@ export class Population {
       requireCounted("chains of a bundle about one", close.chains, 1);
       requireCounted("matches of a bundle about one chain", totals.count, this.entries);
     }
-    require(this.entries > 0, Step.POPULATION, "The file holds no entry: nothing in it is signed, so nothing can be verified.");
     const same = close.periods.length === totals.periods.length && close.periods.every((said, index) => isSame(said, totals.periods[index]));
     require(same, Step.POPULATION, "The months of the last line are not those of the entries that match.");
     require(equal(totals.root, close.root), Step.POPULATION, "The root of the last line is over other entries.");

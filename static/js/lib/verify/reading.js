@@ -11,7 +11,7 @@
  * JSON in one form only: keys sorted, no spaces, ASCII, one newline. Bytes are base64.
  */
 
-import { compare, concat, equal, fromHex, fromText, sha256, toText } from "../bytes.js";
+import { compare, concat, fromHex, sha256, toText } from "../bytes.js";
 import { Refusal } from "../refusal.js";
 import { parseEnvelope, statementMessage, verifyEnvelope } from "../statements.js";
 import { Fields } from "./fields.js";
@@ -82,11 +82,12 @@ const READERS = new Map([
 
 /** @param {number} line from 1 @param {Bytes} data with its newline @returns {Promise<Line>} */
 export async function readLine(line, data) {
-  const value = readJson(data);
+  const written = readText(data);
+  const value = readJson(written);
   const reader = READERS.get(String(value.line));
   require(reader !== undefined && value.format === FORMAT && hasFields(value, reader.fields), Step.FORM,
     `The line does not have the fields of a line of ${FORMAT}.`);
-  require(equal(fromText(`${jsonLine(value)}\n`), data), Step.FORM, "The line is JSON, but not in the one form that it may have.");
+  require(`${jsonLine(value)}\n` === written, Step.FORM, "The line is JSON, but not in the one form that it may have.");
   return reader.read(line, value);
 }
 
@@ -180,11 +181,20 @@ async function readAttachments(value) {
   return new Map(await Promise.all(pairs));
 }
 
-/** @param {Bytes} data @returns {Json} */
-function readJson(data) {
+/** @param {Bytes} data @returns {string} */
+function readText(data) {
+  try {
+    return toText(data);
+  } catch {
+    throw new Refused(Step.FORM, "The line is not JSON.");
+  }
+}
+
+/** @param {string} written @returns {Json} */
+function readJson(written) {
   let value;
   try {
-    value = JSON.parse(toText(data));
+    value = JSON.parse(written);
   } catch {
     throw new Refused(Step.FORM, "The line is not JSON.");
   }

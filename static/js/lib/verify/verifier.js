@@ -39,7 +39,7 @@ import { keysOf } from "./trust.js";
 export const APPROVAL_LIFETIME_SECONDS = 24 * 3600;
 const AFTER_CLOSE = "There are lines after the close line.";
 // So many lines are read at once, and so many chains are checked, so that WebCrypto is kept busy.
-const LINES_AT_ONCE = 128;
+const LINES_AT_ONCE = 32;
 const CHAINS_AT_ONCE = 16;
 
 /**
