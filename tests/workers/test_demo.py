@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.workers.processes import BASE, Installation, lines_until, stop
+from tests.workers.processes import Installation, lines_until, stop
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
 
@@ -128,11 +126,5 @@ def _root_of(installation: Installation) -> str:
 
 
 def _verify(evidence: Path, root: str) -> tuple[int, str]:
-    ended = subprocess.run(
-        [sys.executable, "-m", "audit.verify", str(evidence), "--root", root],
-        cwd=BASE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, ended.stdout + ended.stderr
+    with tempfile.TemporaryDirectory() as empty:
+        return verify_alone(Path(empty) / "empty", str(evidence), "--root", root)
