@@ -98,7 +98,7 @@ def altered(value: Any, chance: random.Random) -> Any:
 
 def files_of_vectors(chance: random.Random) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield changed copies of the genuine vectors, each with what its vector is verified with."""
-    rows = [row for row in json.loads(TABLE.read_text()) if row["exit"] == 0]
+    rows = [row for row in json.loads(TABLE.read_text()) if row["exit"] == 0 and "unchecked_in_javascript" not in row]
     for _ in range(FILES):
         row = chance.choice(rows)
         lines = (HERE / row["file"]).read_bytes().splitlines(keepends=True)
