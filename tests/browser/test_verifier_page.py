@@ -96,6 +96,7 @@ def test_a_tampered_file_shows_the_line_and_step_that_fail(page: Page) -> None:
     give(page, row)
     [failure] = row["failures"]
     expect(page.get_by_role("status")).to_contain_text(f"NOT VERIFIED1 of 8 lines failed (line {failure['line']}).")
+    expect(page.get_by_role("status")).to_contain_text("step 9 (approvals): An approval was signed for another request")
     expect(page.locator("#troubles > li")).to_have_count(1)
     failing = page.locator("#chains > li > details > ol > li").nth(failure["line"] - 2)
     expect(failing.locator("details")).to_have_attribute("open", "")

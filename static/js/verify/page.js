@@ -7,6 +7,7 @@ import { verifyEvidence } from "../lib/verify/verifier.js";
 import { counted, fact, find, make, shown, sizeOf } from "./parts.js";
 import { kindOf, resultOf } from "./result.js";
 
+/** @typedef {import("../lib/verify/report.js").Report} Report */
 /** @typedef {import("../lib/verify/verifier.js").Given} Given */
 /** @typedef {import("../lib/verify/verifier.js").Progress} Progress */
 /** @typedef {import("./parts.js").Verdict} Verdict */
@@ -80,10 +81,17 @@ async function verify() {
     const report = await verifyEvidence(chosen, given, breathing());
     find("found", HTMLElement).replaceChildren(...resultOf(report, factsOf(chosen, given)));
     const kind = kindOf(report);
-    say(kind, WORDS[kind], report.summary);
+    say(kind, WORDS[kind], `${report.summary}${firstTrouble(report)}`);
   } catch (error) {
     say("wrong", "NOT VERIFIED", error instanceof UnusableInput ? error.message : "The file could not be checked to its end.");
   }
+}
+
+/** @param {Report} report @returns {string} the first reason why it is not verified */
+function firstTrouble({ failures, unchecked }) {
+  const [first] = failures.length > 0 ? failures : unchecked;
+  const trouble = first?.failure ?? first?.unchecked;
+  return first && trouble ? ` Line ${first.line}, step ${trouble.step} (${trouble.name}): ${trouble.sentence}` : "";
 }
 
 /** @param {File} chosen @param {Given} given @returns {Node[]} */
