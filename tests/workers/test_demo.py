@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.audit.alone import verify_alone
 from tests.workers.processes import Installation, lines_until, stop
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
