@@ -177,6 +177,30 @@ test("a line is in its place and its form, or it fails", async () => {
   assert.deepEqual(await said(text.with(5, text[5].trimEnd())), [[6, 1]]);
   assert.deepEqual((await said(text.with(4, text[4].replace("\"end\":\"", "\"end\":\"!")))).at(0), [5, 1]);
   assert.deepEqual((await said([...text, "{}\n"])).at(-1), [7, 1]);
+  assert.deepEqual((await said(text.with(5, line({ ...lines[5], line: ["close"] })))).at(0), [6, 1]);
+  assert.deepEqual(await said(text.with(0, line({ ...lines[0], about: { ...ABOUT, kind: ["chain"] } }))), [[1, 1]]);
+  assert.deepEqual(await said(text.with(0, text[0].replace("{", "\ufeff{"))), [[1, 1]]);
+});
+
+test("a file of many pieces is read as one, and says how far it is", async () => {
+  // Longer than two pieces of 4 MiB, with lines across their borders.
+  const told = Array.from({ length: 900 }, (_, index) => ["payload.decoded", { reason: "x".repeat(4000 + index) }, NOVEMBER + index]);
+  const { lines } = await bundle({ chains: [await serviceChain(PAYLOADS, told)], about: ABOUT, before: LEAVES });
+  const file = fileOf(lines);
+  assert.ok(file.size > 8 * 1024 * 1024);
+  const seen = [];
+  const report = await verifyEvidence(file, { roots: [ROOT] }, async (progress) => { seen.push(progress); });
+  assert.equal(report.summary, "VERIFIED: 903 lines (900 payload.decoded); 1 chain.");
+  assert.deepEqual(seen.at(-1), { lines: 903, bytes: file.size, size: file.size });
+  await assert.rejects(verifyEvidence(file, { roots: [ROOT] }, async () => { throw new UnusableInput("stopped"); }), /stopped/);
+});
+
+test("a line that is too long is not checked, and never verified", async () => {
+  const { lines } = await bundle({ chains: [await payloads()], about: ABOUT, before: LEAVES });
+  const text = lines.map(line);
+  const report = await verifyEvidence(new Blob([...text.slice(0, 5), new Uint8Array(64 * 1024 * 1024 + 1).fill(97), "\n", text[5]]), { roots: [ROOT] });
+  assert.equal(report.verified, false);
+  assert.deepEqual(report.unchecked.map(({ line: number }) => number), [6]);
 });
 
 test("nobody is told of a time that no calendar has", () => {

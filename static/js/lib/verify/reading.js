@@ -84,7 +84,7 @@ const READERS = new Map([
 export async function readLine(line, data) {
   const written = readText(data);
   const value = readJson(written);
-  const reader = READERS.get(String(value.line));
+  const reader = typeof value.line === "string" ? READERS.get(value.line) : undefined;
   require(reader !== undefined && value.format === FORMAT && hasFields(value, reader.fields), Step.FORM,
     `The line does not have the fields of a line of ${FORMAT}.`);
   require(`${jsonLine(value)}\n` === written, Step.FORM, "The line is JSON, but not in the one form that it may have.");
