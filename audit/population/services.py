@@ -1,0 +1,106 @@
+"""Taking away all that a search finds: counted first, recorded in the ledger, then sent piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from audit.custody import CustodyError
+from audit.keys.contracts import ServiceKeyMissing
+from audit.models import Export, IndexedEntry
+from audit.population import exporting, reading
+from audit.population.contracts import ExportForm, ExportState
+from audit.population.counting import Tally
+from audit.population.described import described
+from audit.population.errors import BrokenOff, ExportError
+from audit.population.exporting import Order
+from audit.population.files import FILES
+from audit.population.recording import record
+from audit.sealing import SealingError
+from audit.search.queries import matching
+from audit.statements.population import Totals
+
+_GONE = "Whoever downloaded it went away, or took nothing for too long."
+_FAILED = "Something failed on the server; its log says what."
+
+
+def begin(order: Order) -> Export:
+    """Return the row of a new export, whose bytes ``steps`` makes.
+
+    Raises ``ContentNotYours``, ``TooManyExports``, and ``ContentIsNotYours`` of the search.
+    """
+    exporting.require_content(order)
+    _found(order)
+    return exporting.open_row(order)
+
+
+def steps(export: Export, order: Order) -> Generator[bytes]:
+    """Yield the file's bytes as they are made, and nothing now and then, to say that it gets on.
+
+    The population is what is in the logs now. Two passes: one counts it, one sends it; between them the ledger says
+    what is taken. A file that is not whole lacks its last line, and the row says why. Raises ``BrokenOff``.
+    """
+    try:
+        yield from _steps(export, order)
+    except GeneratorExit:
+        exporting.end(export, ExportState.BROKEN_OFF, _GONE)
+        raise
+    except ExportError as error:
+        exporting.end(export, ExportState.BROKEN_OFF, error.sentence)
+        raise
+    except (SealingError, CustodyError, ServiceKeyMissing) as error:
+        exporting.end(export, ExportState.BROKEN_OFF, str(error))
+        raise BrokenOff(str(error)) from error
+    except BaseException:
+        exporting.end(export, ExportState.BROKEN_OFF, _FAILED)
+        raise
+    exporting.end(export, ExportState.COMPLETE)
+
+
+def _steps(export: Export, order: Order) -> Generator[bytes]:
+    found = _found(order).filter(reading.until_now())
+    tally = Tally()
+    for rows in reading.counted_rows(found):
+        for row in rows:
+            tally.add(
+                at_ms=row["at_ms"],
+                namespace=row["entry__chain__namespace"],
+                entry_hash=bytes(row["entry__entry_hash"]),
+            )
+        exporting.move(export, order)
+        yield b""
+    totals = tally.totals()
+    record(export, order, tally, totals)
+    yield b""
+    yield from _lines(export, order, found, totals)
+
+
+def _lines(export: Export, order: Order, found: QuerySet[IndexedEntry], totals: Totals) -> Generator[bytes]:
+    file, claim, sent = FILES[order.form], _claim(export, totals), Tally()
+    yield file.begin(claim, order.search.to_parameters())
+    for rows in reading.entries(found):
+        for row in rows:
+            sent.add(
+                at_ms=row.at_ms, namespace=row.entry.chain.namespace, entry_hash=bytes(row.entry.entry_hash)
+            )
+        yield file.piece(described(row, content=order.rights.content) for row in rows)
+        exporting.move(export, order, sent=sent.count)
+    if sent.totals() != totals:
+        raise BrokenOff("What the search finds changed while it was sent. Ask for the export anew.")
+    yield file.end(claim)
+
+
+def _claim(export: Export, totals: Totals) -> dict[str, Any]:
+    return {
+        "count": totals.count,
+        "export": str(export.pk),
+        "periods": [period.as_json() for period in totals.periods],
+        "root": totals.root.hex(),
+    }
+
+
+def _found(order: Order) -> QuerySet[IndexedEntry]:
+    within, content = order.rights.within, order.rights.content
+    return matching(order.search, within=within, content=content, records=within)
