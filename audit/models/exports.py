@@ -9,6 +9,8 @@ from django.db.models import Q
 
 from audit.population.contracts import ExportForm, ExportState
 
+_RUNNING = Q(state=ExportState.RUNNING.value)
+
 
 class Export(models.Model):
     """One export. ``count`` and ``root`` (SHA-256) are of the whole population, and null until it is counted.
@@ -28,7 +30,7 @@ class Export(models.Model):
     periods = models.JSONField(default=list)
     sent = models.PositiveBigIntegerField(default=0)
     state = models.CharField(
-        max_length=16, choices=[(state.value, state.value) for state in ExportState], default=ExportState.RUNNING
+        max_length=16, choices=[(state.value, state.value) for state in ExportState], default=ExportState.RUNNING.value
     )
     slot = models.PositiveSmallIntegerField(null=True)
     why = models.TextField(blank=True)
@@ -39,15 +41,13 @@ class Export(models.Model):
     class Meta:
         ordering = ["-begun_at", "pk"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["person", "slot"], condition=Q(state=ExportState.RUNNING), name="one_running_export_per_slot"
-            ),
+            models.UniqueConstraint(fields=["person", "slot"], condition=_RUNNING, name="one_running_export_per_slot"),
             models.CheckConstraint(
                 condition=Q(state__in=[state.value for state in ExportState]), name="export_state_known"
             ),
             models.CheckConstraint(
-                condition=Q(state=ExportState.RUNNING, ended_at__isnull=True)
-                | (~Q(state=ExportState.RUNNING) & Q(ended_at__isnull=False, slot__isnull=True)),
+                condition=_RUNNING & Q(ended_at__isnull=True)
+                | ~_RUNNING & Q(ended_at__isnull=False, slot__isnull=True),
                 name="export_running_or_ended",
             ),
         ]
@@ -57,7 +57,7 @@ class Export(models.Model):
 
 
 class ExportedNamespace(models.Model):
-    """How many of an export's entries are of ``namespace``; its auditors see the export. Empty: the installation's own."""
+    """How many of an export's entries are of ``namespace`` (or of none), whose auditors see the export."""
 
     export = models.ForeignKey(Export, on_delete=models.CASCADE, related_name="namespaces")
     namespace = models.CharField(max_length=255, blank=True, db_index=True)

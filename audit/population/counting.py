@@ -1,4 +1,4 @@
-"""Counting a population while it goes by in its order: its size, and its roots, in memory that does not grow with it."""
+"""Counting a population while it goes by in its order: its size and its roots, in memory that does not grow."""
 
 from __future__ import annotations
 

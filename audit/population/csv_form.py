@@ -4,7 +4,8 @@ Lines end with CR LF, every cell is in double quotes, the text is UTF-8 without 
 with a character by which spreadsheets know a formula, or with an apostrophe, has an apostrophe before it: taking one
 away from every cell that begins with one gives the text back.
 
-    last row   "at" is "complete", "arguments" is {"count", "export", "periods": [{"count", "period", "root"}], "root"}
+    last row   "at" is "complete", "arguments" is as JSON {"count", "export", "logs": [{"origin", "size"}],
+               "periods": [{"count", "period", "root"}], "root"}, the other cells are empty
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ COLUMNS = (
 )  # fmt: skip
 COMPLETE = "complete"
 # Of a spreadsheet's formulas, also in full width, and what some of them skip before one.
-_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _APOSTROPHE = "'"
 
 

@@ -15,7 +15,7 @@ from audit.statements.population import moment
 ARGUMENTS = "arguments"
 _DECISIONS = {
     EntryKind.CALL_ALLOWED: "allowed",
-    EntryKind.CALL_DENIED: "refused",
+    EntryKind.CALL_DENIED: "denied",
     EntryKind.CALL_GATED: "gated",
     EntryKind.APPROVAL_GRANTED: "granted",
     EntryKind.APPROVAL_DENIED: "denied",
@@ -28,11 +28,15 @@ _DECISIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """``columns`` by name, as text and numbers; ``details`` and ``attachments`` are what may be shown, for JSON."""
+    """``columns`` by name, as text and numbers; ``details`` and ``attachments`` are what may be shown, for JSON.
+
+    Of an entry that ``is_removed``, since its time was over, nothing is known but that it was there.
+    """
 
     columns: dict[str, Any]
     details: dict[str, Any]
     attachments: dict[str, dict[str, Any]]
+    is_removed: bool
 
     @property
     def arguments(self) -> str:
@@ -65,11 +69,12 @@ def described(row: IndexedEntry, *, content: Reach | None) -> Described:
             "key": row.key,
             "request_id": row.request_id,
             "workflow_id": row.workflow_id,
-            "reason": wording.reason_of(entry, details, content=shows_content),
+            "reason": wording.reason_of(entry, details, content=shows_content) if details else "",
             "entry_hash": bytes(entry.entry_hash).hex(),
         },
-        details=wording.shown(entry.kind, details, content=shows_content),
+        details=wording.shown(entry.kind, details or {}, content=shows_content),
         attachments=wording.attached(entry, content=shows_content),
+        is_removed=details is None,
     )
 
 

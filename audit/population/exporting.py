@@ -19,7 +19,7 @@ from audit.search.contracts import Search
 AT_ONCE = 2
 # One that did not get on for so long has no process any more: a client that is slower is let go before.
 _DEAD_AFTER = timedelta(seconds=STALL_SECONDS + 60)
-_DIED = "The process that sent it ended before it was whole."
+DIED = "The process that sent it ended before it was whole."
 # Terms of a search that may quote what is sealed elsewhere.
 _QUOTING = ("text", "value")
 _NOT_KEPT = "(not kept here)"
@@ -83,7 +83,7 @@ def open_row(order: Order) -> Export:
 def settle_dead() -> None:
     """Say of exports whose process is gone that they broke off."""
     dead = Export.objects.filter(state=ExportState.RUNNING, moved_at__lt=timezone.now() - _DEAD_AFTER)
-    dead.update(state=ExportState.BROKEN_OFF, why=_DIED, slot=None, ended_at=timezone.now())
+    dead.update(state=ExportState.BROKEN_OFF, why=DIED, slot=None, ended_at=timezone.now())
 
 
 def is_dead(export: Export) -> bool:

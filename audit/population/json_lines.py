@@ -1,12 +1,14 @@
 """JSON Lines for programs: what the file holds first, an entry a line, last that it is whole.
 
-    first    {"count", "export", "form": "countersign-entries-v1", "line": "population", "periods", "root", "search"}
+    first    {"count", "export", "form": "countersign-entries-v1", "line": "population", "logs", "periods", "root",
+             "search"}
     entry    {"attachments": {name: {"content": value} | {"erased": true} | {"hidden": true}}, "details": {name: value},
-             "line": "entry", and the columns of ``csv_form`` but "arguments"}
-    last     {"count", "export", "line": "complete", "periods", "root"}
+             "line": "entry", and the columns of ``csv_form`` but "arguments"}; also "removed": true where the entry
+             was removed when its time was over, and only that it was there is known
+    last     {"count", "export", "line": "complete", "logs", "periods", "root"}
 
-Bytes are in hexadecimal. Lines are JSON in one form, and counts and roots are written, as in a bundle
-(``audit.statements.evidence``).
+"logs" are [{"origin", "size"}]: the entries up to there were searched. Bytes are in hexadecimal. Lines are JSON in one
+form, and counts and roots are written, as in a bundle (``audit.statements.evidence``).
 """
 
 from __future__ import annotations
@@ -21,12 +23,15 @@ COMPLETE = "complete"
 
 
 def first_line(claim: dict[str, Any], search: dict[str, str]) -> bytes:
-    """Return the line that says what follows. ``claim`` is {"count", "export", "periods", "root"}."""
+    """Return the line that says what follows. ``claim`` is what first and last line have in common."""
     return json_line({"form": FORMAT, "line": "population", "search": search, **claim})
 
 
 def entry_line(entry: Described) -> bytes:
-    return json_line({"line": "entry", **entry.columns, "details": entry.details, "attachments": entry.attachments})
+    removed = {"removed": True} if entry.is_removed else {}
+    return json_line(
+        {"line": "entry", **entry.columns, "details": entry.details, "attachments": entry.attachments, **removed}
+    )
 
 
 def last_line(claim: dict[str, Any]) -> bytes:

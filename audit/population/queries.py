@@ -10,9 +10,10 @@ from django.db.models import Q, QuerySet
 from audit.access import Reach
 from audit.models import Export
 from audit.population.contracts import ExportForm, ExportState
-from audit.population.exporting import is_dead
+from audit.population.exporting import DIED, is_dead
 
 NEWEST = 100
+NEWEST_OF_ONE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class ExportLine:
     ended_at: datetime | None
 
     @property
+    def form_name(self) -> str:
+        return {ExportForm.CSV: "CSV", ExportForm.JSON_LINES: "JSON Lines"}.get(self.form, "a bundle")
+
+    @property
     def is_running(self) -> bool:
         return self.state is ExportState.RUNNING
 
@@ -47,6 +52,12 @@ def exports(*, within: Reach, person: str, limit: int = NEWEST) -> list[ExportLi
     return [_line(export, within) for export in _seen(within, person).order_by("-begun_at", "pk")[:limit]]
 
 
+def newest_of(person: str, *, within: Reach) -> list[ExportLine]:
+    """Return ``person``'s own newest exports: what is running, and one or two before."""
+    own = Export.objects.prefetch_related("namespaces").filter(person=person)
+    return [_line(export, within) for export in own.order_by("-begun_at", "pk")[:NEWEST_OF_ONE]]
+
+
 def _seen(within: Reach, person: str) -> QuerySet[Export]:
     exports = Export.objects.prefetch_related("namespaces")
     if within.everywhere:
@@ -58,7 +69,7 @@ def _seen(within: Reach, person: str) -> QuerySet[Export]:
 def _line(export: Export, within: Reach) -> ExportLine:
     state, why = ExportState(export.state), export.why
     if is_dead(export):
-        state = ExportState.BROKEN_OFF
+        state, why = ExportState.BROKEN_OFF, DIED
     names = [row.namespace for row in export.namespaces.all()]
     return ExportLine(
         id=str(export.pk),

@@ -6,30 +6,62 @@ connection is kept between two pieces, however long the client takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db.models import Q, QuerySet
 
-from audit.models import IndexedEntry, Log
+from audit.access import Reach
+from audit.models import IndexedEntry, Log, LogReader
+from audit.search.indexing import READER, index
 
-PIECE = 500
+PIECE = 200
 
 T = TypeVar("T")
 Place = tuple[int, bytes]
 
 
-def until_now() -> Q:
-    """Return the condition that an indexed entry has its place in a log by now: what is appended later has it not."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The first ``size`` entries of the log ``origin`` of a namespace."""
+
+    log: int
+    namespace: str
+    origin: str
+    size: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"origin": self.origin, "size": self.size}
+
+
+def extents(*, within: Reach, namespace: str = "") -> list[Extent]:
+    """Return how far the logs of the namespaces ``within``, or of the one, go now, by origin."""
+    logs = Log.objects.all() if within.everywhere else Log.objects.filter(namespace__in=within.namespaces)
+    if namespace:
+        logs = logs.filter(namespace=namespace)
+    found = logs.order_by("origin").values_list("pk", "namespace", "origin", "size")
+    return [Extent(*columns) for columns in found]
+
+
+def is_indexed(extents: Sequence[Extent]) -> bool:
+    """Return whether searches find all that is in ``extents``; what is not in the index yet is put there first."""
+    index()
+    read = dict(LogReader.objects.filter(name=READER).values_list("log", "position"))
+    return all(read.get(extent.log, 0) >= extent.size for extent in extents)
+
+
+def inside(extents: Sequence[Extent]) -> Q:
+    """Return the condition that an indexed entry is in ``extents``: what is appended later is not."""
     condition = Q(pk__in=())
-    for log, size in Log.objects.values_list("pk", "size"):
-        condition |= Q(entry__leaf__log=log, entry__leaf__position__lt=size)
+    for extent in extents:
+        condition |= Q(entry__leaf__log=extent.log, entry__leaf__position__lt=extent.size)
     return condition
 
 
 def counted_rows(found: QuerySet[IndexedEntry], *, piece: int = PIECE) -> Iterator[list[dict[str, Any]]]:
     """Yield what is counted of the entries, in the population's order: columns alone, no entry is opened."""
-    columns = found.values("at_ms", "place", "entry__chain__namespace", "entry__entry_hash")
+    columns: Any = found.values("at_ms", "place", "entry__chain__namespace", "entry__entry_hash")
     return _pieces(columns, lambda row: (row["at_ms"], bytes(row["place"])), piece)
 
 

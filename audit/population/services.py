@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -11,7 +12,7 @@ from audit.custody import CustodyError
 from audit.keys.contracts import ServiceKeyMissing
 from audit.models import Export, IndexedEntry
 from audit.population import exporting, reading
-from audit.population.contracts import ExportForm, ExportState
+from audit.population.contracts import ExportState
 from audit.population.counting import Tally
 from audit.population.described import described
 from audit.population.errors import BrokenOff, ExportError
@@ -23,6 +24,8 @@ from audit.search.queries import matching
 from audit.statements.population import Totals
 
 _GONE = "Whoever downloaded it went away, or took nothing for too long."
+_PATIENCE_SECONDS = 10
+_BETWEEN_SECONDS = 0.2
 _FAILED = "Something failed on the server; its log says what."
 
 
@@ -60,7 +63,9 @@ def steps(export: Export, order: Order) -> Generator[bytes]:
 
 
 def _steps(export: Export, order: Order) -> Generator[bytes]:
-    found = _found(order).filter(reading.until_now())
+    extents = reading.extents(within=order.rights.within, namespace=order.search.namespace)
+    yield from _catch_up(extents)
+    found = _found(order).filter(reading.inside(extents))
     tally = Tally()
     for rows in reading.counted_rows(found):
         for row in rows:
@@ -72,33 +77,41 @@ def _steps(export: Export, order: Order) -> Generator[bytes]:
         exporting.move(export, order)
         yield b""
     totals = tally.totals()
-    record(export, order, tally, totals)
+    claim = {
+        "count": totals.count,
+        "export": str(export.pk),
+        "logs": [extent.as_json() for extent in extents],
+        "periods": [period.as_json() for period in totals.periods],
+        "root": totals.root.hex(),
+    }
+    record(export, order, tally, extents, claim)
     yield b""
-    yield from _lines(export, order, found, totals)
+    yield from _lines(export, order, found, totals, claim)
 
 
-def _lines(export: Export, order: Order, found: QuerySet[IndexedEntry], totals: Totals) -> Generator[bytes]:
-    file, claim, sent = FILES[order.form], _claim(export, totals), Tally()
+def _catch_up(extents: Sequence[reading.Extent]) -> Generator[bytes]:
+    """Wait until the index has all that is in the logs: another process may be at it. Raises ``BrokenOff``."""
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while not reading.is_indexed(extents):
+        if time.monotonic() > give_up_at:
+            raise BrokenOff("The search does not know all of the ledger yet. Ask again when it has caught up.")
+        yield b""
+        time.sleep(_BETWEEN_SECONDS)
+
+
+def _lines(
+    export: Export, order: Order, found: QuerySet[IndexedEntry], totals: Totals, claim: dict[str, Any]
+) -> Generator[bytes]:
+    file, sent = FILES[order.form], Tally()
     yield file.begin(claim, order.search.to_parameters())
     for rows in reading.entries(found):
         for row in rows:
-            sent.add(
-                at_ms=row.at_ms, namespace=row.entry.chain.namespace, entry_hash=bytes(row.entry.entry_hash)
-            )
+            sent.add(at_ms=row.at_ms, namespace=row.entry.chain.namespace, entry_hash=bytes(row.entry.entry_hash))
         yield file.piece(described(row, content=order.rights.content) for row in rows)
         exporting.move(export, order, sent=sent.count)
     if sent.totals() != totals:
         raise BrokenOff("What the search finds changed while it was sent. Ask for the export anew.")
     yield file.end(claim)
-
-
-def _claim(export: Export, totals: Totals) -> dict[str, Any]:
-    return {
-        "count": totals.count,
-        "export": str(export.pk),
-        "periods": [period.as_json() for period in totals.periods],
-        "root": totals.root.hex(),
-    }
 
 
 def _found(order: Order) -> QuerySet[IndexedEntry]:

@@ -42,11 +42,18 @@ def exports(request: HttpRequest, *, within: Reach) -> HttpResponseBase:
 @require_safe
 @exporter_required
 def newest(request: HttpRequest, *, within: Reach) -> HttpResponse:
-    return render(request, "audit/_exports.html", _listed(request, within))
+    """The list alone; ``mine`` is set for the newest of one's own, beside a search."""
+    if not request.GET.get("mine"):
+        return render(request, "audit/_exports.html", _listed(request, within))
+    own = queries.newest_of(_person(request.user), within=within)
+    return render(request, "audit/_exports.html", _shown(own) | {"is_mine": True})
 
 
 def _listed(request: HttpRequest, within: Reach) -> dict[str, Any]:
-    found = queries.exports(within=within, person=_person(request.user))
+    return _shown(queries.exports(within=within, person=_person(request.user)))
+
+
+def _shown(found: list[queries.ExportLine]) -> dict[str, Any]:
     return {"exports": found, "is_running": any(export.is_running for export in found)}
 
 
@@ -62,9 +69,13 @@ def _order(request: HttpRequest) -> Order:
         form=form,
         person=_person(user),
         rights=rights,
-        # What is remembered with the user is of when the request came.
-        rights_now=lambda: _rights(get_user_model().objects.filter(pk=user.pk).first()),
+        rights_now=lambda: _rights(_as_of_now(user)),
     )
+
+
+def _as_of_now(user: Any) -> Any:
+    """Return the person anew: what they may is remembered with the object."""
+    return get_user_model().objects.filter(pk=user.pk).first()
 
 
 def _rights(user: Any) -> Rights | None:

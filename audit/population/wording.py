@@ -30,18 +30,25 @@ _PEOPLES_REASONS = (EntryKind.WARRANT_REVOKED, EntryKind.KEY_REVOKED, EntryKind.
 _FIRST_BYTES_OF_MAPS = range(0xA0, 0xC0)  # no text in UTF-8 begins so
 
 
-def details_of(entry: LedgerEntry) -> dict[str, Any]:
-    """Return what ``entry`` says. Raises ``BrokenOff`` if it does not open, or is not the entry that was counted."""
+def details_of(entry: LedgerEntry) -> dict[str, Any] | None:
+    """Return what ``entry`` says; None if it was removed when its time was over.
+
+    Raises ``BrokenOff`` if it does not open, or is not the entry that its columns speak of.
+    """
     try:
+        if not entry.envelope:
+            return None
         envelope = statements.parse(entry.envelope)
     except UNREADABLE as error:
         raise BrokenOff(f"Entry {entry.sequence} of {entry.chain_id} cannot be read. {error}") from error
-    if entry_hash(envelope.statement) != bytes(entry.entry_hash):
+    facts = envelope.facts
+    said = (entry_hash(envelope.statement), facts["at"], facts["chain"], facts["kind"], facts["sequence"])
+    if said != (bytes(entry.entry_hash), entry.at_ms, entry.chain_id, entry.kind, entry.sequence):
         raise BrokenOff(
-            f"Entry {entry.sequence} of {entry.chain_id} is not the one whose hash is beside it: somebody changed the "
-            "database. manage.py verify_ledger says what else."
+            f"Entry {entry.sequence} of {entry.chain_id} is not what is stored beside it of its hash, kind or time: "
+            "somebody changed the database. manage.py verify_ledger says what else."
         )
-    details: dict[str, Any] = envelope.facts["details"]
+    details: dict[str, Any] = facts["details"]
     return details
 
 
