@@ -59,24 +59,24 @@ def inside(extents: Sequence[Extent]) -> Q:
     return condition
 
 
-def counted_rows(found: QuerySet[IndexedEntry], *, piece: int = PIECE) -> Iterator[list[dict[str, Any]]]:
+def counted_rows(found: QuerySet[IndexedEntry]) -> Iterator[list[dict[str, Any]]]:
     """Yield what is counted of the entries, in the population's order: columns alone, no entry is opened."""
     columns: Any = found.values("at_ms", "place", "entry__chain__namespace", "entry__entry_hash")
-    return _pieces(columns, lambda row: (row["at_ms"], bytes(row["place"])), piece)
+    return _pieces(columns, lambda row: (row["at_ms"], bytes(row["place"])))
 
 
-def entries(found: QuerySet[IndexedEntry], *, piece: int = PIECE) -> Iterator[list[IndexedEntry]]:
+def entries(found: QuerySet[IndexedEntry]) -> Iterator[list[IndexedEntry]]:
     """Yield what is known of the entries, with them and their attachments, in the population's order."""
     whole = found.select_related("entry__chain").prefetch_related("entry__attachments")
-    return _pieces(whole, lambda row: (row.at_ms, bytes(row.place)), piece)
+    return _pieces(whole, lambda row: (row.at_ms, bytes(row.place)))
 
 
-def _pieces(found: QuerySet[Any, T], place_of: Callable[[T], Place], piece: int) -> Iterator[list[T]]:
+def _pieces(found: QuerySet[Any, T], place_of: Callable[[T], Place]) -> Iterator[list[T]]:
     ordered = found.order_by("at_ms", "place")
-    rows = list(ordered[:piece])
+    rows = list(ordered[:PIECE])
     while rows:
         yield rows
-        rows = list(ordered.filter(_after(*place_of(rows[-1])))[:piece])
+        rows = list(ordered.filter(_after(*place_of(rows[-1])))[:PIECE])
 
 
 def _after(at_ms: int, place: bytes) -> Q:
