@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.access import Reach
-from audit.models import IndexedEntry
 from audit.population import wording
+from audit.population.reading import Taken
 from audit.statements.kinds import EntryKind
 from audit.statements.population import moment
 
@@ -45,12 +45,12 @@ class Described:
         return json.dumps(shown["content"], ensure_ascii=False) if "content" in shown else ""
 
 
-def described(row: IndexedEntry, *, content: Reach | None) -> Described:
-    """Return what ``row``'s entry says; ``content`` are the namespaces of which all may be shown.
+def described(taken: Taken, *, content: Reach | None) -> Described:
+    """Return what an entry says; ``content`` are the namespaces of which all may be shown.
 
     Raises ``BrokenOff``.
     """
-    entry = row.entry
+    row, entry = taken.indexed, taken.entry
     namespace = entry.chain.namespace
     shows_content = content is not None and (content.everywhere or namespace in content.namespaces)
     details = wording.details_of(entry)
@@ -73,7 +73,7 @@ def described(row: IndexedEntry, *, content: Reach | None) -> Described:
             "entry_hash": bytes(entry.entry_hash).hex(),
         },
         details=wording.shown(entry.kind, details or {}, content=shows_content),
-        attachments=wording.attached(entry, content=shows_content),
+        attachments=wording.attached(entry, taken.attachments, content=shows_content),
         is_removed=details is None,
     )
 

@@ -104,10 +104,11 @@ def _lines(
 ) -> Generator[bytes]:
     file, sent = FILES[order.form], Tally()
     yield file.begin(claim, order.search.to_parameters())
-    for rows in reading.entries(found):
-        for row in rows:
-            sent.add(at_ms=row.at_ms, namespace=row.entry.chain.namespace, entry_hash=bytes(row.entry.entry_hash))
-        yield file.piece(described(row, content=order.rights.content) for row in rows)
+    for piece in reading.entries(found):
+        for taken in piece:
+            entry = taken.entry
+            sent.add(at_ms=entry.at_ms, namespace=entry.chain.namespace, entry_hash=bytes(entry.entry_hash))
+        yield file.piece(described(taken, content=order.rights.content) for taken in piece)
         exporting.move(export, order, sent=sent.count)
     if sent.totals() != totals:
         raise BrokenOff("What the search finds changed while it was sent. Ask for the export anew.")

@@ -6,6 +6,7 @@ of kinds that come later, is left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from audit.ledger.queries import UNREADABLE
@@ -70,10 +71,9 @@ def reason_of(entry: LedgerEntry, details: dict[str, Any], *, content: bool) -> 
     return str(shown(entry.kind, details, content=content).get("reason", ""))
 
 
-def attached(entry: LedgerEntry, *, content: bool) -> dict[str, Any]:
+def attached(entry: LedgerEntry, attachments: Iterable[Attachment], *, content: bool) -> dict[str, Any]:
     """Return what is stored beside ``entry``: {name: {"content": value} | {"erased": true} | {"hidden": true}}."""
-    beside = sorted(entry.attachments.all(), key=lambda attachment: attachment.name)
-    return {attachment.name: _attached(entry, attachment, content) for attachment in beside}
+    return {attachment.name: _attached(entry, attachment, content) for attachment in attachments}
 
 
 def _attached(entry: LedgerEntry, attachment: Attachment, content: bool) -> dict[str, Any]:
