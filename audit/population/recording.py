@@ -38,6 +38,8 @@ def record(export: Export, order: Order, tally: Tally, extents: Sequence[Extent]
             kind=EntryKind.EVIDENCE_EXPORTED,
             details={
                 **claim,
+                "periods": [{**period, "root": bytes.fromhex(period["root"])} for period in claim["periods"]],
+                "root": export.root,
                 # The auditors of this namespace read it, who need not know of others.
                 "logs": [extent.as_json() for extent in extents if extent.namespace == namespace],
                 "form": order.form.value,
