@@ -20,7 +20,7 @@ from audit.statements.kinds import EntryKind
 def record(export: Export, order: Order, tally: Tally, extents: Sequence[Extent], claim: Mapping[str, Any]) -> None:
     """Record how much is taken, by whom. One entry for each namespace; for a population of none, for the one asked.
 
-    ``claim`` is {"count", "export": the row's id, "logs": [{"origin", "size"}], "periods": [{"count", "period",
+    ``claim`` is {"count", "export": the row's id, "gaps", "logs": [{"origin", "size"}], "periods": [{"count", "period",
     "root"}], "root"}, roots in hexadecimal: the same as in the file.
 
     Where the installation's own chain says it, which is not sealed, the search's words are left out.

@@ -20,12 +20,14 @@ from audit.population.errors import BrokenOff, ExportError, InvalidExport
 from audit.population.exporting import Order
 from audit.population.files import FILES
 from audit.population.recording import record
-from audit.search.queries import matching
+from audit.search.queries import gaps, matching
 from audit.statements.population import Totals
 from audit.statements.statements import MalformedStatement
 
 _GONE = "Whoever downloaded it went away, or took nothing for too long."
 _CHANGED = "What the search finds changed while it was sent. Ask for the export anew."
+# What is known of every entry, also of one that does not open.
+_ALWAYS_KNOWN = {"from", "incident", "kind", "namespace", "to"}
 _PATIENCE_SECONDS = 10
 _BETWEEN_SECONDS = 0.2
 _FAILED = "Something failed on the server; its log says what."
@@ -93,6 +95,7 @@ def _steps(export: Export, order: Order) -> Generator[bytes]:
     claim = {
         "count": totals.count,
         "export": str(export.pk),
+        "gaps": _gaps(order),
         "logs": [extent.as_json() for extent in extents],
         "periods": [period.as_json() for period in totals.periods],
         "root": totals.root.hex(),
@@ -103,6 +106,14 @@ def _steps(export: Export, order: Order) -> Generator[bytes]:
         yield from _bundled(export, order, found, totals)
     else:
         yield from _rows(export, order, found, totals, claim)
+
+
+def _gaps(order: Order) -> dict[str, int]:
+    """Return how many entries in reach the search may have missed: they do not open, or have too many words."""
+    if set(order.search.to_parameters()) <= _ALWAYS_KNOWN:
+        return {"closed": 0, "cut": 0}
+    found = gaps(within=order.rights.within, records=order.rights.within)
+    return {"closed": found.closed, "cut": found.cut}
 
 
 def _catch_up(extents: Sequence[reading.Extent]) -> Generator[bytes]:

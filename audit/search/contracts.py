@@ -12,6 +12,7 @@ from audit.search.words import whole, words
 from audit.statements.kinds import EntryKind
 
 MAXIMUM_TEXT = 200
+_DAY_MS = 86_400_000
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 _TEXTS = ("agent", "argument", "incident", "key", "namespace", "person", "text", "tool", "value", "workflow")
 
@@ -65,8 +66,8 @@ class Search:
         """Return the one canonical form: names in order, nothing empty. ``from_parameters`` reads it."""
         found = {name: getattr(self, name) for name in _TEXTS}
         found["kind"] = ",".join(self.kinds)
-        found["from"] = _written(self.since_ms)
-        found["to"] = _written(self.before_ms)
+        found["from"] = _written(self.since_ms, end=False)
+        found["to"] = _written(self.before_ms, end=True)
         return {name: found[name] for name in sorted(found) if found[name]}
 
     @property
@@ -135,8 +136,11 @@ def _milliseconds(moment: datetime) -> int:
     return since_1970
 
 
-def _written(at_ms: int | None) -> str:
+def _written(at_ms: int | None, *, end: bool) -> str:
+    """Return the day that begins, or ended, at ``at_ms``, or else the moment."""
     if at_ms is None:
         return ""
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+    if at_ms % _DAY_MS == 0:
+        return (moment.date() - timedelta(days=1 if end else 0)).isoformat()
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -33,3 +33,9 @@ class ContentIsNotYours(SearchError):
             "administrators and payload readers can. Empty the field to search in everything else.",
             field=field,
         )
+
+
+class CannotSave(SearchError):
+    """A search without a good name, or one too many."""
+
+    code = "search_not_saved"

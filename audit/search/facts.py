@@ -12,6 +12,7 @@ from audit.search.words import leaves, whole, words, words_and_parts
 from audit.statements import cbor
 from audit.statements.kinds import EntryKind
 from audit.verify.approvals import read_approval, read_denial
+from audit.verify.fields import Fields
 from audit.verify.steps import Refused, Step
 
 _OTHERS = ("by", "endorser", "revoked_by")
@@ -76,12 +77,13 @@ def terms_of(facts: Facts) -> Iterator[tuple[TermSource, str, str]]:
 
 
 def _say(found: Facts, kind: str, details: dict[str, Any]) -> None:
+    signed = Fields(details, Step.DECISION)
     try:
         match kind:
             case EntryKind.APPROVAL_GRANTED:
-                found.said = read_approval(details.get("approval", b""), Step.DECISION).reason
+                found.said = read_approval(signed.data("approval"), Step.DECISION).reason
             case EntryKind.APPROVAL_DENIED:
-                found.said = read_denial(details.get("denial", b""), Step.DECISION).reason
+                found.said = read_denial(signed.data("denial"), Step.DECISION).reason
             case EntryKind.WARRANT_MINTED:
                 incident = details.get("incident")
                 found.said = _text(incident.get("title")) if isinstance(incident, dict) else ""

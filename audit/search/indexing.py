@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from django.db import transaction
-from django.db.models import Sum
 
 from audit.ledger.chains import is_service_chain
 from audit.ledger.queries import UNREADABLE, details_of
@@ -19,19 +18,17 @@ from audit.models import (
     IndexedEntry,
     IndexState,
     LedgerEntry,
-    Log,
     LogReader,
-    PendingLeaf,
     SearchTerm,
 )
 from audit.search.facts import Facts, facts_of, terms_of
 from audit.search.keys import ensure_key
+from audit.search.queries import READER, place_of, waiting
 from audit.search.tokens import token
 from audit.statements.kinds import EntryKind
 
 logger = logging.getLogger(__name__)
 
-READER = "search"
 BATCH = 200
 # More would let one call fill the database with its words; whole values come first.
 MAXIMUM_TERMS = 2_000
@@ -64,13 +61,6 @@ def index(*, batch: int = BATCH, told: Callable[[int], None] | None = None) -> i
             if told is not None:
                 told(taken)
     return taken
-
-
-def waiting(*, placed_only: bool = False) -> int:
-    """Return how many entries are not in the index yet: those that have a place in a log, and by default all others."""
-    size = Log.objects.aggregate(total=Sum("size"))["total"] or 0
-    taken = LogReader.objects.filter(name=READER).aggregate(total=Sum("position"))["total"] or 0
-    return size - taken + (0 if placed_only else PendingLeaf.objects.count())
 
 
 def rebuild(*, told: Callable[[int], None] | None = None) -> int:
@@ -126,7 +116,7 @@ def _read(entry: LedgerEntry) -> tuple[IndexedEntry, Facts]:
     row = IndexedEntry(
         entry=entry,
         chain=entry.chain,
-        place=entry.chain_id.encode() + b"\0" + entry.sequence.to_bytes(8, "big"),
+        place=place_of(entry.chain_id, entry.sequence),
         at_ms=entry.at_ms,
         kind=entry.kind,
         namespace=entry.chain.namespace,

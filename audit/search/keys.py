@@ -11,12 +11,15 @@ from functools import lru_cache
 from audit import custody
 from audit.access import Reach
 from audit.models import SearchKey
+from audit.sealing import Ring
 from audit.search.tokens import KEY_BYTES, derived
+
+_SEALING = "search"
 
 
 def ensure_key(namespace: str) -> bytes:
     """Return the key that makes the tokens of ``namespace``; it is made if there is none. Raises ``CustodyError``."""
-    return _token_key(namespace, bytes(_ensured(namespace).wrapped_key))
+    return derived(_secret(namespace, bytes(_ensured(namespace).wrapped_key)), context="tokens")
 
 
 def keys_within(within: Reach, *, namespace: str = "") -> dict[str, bytes]:
@@ -24,7 +27,13 @@ def keys_within(within: Reach, *, namespace: str = "") -> dict[str, bytes]:
     rows = SearchKey.objects.all() if within.everywhere else SearchKey.objects.filter(pk__in=within.namespaces)
     if namespace:
         rows = rows.filter(pk=namespace)
-    return {row.pk: _token_key(row.pk, bytes(row.wrapped_key)) for row in rows}
+    return {row.pk: derived(_secret(row.pk, bytes(row.wrapped_key)), context="tokens") for row in rows}
+
+
+def sealing_ring() -> Ring:
+    """Return what seals saved searches: a key of the installation, in the form of a ring. Raises ``CustodyError``."""
+    secret = _secret("", bytes(_ensured("").wrapped_key))
+    return Ring(namespace="", current=_SEALING, keys={_SEALING: derived(secret, context="saved searches")})
 
 
 def wrapping_purpose(namespace: str) -> str:
@@ -41,5 +50,5 @@ def _ensured(namespace: str) -> SearchKey:
 
 
 @lru_cache(maxsize=1024)
-def _token_key(namespace: str, wrapped: bytes) -> bytes:
-    return derived(custody.unwrap(wrapped, purpose=wrapping_purpose(namespace)), context="tokens")
+def _secret(namespace: str, wrapped: bytes) -> bytes:
+    return custody.unwrap(wrapped, purpose=wrapping_purpose(namespace))

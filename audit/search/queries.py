@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from audit.access import Reach
-from audit.models import IndexedEntry, LedgerChain, TermSource
+from audit.models import IndexedEntry, IndexState, LedgerChain, Log, LogReader, PendingLeaf, TermSource
 from audit.search.contracts import Search
 from audit.search.errors import ContentIsNotYours
 from audit.search.keys import keys_within
 from audit.search.tokens import token
 
+# Under this name the index keeps its place in the logs.
+READER = "search"
 # One order, from either end: entries of one millisecond by chain and sequence.
 OLDEST_FIRST = ("at_ms", "place")
 NEWEST_FIRST = ("-at_ms", "-place")
@@ -37,6 +40,50 @@ def matching(
     if search.values and content:
         rows = _with_values(rows, search, content)
     return rows
+
+
+def place_of(chain: str, sequence: int) -> bytes:
+    """Return what orders entries of one millisecond."""
+    return chain.encode() + b"\0" + sequence.to_bytes(8, "big")
+
+
+def namespaces(*, within: Reach) -> list[str]:
+    """Return the namespaces of which there is anything, as far as they are ``within``."""
+    logs = Log.objects.exclude(namespace="").order_by("namespace")
+    return list(
+        (logs if within.everywhere else logs.filter(namespace__in=within.namespaces)).values_list(
+            "namespace", flat=True
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How many entries no search finds by what they say: they ``wait``, do not open (``closed``), or are ``cut``."""
+
+    waiting: int
+    closed: int
+    cut: int
+
+
+def gaps(*, within: Reach, records: Reach | None) -> Gaps:
+    """Return the gaps of what a person may search; entries that wait are those of everybody."""
+    found = _readable(within, records).exclude(state=IndexState.WHOLE).order_by("state")
+    by_state = dict(found.values_list("state").annotate(count=Count("pk")))
+    return Gaps(waiting(), by_state.get(IndexState.CLOSED, 0), by_state.get(IndexState.CUT, 0))
+
+
+def waiting(*, placed_only: bool = False) -> int:
+    """Return how many entries are not in the index yet: those that have a place in a log, and by default all others."""
+    size = Log.objects.aggregate(total=Sum("size"))["total"] or 0
+    taken = LogReader.objects.filter(name=READER).aggregate(total=Sum("position"))["total"] or 0
+    return size - taken + (0 if placed_only else PendingLeaf.objects.count())
+
+
+def closed_entries() -> dict[str, int]:
+    """Return, by namespace, how many entries are in the index without what they say."""
+    closed = IndexedEntry.objects.filter(state=IndexState.CLOSED).order_by("namespace")
+    return dict(closed.values_list("namespace").annotate(count=Count("pk")))
 
 
 def _readable(within: Reach, records: Reach | None) -> QuerySet[IndexedEntry]:

@@ -23,7 +23,7 @@ from audit.population.contracts import ExportForm
 from audit.population.exporting import Order, Rights
 from audit.rings.services import ensure_ring
 from audit.search.contracts import Search
-from audit.search.indexing import READER
+from audit.search.queries import READER, place_of
 from audit.statements import cbor
 from audit.statements.entries import entry_hash
 from audit.statements.kinds import EntryKind
@@ -97,7 +97,7 @@ def many(count: int, *, name: str) -> None:
             IndexedEntry(
                 entry=entry,
                 chain=chain,
-                place=name.encode() + b"\0" + entry.sequence.to_bytes(8),
+                place=place_of(name, entry.sequence),
                 at_ms=entry.at_ms,
                 kind=entry.kind,
                 of_service=False,
