@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Generator
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
 
 # A client that takes nothing for so long is let go.
 STALL_SECONDS = 300
@@ -17,9 +18,8 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
     ``steps`` may yield nothing, to say that it got on. It is closed when the client is gone, or takes nothing for
     ``stall_seconds``.
     """
-    step, close = database_sync_to_async(_next), database_sync_to_async(steps.close)
     try:
-        while (part := await step(steps)) is not None:
+        while (part := await sync_to_async(_next)(steps)) is not None:
             if part:
                 waiting = _let_go_after(stall_seconds)
                 try:
@@ -27,11 +27,27 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
                 finally:
                     waiting.cancel()
     finally:
-        await close()
+        await sync_to_async(_close)(steps)
 
 
 def _next(steps: Generator[bytes]) -> bytes | None:
-    return next(steps, None)
+    try:
+        return next(steps, None)
+    finally:
+        _release()
+
+
+def _close(steps: Generator[bytes]) -> None:
+    try:
+        steps.close()
+    finally:
+        _release()
+
+
+def _release() -> None:
+    """Give the connection back."""
+    if not connection.in_atomic_block:
+        close_old_connections()
 
 
 def _let_go_after(seconds: float) -> asyncio.TimerHandle:
