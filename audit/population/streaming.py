@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
+
+T = TypeVar("T")
 
 # A client that takes nothing for so long is let go.
 STALL_SECONDS = 300
+# All exports of a process take turns in these: pages do not wait for them, however many there are.
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="exports")
 
 
 async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS) -> AsyncIterator[bytes]:
@@ -19,7 +25,7 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
     ``stall_seconds``.
     """
     try:
-        while (part := await sync_to_async(_next)(steps)) is not None:
+        while (part := await _in_thread(_next)(steps)) is not None:
             if part:
                 waiting = _let_go_after(stall_seconds)
                 try:
@@ -27,26 +33,24 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
                 finally:
                     waiting.cancel()
     finally:
-        await sync_to_async(_close)(steps)
+        await _in_thread(_close)(steps)
+
+
+def _in_thread(step: Callable[[Generator[bytes]], T]) -> Callable[[Generator[bytes]], Awaitable[T]]:
+    return sync_to_async(step, thread_sensitive=False, executor=_THREADS)
 
 
 def _next(steps: Generator[bytes]) -> bytes | None:
     try:
         return next(steps, None)
     finally:
-        _release()
+        close_old_connections()
 
 
 def _close(steps: Generator[bytes]) -> None:
     try:
         steps.close()
     finally:
-        _release()
-
-
-def _release() -> None:
-    """Give the connection back."""
-    if not connection.in_atomic_block:
         close_old_connections()
 
 

@@ -21,6 +21,9 @@ from config.asgi import application
 from tests.audit.population import a_year, gathered, newest, objects, table
 from tests.people import person
 
+# What is sent is made in threads, with connections of their own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 PATH = "/evidence/exports/"
 
 
@@ -42,7 +45,6 @@ def taken(client: Client, **fields: str) -> Any:
     return answer
 
 
-@pytest.mark.django_db
 def test_an_auditor_downloads_what_a_search_finds_and_sees_that_they_did(rita: Person) -> None:
     a_year()
     client = browser(rita)
@@ -60,7 +62,6 @@ def test_an_auditor_downloads_what_a_search_finds_and_sees_that_they_did(rita: P
     assert newest().state == "complete"
 
 
-@pytest.mark.django_db
 def test_what_cannot_be_taken_is_a_sentence_on_the_page(rita: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     a_year()
     client = browser(rita)
@@ -83,7 +84,6 @@ def test_what_cannot_be_taken_is_a_sentence_on_the_page(rita: Person, monkeypatc
     assert client.post(PATH, {"form": "csv"}).status_code == 429
 
 
-@pytest.mark.django_db
 def test_only_exporters_come_in_and_see_what_they_oversee(rita: Person) -> None:
     a_year()
     taken(browser(rita), form="csv")
@@ -99,7 +99,6 @@ def test_only_exporters_come_in_and_see_what_they_oversee(rita: Person) -> None:
     assert "local:olga" in everything
 
 
-@pytest.mark.django_db
 def test_the_list_asks_for_itself_while_something_runs(rita: Person) -> None:
     a_year()
     client = browser(rita)
@@ -114,7 +113,6 @@ def test_the_list_asks_for_itself_while_something_runs(rita: Person) -> None:
     assert '<progress max="30" value="12"' in whole
 
 
-@pytest.mark.django_db
 def test_the_page_of_results_offers_it_to_exporters(rita: Person) -> None:
     a_year()
     page = browser(rita).get("/search/?tool=drop").content.decode()
@@ -135,7 +133,6 @@ def endless(closed: list[bool]) -> Generator[bytes]:
         closed.append(True)
 
 
-@pytest.mark.django_db
 def test_a_client_that_takes_nothing_is_let_go() -> None:
     closed: list[bool] = []
 
@@ -152,7 +149,6 @@ def test_a_client_that_takes_nothing_is_let_go() -> None:
     assert closed == [True]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_client_that_goes_away_is_noticed(rita: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     a_year()
     monkeypatch.setattr("audit.population.reading.PIECE", 2)
@@ -186,7 +182,6 @@ def test_a_client_that_goes_away_is_noticed(rita: Person, monkeypatch: pytest.Mo
     assert "went away" in row.why
 
 
-@pytest.mark.django_db
 def test_whoever_loses_the_right_gets_no_more(rita: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     a_year()
     monkeypatch.setattr("audit.population.reading.PIECE", 2)
