@@ -2,9 +2,11 @@ from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.rings import RingKey
+from audit.models.streams import EntryStream
 
 __all__ = [
     "Attachment",
+    "EntryStream",
     "Leaf",
     "LedgerChain",
     "LedgerEntry",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -13,8 +15,10 @@ from audit.keys.services import ensure_service_key
 from audit.ledger.contracts import Tone
 from audit.ledger.queries import find_chain, incidents, tree
 from audit.ledger.services import append, erase_attachment
+from audit.log.services import integrate
 from audit.models import LedgerChain
 from audit.statements.kinds import EntryKind
+from audit.streaming import services
 from audit.verify.verifier import verify
 from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story
 from tests.audit.test_export import on_file
@@ -209,3 +213,17 @@ def test_what_an_agent_wrote_is_never_markup(viewer: Client) -> None:
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert "\u202e" not in page
+
+
+def test_whoever_reads_incidents_is_told_that_the_stream_of_entries_does_not_keep_up(
+    viewer: Client, story: Evidence, settings: Any
+) -> None:
+    integrate()
+    settings.SIEM_TARGET = "https://siem.example.com/"
+    (reader,) = services.streams()
+    services.take(reader, holder="one", lease_seconds=60, limit=9)
+    assert "does not keep up" not in viewer.get(reverse("audit:incidents")).content.decode()
+    services.failed(reader, error="siem.example.com answered 403.", retry_seconds=60)
+    page = viewer.get(reverse("audit:incidents")).content.decode()
+    assert "does not keep up" in page
+    assert "siem.example.com answered 403." in page
