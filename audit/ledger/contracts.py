@@ -105,7 +105,8 @@ class TreeGroup:
 class IncidentTree:
     """An incident's chain, oldest entry first. ``head`` is the last entry's hash, hexadecimal.
 
-    ``shows_content`` says whether whoever looks may see what agents said and got.
+    ``shows_content`` says whether whoever looks may see what agents said and got. ``gaps`` are sentences about
+    receipts that never came from the workers which decided these calls, around the time.
     """
 
     card: IncidentCard
@@ -115,3 +116,4 @@ class IncidentTree:
     lines: list[TreeLine]
     groups: list[TreeGroup]
     shows_content: bool
+    gaps: list[str] = field(default_factory=list)

@@ -15,6 +15,7 @@ from audit.ledger.contracts import AttachedText, IncidentCard, IncidentTree, Ton
 from audit.ledger.wording import rows, short, word
 from audit.models import Attachment, LedgerChain, LedgerEntry
 from audit.models.sealed import Sealed, row_named
+from audit.receipts.gaps import gaps_beside
 from audit.sealing import SealingError
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
@@ -48,6 +49,7 @@ def tree(chain: str, *, within: Reach, content: Reach | None) -> IncidentTree:
         lines=lines,
         groups=_groups(lines),
         shows_content=shows_content,
+        gaps=[gap.sentence for gap in gaps_beside(chain)],
     )
 
 

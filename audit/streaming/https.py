@@ -62,14 +62,10 @@ class HttpsTarget:
         if 200 <= status < 300:
             return
         if 300 <= status < 400:
-            sentence = (
-                f"{self.name} answered {status}: it wants them elsewhere. Set SIEM_TARGET to that address."
-            )
+            sentence = f"{self.name} answered {status}: it wants them elsewhere. Set SIEM_TARGET to that address."
             raise TargetError(sentence, heals=False)
         if status in (401, 403):
-            sentence = (
-                f"{self.name} answered {status}: it does not take the token in SIEM_TOKEN_FILE."
-            )
+            sentence = f"{self.name} answered {status}: it does not take the token in SIEM_TOKEN_FILE."
             raise TargetError(sentence, heals=False)
         heals = status >= 500 or status in _HEALING
         raise TargetError(f"{self.name} answered {status}.", after_seconds=_seconds(retry_after), heals=heals)
