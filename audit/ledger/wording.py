@@ -173,6 +173,40 @@ def _minted(details: dict[str, Any]) -> Wording:
     )
 
 
+def _attenuated(details: dict[str, Any]) -> Wording:
+    removed, narrowed = _names(details.get("tools_removed")), _names(details.get("tools_narrowed"))
+    lost = [
+        f"{_duration(details.get('ends_earlier_seconds'))} of its lifetime",
+        f"without {removed}" if removed else "",
+        f"narrower: {narrowed}" if narrowed else "",
+    ]
+    return Wording(
+        title="warrant-attenuated",
+        tone=Tone.SERVICE,
+        detail=f"handed on to {short(details.get('holder'))}… {'; '.join(text for text in lost[1:] if text)}".strip(),
+        proof=(
+            Fact("Signed by", "the holder of the warrant above it"),
+            Fact("Over", "what the new holder may do, which is never more, its key and the expiry"),
+            Fact("Handed on by", str(details.get("parent", ""))),
+            Fact("Warrant", str(details.get("warrant", ""))),
+            Fact("Holder", _hex(details.get("holder"))),
+            Fact("Lost", "; ".join(text for text in lost if text)),
+            Fact("Check again with", _CHECK),
+        ),
+    )
+
+
+def _names(value: Any) -> str:
+    return ", ".join(str(name) for name in value) if isinstance(value, list) else ""
+
+
+def _duration(seconds: Any) -> str:
+    if type(seconds) is not int:
+        return "nothing"
+    minutes, rest = divmod(seconds, 60)
+    return _count(minutes, "minute") if minutes and not rest else _count(seconds, "second")
+
+
 def _result(details: dict[str, Any]) -> Wording:
     status = str(details.get("status", ""))
     return Wording(
@@ -233,6 +267,7 @@ def _hex(value: Any) -> str:
 
 _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.WARRANT_MINTED: _minted,
+    EntryKind.WARRANT_ATTENUATED: _attenuated,
     EntryKind.WARRANT_REVOKED: _service("warrant-revoked", "reason", denied=True),
     EntryKind.CALL_ALLOWED: _call("ALLOWED", Tone.ALLOWED),
     EntryKind.CALL_DENIED: _call("DENIED", Tone.DENIED),

@@ -1,5 +1,5 @@
 from audit.models.keys import ServiceKey
-from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
+from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt, RecordedWarrant
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.rings import RingKey
 from audit.models.streams import EntryStream
@@ -15,6 +15,7 @@ __all__ = [
     "LogReader",
     "PendingLeaf",
     "RecordedReceipt",
+    "RecordedWarrant",
     "RingKey",
     "ServiceKey",
     "Tile",

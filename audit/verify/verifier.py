@@ -5,7 +5,7 @@
  3. Signature       ``chain``
  4. Place           ``chain``
  5. Attachments     ``chain``
- 6. Warrants        ``warrants``, ``minting``
+ 6. Warrants        ``warrants``, ``minting``, ``attenuating``
  7. Receipt         ``receipts``
  8. Call            ``calls``
  9. Approvals       ``people``
@@ -26,7 +26,7 @@ from collections.abc import Sequence
 
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context
-from audit.verify import chain, conditions, minting, outcomes, people, reading, receipts, warrants
+from audit.verify import attenuating, chain, conditions, minting, outcomes, people, reading, receipts, warrants
 from audit.verify.calls import check_call
 from audit.verify.case import Case
 from audit.verify.reading import Checkpoint, Entry
@@ -195,6 +195,8 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
         report.passed(Step.TERMS, conditions.check_minted(entry, case))
+    elif kind is EntryKind.WARRANT_ATTENUATED:
+        report.passed(Step.WARRANTS, attenuating.check_attenuated(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))

@@ -2,6 +2,7 @@
 
 export const Kind = {
   WARRANT_MINTED: "warrant.minted",
+  WARRANT_ATTENUATED: "warrant.attenuated",
   WARRANT_REVOKED: "warrant.revoked",
   CALL_ALLOWED: "call.allowed",
   CALL_DENIED: "call.denied",

@@ -5,6 +5,7 @@
  * check it says of the line, and the file is then not verified.
  */
 
+import { checkAttenuated } from "./attenuating.js";
 import { toHex } from "../bytes.js";
 import { checkCall } from "./calls.js";
 import { Case } from "./case.js";
@@ -182,6 +183,7 @@ async function checkKind(entry, report, state) {
       report.passed(Step.WARRANTS, await checkMinted(entry, state));
       report.passed(Step.TERMS, await checkMintedTerms(entry, state));
       break;
+    case Kind.WARRANT_ATTENUATED: report.passed(Step.WARRANTS, await checkAttenuated(entry, state)); break;
     case Kind.APPROVAL_REQUESTED:
       report.passed(Step.REQUEST, await checkRequest(entry, state));
       report.passed(Step.DISPLAY, await checkDisplayed(entry, state));

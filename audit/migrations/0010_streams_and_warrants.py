@@ -30,4 +30,19 @@ class Migration(migrations.Migration):
                 ("sent_at", models.DateTimeField(null=True)),
             ],
         ),
+        migrations.CreateModel(
+            name="RecordedWarrant",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.BinaryField(max_length=32, unique=True)),
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="recorded_warrant",
+                        to="audit.ledgerentry",
+                    ),
+                ),
+            ],
+        ),
     ]
