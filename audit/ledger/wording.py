@@ -182,10 +182,11 @@ def _attenuated(details: dict[str, Any]) -> Wording:
         f"without {removed}" if removed else "",
         f"narrower: {narrowed}" if narrowed else "",
     ]
+    kept = "; ".join(text for text in lost[1:] if text) or "with all its tools"
     return Wording(
         title="warrant-attenuated",
         tone=Tone.SERVICE,
-        detail=f"handed on to {short(details.get('holder'))}… {'; '.join(text for text in lost[1:] if text)}".strip(),
+        detail=f"handed on to {short(details.get('holder'))}…: {kept}",
         proof=(
             Fact("Signed by", "the holder of the warrant above it"),
             Fact("Over", "what the new holder may do, which is never more, its key and the expiry"),
