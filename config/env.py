@@ -54,6 +54,28 @@ def web_address(name: str, default: str) -> str:
     return value
 
 
+def stream_target(name: str) -> str:
+    """Return an absolute path, or an https address; http is for this machine alone. Empty if it is not set."""
+    value = text(name, "")
+    if not value or (value.startswith("/") and not value.endswith("/")):
+        return value
+    try:
+        parts = urlsplit(value)
+        is_address = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.fragment
+        is_safe = parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        )
+    except ValueError:
+        is_address = is_safe = False
+    if not (is_address and is_safe):
+        # Its text is not quoted: an address may hold a secret.
+        raise ImproperlyConfigured(
+            f"{name} must be the absolute path of a file, or an https address without a username "
+            "(http only to this machine)."
+        )
+    return value
+
+
 def names(name: str, default: str = "") -> list[str]:
     """Return a comma-separated list, without empty items."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]

@@ -270,6 +270,13 @@ EXPORT_TARGET = env.text("EXPORT_TARGET", "")
 # How long what is exported cannot be deleted, where the target can see to that. Seven years.
 EXPORT_RETENTION_DAYS = env.integer("EXPORT_RETENTION_DAYS", 2557, minimum=1, maximum=36_500)
 
+# --- The stream of ledger entries: a file, or an https address; empty for none --------------------
+SIEM_TARGET = env.stream_target("SIEM_TARGET")
+# A path, not a secret: it is read anew for every connection, so that the token can be replaced.
+SIEM_TOKEN_FILE = env.text("SIEM_TOKEN_FILE", "")
+# Who must have signed the endpoint's certificate, PEM; empty for the usual authorities.
+SIEM_CA = env.secret("SIEM_CA")
+
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")
 TEMPORAL_TLS = env.boolean("TEMPORAL_TLS", False)
@@ -345,5 +352,7 @@ LOGGING = {
     },
     "filters": {"tokens": {"()": "accounts.sign_in.logs.HideTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
+    # At INFO it writes whole addresses, and SIEM_TARGET may hold a secret.
+    "loggers": {"httpx": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": _log_level},
 }

@@ -42,8 +42,7 @@ from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
 from workers.nexus.describing import describe_decision as describe
 from workers.polling import Polling
-from workers.recording import MalformedRecord, record_gate
-from workers.recording import record_receipts as write_receipts
+from workers.recording import MalformedRecord, record_each, record_gate
 from workers.sweep import SweepWorkflow
 from workers.sweeping import Sweeper
 
@@ -111,10 +110,10 @@ def report_run(report: RunReport) -> None:
 @_activity(RECORD_RECEIPTS_ACTIVITY)
 @_edge
 def record_receipts(records: list[ReceiptRecord]) -> None:
-    """Write the receipts of a worker that has no database of its own."""
+    """Write the receipts of a worker that has no database of its own; one that is refused keeps back no others."""
     for record in records:
         _require_here(record.namespace)
-    write_receipts(records)
+    record_each(records)
 
 
 @_activity(DESCRIBE_ACTIVITY)

@@ -34,6 +34,7 @@ from workers.nexus.crew import Shared
 from workers.payments.crew import assemble_endpoints
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
+from workers.streaming import configured_target, keep_streaming
 from workers.supervisor import Supervisor, cancel
 from workers.sweeping import keep_schedule
 from workers.web import WebServer, build_web_server, listen
@@ -77,6 +78,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
         sockets = listen(settings.LISTEN_HOST, settings.LISTEN_PORT) if parts.web else []
         for bound in sockets:
             opened.callback(bound.close)
+        siem = configured_target()
         client = await _connect(opened, supervisor)
         if parts.workers:
             await _require_namespaces(client)
@@ -92,6 +94,8 @@ async def _run(parts: Parts, story: Story | None) -> int:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
             opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
             opened.push_async_callback(cancel, supervisor.watch("search index", keep_indexing()))
+            if siem is not None:
+                opened.push_async_callback(cancel, supervisor.watch("entry stream", keep_streaming(siem)))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:

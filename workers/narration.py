@@ -69,6 +69,10 @@ def tell(kind: str, details: Mapping[str, Any], *, signer: Signer | None, site: 
             incident = details["incident"]
             what = f"{incident['severity']}: {incident['title']}"
             return Telling("[alert]", _columns(str(incident["id"]), what), _DIM)
+        case EntryKind.WARRANT_ATTENUATED:
+            return Telling("[agent]", _columns("handed on", _lost(details)), _DIM)
+        case EntryKind.WARRANT_REVOKED:
+            return Telling("[agent]", _columns("revoked", str(details.get("reason", ""))), _RED)
         case EntryKind.CALL_ALLOWED:
             signed = " (signed approval verified)" if details.get("approvals") else ""
             return Telling("[tool ✓]", _columns(tool, f"ALLOWED{signed}"), _GREEN)
@@ -152,6 +156,12 @@ def _columns(subject: str, text: str) -> str:
 def _refusal(details: Mapping[str, Any]) -> str:
     code = str(details.get("code", ""))
     return _REFUSALS.get(code) or one_line(code) or "the worker refused it"
+
+
+def _lost(details: Mapping[str, Any]) -> str:
+    lost = [("without", details.get("tools_removed")), ("narrower:", details.get("tools_narrowed"))]
+    said = [f"{word} {', '.join(map(str, names))}" for word, names in lost if isinstance(names, list) and names]
+    return "; ".join(said) or "with all its tools"
 
 
 def _reason(details: Mapping[str, Any]) -> str:

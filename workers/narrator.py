@@ -90,7 +90,7 @@ class Narrator:
         after = self._heard.setdefault(event.chain, event.sequence - 1)
         if event.sequence <= after:
             return
-        fresh = await in_thread(_read, event.chain, after, event.sequence)
+        fresh = await in_thread(told_after, event.chain, after, event.sequence)
         self._heard[event.chain] = event.sequence
         for told in fresh:
             line = tell(told.kind, told.details, signer=told.signer, site=settings.SITE_ROOT)
@@ -101,10 +101,15 @@ class Narrator:
             self._changed.notify_all()
 
 
-def _read(chain: str, after: int, upto: int) -> list[Told]:
-    label = find_chain(chain).label
+def told_after(chain: str, after: int, upto: int | None = None) -> list[Told]:
+    """Return what is to be told of the entries of ``chain`` after number ``after``, ``upto`` one or the last.
+
+    Raises ``SealingError``, ``CustodyError`` or ``MalformedStatement`` if one cannot be read.
+    """
+    row = find_chain(chain)
+    label = row.label
     fresh = []
-    for entry in entries(chain, upto=upto).filter(sequence__gt=after):
+    for entry in entries(chain, upto=row.size if upto is None else upto).filter(sequence__gt=after):
         details = details_of(entry)
         fresh.append(Told(chain, label, entry.sequence, entry.kind, details, _signer(entry.kind, details)))
     return fresh

@@ -1,8 +1,9 @@
 """Receipts of the workers in this process, on their way to the ledger.
 
 ``write`` costs an append to a queue; one thread writes whatever has gathered in one transaction.
-While the database is away it tries again for ever and says so. What cannot be kept is counted
-aloud, and shows as a gap in the worker's sequence.
+While the database is away, full or not migrated, or what wraps the rings is, it tries again for ever and says so.
+One receipt that cannot be written although the database takes others is given up after a minute. What cannot be kept
+is counted aloud, and shows as a gap in the worker's sequence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
+from django.db import DatabaseError, DataError, IntegrityError
+
 from approvals.contracts import CallVerdict, ReceiptRecord
+from audit.custody import CustodyError
+from audit.sealing import SealingError
 from workers.database import with_database
 from workers.recording import MalformedRecord, record_receipts
 
@@ -25,8 +30,19 @@ BATCH = 200
 LINGER_SECONDS = 0.1
 FIRST_DELAY_SECONDS = 0.05
 LONGEST_DELAY_SECONDS = 15.0
+# How often a receipt is tried with which something seems to be wrong: in its batch, then alone, for a minute.
+BATCH_ATTEMPTS = 3
+ATTEMPTS = 12
+
+# The database's own trouble, or that of whoever keeps keys; anything else is the receipt's.
+_PASSES = (DatabaseError, CustodyError, SealingError)
+_STAYS = (DataError, IntegrityError)
 
 Flush = Future  # resolved when everything written before it is durable
+
+
+class _GivenUp(Exception):
+    """Something is wrong with a receipt that nobody foresaw; says what."""
 
 
 class DatabaseReceiptSink:
@@ -109,17 +125,17 @@ class DatabaseReceiptSink:
             return
         try:
             self._insist(records)
-        except MalformedRecord:
+        except (MalformedRecord, _GivenUp):
             # One that can never be written must not keep back the others.
             for record in records:
                 try:
                     self._insist([record])
-                except MalformedRecord as error:
+                except (MalformedRecord, _GivenUp) as error:
                     self._count_loss(record, str(error))
 
     def _insist(self, records: list[ReceiptRecord]) -> None:
-        """Write ``records`` however long the database is away. Raises ``MalformedRecord``."""
-        delay = FIRST_DELAY_SECONDS
+        """Write ``records`` however long the database is away. Raises ``MalformedRecord`` and ``_GivenUp``."""
+        delay, attempts = FIRST_DELAY_SECONDS, BATCH_ATTEMPTS if len(records) > 1 else ATTEMPTS
         while True:
             try:
                 return self._record(records)
@@ -130,6 +146,9 @@ class DatabaseReceiptSink:
                     for record in records:
                         self._count_loss(record, "the process stops and the database does not answer")
                     return None
+                attempts -= not _may_pass(error)
+                if attempts == 0:
+                    raise _GivenUp(f"the database takes others, and not this one ({type(error).__name__})") from error
                 logger.error(
                     "%s receipts wait because they cannot be written (%s: %s); trying again in %.2f s.",
                     len(records) + len(self._waiting), type(error).__name__, error, delay,
@@ -143,3 +162,7 @@ class DatabaseReceiptSink:
             "A receipt is lost (%s %s, %s of worker %s), %s so far: %s.",
             record.tool, record.verdict, record.sequence, record.worker, self.lost, reason,
         )  # fmt: skip
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, _PASSES) and not isinstance(error, _STAYS)

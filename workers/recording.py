@@ -34,6 +34,29 @@ def record_receipts(records: Sequence[ReceiptRecord]) -> None:
             _record_one(record)
 
 
+def record_each(records: Sequence[ReceiptRecord]) -> None:
+    """Write ``records``; those that can never be written keep back no others.
+
+    Raises ``MalformedRecord`` for the first of those, after the others were written.
+    """
+    try:
+        record_receipts(records)
+    except MalformedRecord:
+        refusals = [refusal for refusal in map(_refusal, records) if refusal is not None]
+        if refusals:
+            raise refusals[0] from None
+
+
+def _refusal(record: ReceiptRecord) -> MalformedRecord | None:
+    """Write ``record``; return why it cannot be, having said so."""
+    try:
+        record_receipts([record])
+    except MalformedRecord as error:
+        logger.critical("A receipt is lost: %s", error)
+        return error
+    return None
+
+
 def record_gate(record: ReceiptRecord) -> None:
     """Write the receipt of a stopped call before its request, unless its worker was faster.
 

@@ -56,7 +56,9 @@ class AttachedText:
 
 @dataclass(frozen=True, slots=True)
 class TreeLine:
-    """One entry. ``title`` says it in a few words, ``detail`` why; hashes are hexadecimal.
+    """One entry. ``title`` says it in a few words, ``detail`` why; hashes and keys are hexadecimal.
+
+    ``place`` is empty while the entry waits for its place in the log.
 
     Words of agents and their workflows are in ``detail`` only for those who may see content.
     """
@@ -75,6 +77,8 @@ class TreeLine:
     attached: list[AttachedText]
     previous_hash: str
     entry_hash: str
+    signer_key: str = ""
+    place: list[Fact] = field(default_factory=list)
 
     @property
     def arguments(self) -> list[tuple[str, str]]:
@@ -105,7 +109,8 @@ class TreeGroup:
 class IncidentTree:
     """An incident's chain, oldest entry first. ``head`` is the last entry's hash, hexadecimal.
 
-    ``shows_content`` says whether whoever looks may see what agents said and got.
+    ``shows_content`` says whether whoever looks may see what agents said and got. ``gaps`` are sentences about
+    receipts that never came from the workers which decided these calls, around the time.
     """
 
     card: IncidentCard
@@ -115,3 +120,4 @@ class IncidentTree:
     lines: list[TreeLine]
     groups: list[TreeGroup]
     shows_content: bool
+    gaps: list[str] = field(default_factory=list)

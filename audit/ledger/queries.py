@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +13,11 @@ from audit.access import Reach
 from audit.custody import CustodyError
 from audit.ledger.chains import is_service_chain, of_the_service
 from audit.ledger.contracts import AttachedText, IncidentCard, IncidentTree, Tone, TreeGroup, TreeLine
+from audit.ledger.proofs import places_of
 from audit.ledger.wording import rows, short, word
 from audit.models import Attachment, LedgerChain, LedgerEntry
 from audit.models.sealed import Sealed, row_named
+from audit.receipts.gaps import gaps_beside
 from audit.sealing import SealingError
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
@@ -37,7 +40,11 @@ def tree(chain: str, *, within: Reach, content: Reach | None) -> IncidentTree:
     """
     row = _with_ends(within).get(name=chain)
     shows_content = content is not None and (content.everywhere or row.namespace in content.namespaces)
-    lines = [_line(entry, shows_content) for entry in entries(chain, upto=row.size)]
+    places = places_of(chain)
+    lines = [
+        replace(_line(entry, shows_content), place=places.get(entry.sequence, []))
+        for entry in entries(chain, upto=row.size)
+    ]
     first = _first(row)
     policy = first.get("policy") or {}
     return IncidentTree(
@@ -48,6 +55,7 @@ def tree(chain: str, *, within: Reach, content: Reach | None) -> IncidentTree:
         lines=lines,
         groups=_groups(lines),
         shows_content=shows_content,
+        gaps=[gap.sentence for gap in gaps_beside(chain)],
     )
 
 
@@ -152,10 +160,10 @@ def _details(envelope: bytes) -> dict[str, Any]:
 
 def _line(entry: LedgerEntry, shows_content: bool) -> TreeLine:
     try:
-        facts = statements.parse(entry.envelope).facts
+        envelope = statements.parse(entry.envelope)
     except UNREADABLE as error:
         return _unreadable_line(entry, error)
-    details = facts["details"]
+    facts, details = envelope.facts, envelope.facts["details"]
     wording = word(entry.kind, details)
     attached = sorted(entry.attachments.all(), key=lambda item: item.name)
     return TreeLine(
@@ -173,6 +181,7 @@ def _line(entry: LedgerEntry, shows_content: bool) -> TreeLine:
         attached=[_attached(attachment, shows_content) for attachment in attached],
         previous_hash=facts["previous"].hex(),
         entry_hash=bytes(entry.entry_hash).hex(),
+        signer_key=envelope.signer_key.hex(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
@@ -12,12 +13,15 @@ from audit.export.services import UNWRITABLE, bundle_of, record_export
 from audit.ledger import queries
 from audit.ledger.contracts import IncidentTree
 from audit.models import LedgerChain
+from audit.streaming.queries import lags
 
 
 @require_safe
 @reader_required
 def incidents(request: HttpRequest, *, within: Reach) -> HttpResponse:
-    return render(request, "audit/incidents.html", {"incidents": queries.incidents(within=within)})
+    """``audit/incidents.html``: ``incidents`` (``IncidentCard``), ``late`` (``Lag`` of streams that people look at)."""
+    late = [lag for lag in lags(within=within) if lag.is_late] if settings.SIEM_TARGET else []
+    return render(request, "audit/incidents.html", {"incidents": queries.incidents(within=within), "late": late})
 
 
 @require_safe

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit.ledger.contracts import Fact, Tone
+from audit.ledger.proofs import decision_facts, receipt_facts
 from audit.statements import cbor
 from audit.statements.kinds import EntryKind
 
-_CHECK = "python -m audit.verify, offline, from the root key alone"
+_CHECK = "python -m audit.verify FILE --root ROOT, offline: the evidence file, and a root key from elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,10 @@ def _call(verdict: str, tone: Tone) -> Callable[[dict[str, Any]], Wording]:
             proof=(
                 Fact("Decided by", f"worker {details.get('worker', '')}, receipt {details.get('worker_sequence', '')}"),
                 Fact("Signed by", "the worker's receipts key, endorsed by the issuer's root key"),
+                *receipt_facts(details),
                 Fact("Over", "tool, request hash, warrant chain, outcome, time and the agent's proof of possession"),
-                Fact("Warrant chain", _count(len(details.get("warrant_chain") or []), "warrant")),
                 Fact("Run", f"{details.get('workflow_id', '')} · {details.get('run_id', '')}"),
-                Fact("Check again with", _CHECK),
+                Fact("Check this with", _CHECK),
             ),
         )
 
@@ -89,7 +90,7 @@ def _requested(details: dict[str, Any]) -> Wording:
             Fact("Request hash", _hex(details.get("request_hash"))),
             Fact("Over", "warrant, tool, canonical arguments and the agent's key"),
             Fact("Recorded by", "the service's ledger key"),
-            Fact("Check again with", _CHECK),
+            Fact("Check this with", _CHECK),
         ),
     )
 
@@ -103,10 +104,11 @@ def _decided(word_: str, statement: str) -> Callable[[dict[str, Any]], Wording]:
             proof=(
                 Fact("Signed by", str(details.get("person", ""))),
                 Fact("Public key", _hex(key)),
+                *decision_facts(details),
                 Fact("Over", f"{statement}: request hash, one-time number, request, namespace, workflow, run, time"),
                 Fact("Made in", "the person's own client; the server holds no key that could make it"),
                 Fact("Confirmed with", _step_up(details.get("step_up"))),
-                Fact("Check again with", _CHECK),
+                Fact("Check this with", _CHECK),
             ),
         )
 
@@ -127,7 +129,7 @@ def _service(title: str, field: str, *, denied: bool = False) -> Callable[[dict[
             title=title,
             tone=Tone.DENIED if denied else Tone.SERVICE,
             detail=str(details.get(field, "")),
-            proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check again with", _CHECK)),
+            proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check this with", _CHECK)),
         )
 
     return write
@@ -138,7 +140,7 @@ def _withdrawn(details: dict[str, Any]) -> Wording:
         title="approval-withdrawn",
         tone=Tone.SERVICE,
         said=str(details.get("reason", "")),
-        proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check again with", _CHECK)),
+        proof=(Fact("Recorded by", "the service's ledger key, in nobody's name"), Fact("Check this with", _CHECK)),
     )
 
 
@@ -150,7 +152,7 @@ def _superseded(details: dict[str, Any]) -> Wording:
         proof=(
             Fact("Asked again as", str(details.get("by", ""))),
             Fact("Recorded by", "the service's ledger key, in nobody's name"),
-            Fact("Check again with", _CHECK),
+            Fact("Check this with", _CHECK),
         ),
     )
 
@@ -168,9 +170,44 @@ def _minted(details: dict[str, Any]) -> Wording:
             Fact("Policy digest", _hex(policy.get("digest"))),
             Fact("Holder", _hex(agent.get("holder"))),
             Fact("Approvers", ", ".join(str(approver.get("person")) for approver in details.get("approvers") or [])),
-            Fact("Check again with", _CHECK),
+            Fact("Check this with", _CHECK),
         ),
     )
+
+
+def _attenuated(details: dict[str, Any]) -> Wording:
+    removed, narrowed = _names(details.get("tools_removed")), _names(details.get("tools_narrowed"))
+    lost = [
+        f"{_duration(details.get('ends_earlier_seconds'))} of its lifetime",
+        f"without {removed}" if removed else "",
+        f"narrower: {narrowed}" if narrowed else "",
+    ]
+    kept = "; ".join(text for text in lost[1:] if text) or "with all its tools"
+    return Wording(
+        title="warrant-attenuated",
+        tone=Tone.SERVICE,
+        detail=f"handed on to {short(details.get('holder'))}…: {kept}",
+        proof=(
+            Fact("Signed by", "the holder of the warrant above it"),
+            Fact("Over", "what the new holder may do, which is never more, its key and the expiry"),
+            Fact("Handed on by", str(details.get("parent", ""))),
+            Fact("Warrant", str(details.get("warrant", ""))),
+            Fact("Holder", _hex(details.get("holder"))),
+            Fact("Lost", "; ".join(text for text in lost if text)),
+            Fact("Check this with", _CHECK),
+        ),
+    )
+
+
+def _names(value: Any) -> str:
+    return ", ".join(str(name) for name in value) if isinstance(value, list) else ""
+
+
+def _duration(seconds: Any) -> str:
+    if type(seconds) is not int:
+        return "nothing"
+    minutes, rest = divmod(seconds, 60)
+    return _count(minutes, "minute") if minutes and not rest else _count(seconds, "second")
 
 
 def _result(details: dict[str, Any]) -> Wording:
@@ -181,7 +218,7 @@ def _result(details: dict[str, Any]) -> Wording:
         detail=str(details.get("error_type", "")),
         proof=(
             Fact("Recorded by", "the service's ledger key, as the workflow reported it"),
-            Fact("Check again with", _CHECK),
+            Fact("Check this with", _CHECK),
         ),
     )
 
@@ -193,7 +230,7 @@ def _completed(details: dict[str, Any]) -> Wording:
         said=str(details.get("detail", "")),
         proof=(
             Fact("Run", f"{details.get('workflow_id', '')} · {details.get('run_id', '')}"),
-            Fact("Check again with", _CHECK),
+            Fact("Check this with", _CHECK),
         ),
     )
 
@@ -233,6 +270,7 @@ def _hex(value: Any) -> str:
 
 _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.WARRANT_MINTED: _minted,
+    EntryKind.WARRANT_ATTENUATED: _attenuated,
     EntryKind.WARRANT_REVOKED: _service("warrant-revoked", "reason", denied=True),
     EntryKind.CALL_ALLOWED: _call("ALLOWED", Tone.ALLOWED),
     EntryKind.CALL_DENIED: _call("DENIED", Tone.DENIED),

@@ -1,12 +1,14 @@
 from audit.models.exports import Export, ExportedNamespace
 from audit.models.keys import ServiceKey
-from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
+from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt, RecordedWarrant
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.rings import RingKey
 from audit.models.search import IndexedEntry, IndexState, SavedSearch, SearchKey, SearchTerm, TermSource
+from audit.models.streams import EntryStream
 
 __all__ = [
     "Attachment",
+    "EntryStream",
     "Export",
     "ExportedNamespace",
     "IndexState",
@@ -19,6 +21,7 @@ __all__ = [
     "LogReader",
     "PendingLeaf",
     "RecordedReceipt",
+    "RecordedWarrant",
     "RingKey",
     "SavedSearch",
     "SearchKey",

@@ -92,6 +92,16 @@ class Attachment(models.Model):
         return f"{self.name} of {self.entry}"
 
 
+class RecordedWarrant(models.Model):
+    """A warrant that an agent handed on, and that its incident's chain tells of. ``digest`` is its SHA-256."""
+
+    digest = models.BinaryField(max_length=32, unique=True)
+    entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, related_name="recorded_warrant")
+
+    def __str__(self) -> str:
+        return f"warrant of {self.entry}"
+
+
 class RecordedReceipt(models.Model):
     """A worker's receipt that reached the ledger; a second delivery of the same one is refused by the constraints.
 

@@ -17,6 +17,7 @@ from audit.ledger.errors import LedgerError
 from audit.ledger.queries import details_of
 from audit.ledger.services import append
 from audit.models import LedgerEntry, RecordedReceipt
+from audit.receipts.handed_on import record_handed_on
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 from audit.verify.fields import Fields
@@ -106,6 +107,7 @@ def record(
         raise NumberTaken(f"Another receipt was recorded under number {sequence} of worker {worker!r}.")
     try:
         with transaction.atomic():
+            record_handed_on(chain, warrant_chain)
             entry = append(
                 chain=chain, kind=_KINDS[verdict], details=details, attachments={"arguments": arguments_cbor}
             )

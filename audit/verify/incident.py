@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from audit.statements.kinds import EntryKind
-from audit.verify import conditions, minting, outcomes, people, receipts, warrants
+from audit.verify import attenuating, conditions, minting, outcomes, people, receipts, warrants
 from audit.verify.calls import check_call
 from audit.verify.case import Case
 from audit.verify.reading import Entry
@@ -34,6 +34,8 @@ def check_kind(entry: Entry, report: LineReport, case: Case, decisions: Decision
     elif kind is EntryKind.WARRANT_MINTED:
         report.passed(Step.WARRANTS, minting.check_minted(entry, case))
         report.passed(Step.TERMS, conditions.check_minted(entry, case))
+    elif kind is EntryKind.WARRANT_ATTENUATED:
+        report.passed(Step.WARRANTS, attenuating.check_attenuated(entry, case))
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))

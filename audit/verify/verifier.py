@@ -5,7 +5,7 @@
  3. Signature       ``chain``
  4. Place           ``chain``
  5. Attachments     ``chain``
- 6. Warrants        ``warrants``, ``minting``
+ 6. Warrants        ``warrants``, ``minting``, ``attenuating``
  7. Receipt         ``receipts``
  8. Call            ``calls``
  9. Approvals       ``people``

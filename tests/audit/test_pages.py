@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -24,8 +25,17 @@ from audit.log.services import integrate
 from audit.models import LedgerChain, LedgerEntry, Log
 from audit.statements.kinds import EntryKind
 from audit.statements.notes import Checkpoint, sign_checkpoint
+from audit.ledger.proofs import decision_facts, receipt_facts
+from audit.ledger.queries import details_of, find_chain, incidents, tree
+from audit.ledger.services import append, erase_attachment
+from audit.log.queries import inclusion_of
+from audit.log.services import integrate
+from audit.models import Leaf, LedgerChain, LedgerEntry
+from audit.statements import merkle
+from audit.statements.kinds import EntryKind
+from audit.streaming import services
 from audit.verify.verifier import verify
-from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story
+from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story, public
 from tests.audit.test_export import on_file
 from tests.people import hold, person
 
@@ -284,3 +294,56 @@ def test_what_an_agent_wrote_is_never_markup(viewer: Client) -> None:
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert "\u202e" not in page
+
+
+def test_whoever_reads_incidents_is_told_that_the_stream_of_entries_does_not_keep_up(
+    viewer: Client, story: Evidence, settings: Any
+) -> None:
+    integrate()
+    settings.SIEM_TARGET = "https://siem.example.com/"
+    (reader,) = services.streams()
+    services.take(reader, holder="one", lease_seconds=60, limit=9)
+    assert "does not keep up" not in viewer.get(reverse("audit:incidents")).content.decode()
+    services.failed(reader, error="siem.example.com answered 403.", retry_seconds=60)
+    page = viewer.get(reverse("audit:incidents")).content.decode()
+    assert "does not keep up" in page
+    assert "siem.example.com answered 403." in page
+
+
+def test_a_line_opens_to_who_signed_with_what_and_where_it_is_in_the_log(viewer: Client, story: Evidence) -> None:
+    waiting = tree(story.chain, within=Everywhere(), content=None)
+    assert all(line.place == [] for line in waiting.lines)
+    assert "It waits for it" in viewer.get(reverse("audit:incident", args=[story.chain])).content.decode()
+    integrate()
+    shown = {line.kind: line for line in tree(story.chain, within=Everywhere(), content=None).lines}
+    call = {fact.label: fact.value for fact in shown[EntryKind.CALL_ALLOWED].proof}
+    assert call["Worker’s key"] == public(story.receipts).hex()
+    assert call["Warrants"] == story.chain
+    granted = {fact.label: fact.value for fact in shown[EntryKind.APPROVAL_GRANTED].proof}
+    assert len(bytes.fromhex(granted["Signature"])) == 64
+    assert "verified with the key above" in granted["Signed"]
+    assert f"as approver for {LEAD} by the key {public(story.administrator).hex()}" in granted["Key endorsed"]
+    place = {fact.label: fact.value for fact in shown[EntryKind.APPROVAL_GRANTED].place}
+    leaf = Leaf.objects.get(entry__chain=story.chain, entry__kind=EntryKind.APPROVAL_GRANTED)
+    assert place["Place in the log"] == f"leaf {leaf.position} of {leaf.log.origin}, counted from 0"
+    assert place["Newest checkpoint"] == f"over {leaf.log.size} entries, signed by the ledger’s key"
+    inclusion = inclusion_of(leaf.entry)
+    merkle.verify_inclusion(
+        leaf=merkle.leaf_hash(bytes(leaf.entry.entry_hash)),
+        index=leaf.position,
+        size=inclusion.size,
+        proof=inclusion.proof,
+        root=bytes.fromhex(place["Its root"]),
+    )
+    page = viewer.get(reverse("audit:incident", args=[story.chain])).content.decode()
+    assert granted["Signature"] in page
+    assert place["Its root"] in page
+
+
+def test_a_signature_that_does_not_verify_is_called_that(story: Evidence) -> None:
+    entry = LedgerEntry.objects.get(chain=story.chain, kind=EntryKind.APPROVAL_GRANTED)
+    approval = bytearray(details_of(entry)["approval"])
+    approval[-1] ^= 1
+    facts = {fact.label: fact.value for fact in decision_facts({"approval": bytes(approval)})}
+    assert "does not verify" in facts["Signature"]
+    assert [fact.label for fact in receipt_facts({"receipt": b"\x00", "warrant_chain": []})] == ["Signature"]

@@ -18,6 +18,7 @@ _READERS = {
     "pairs",
     "public_keys",
     "secret",
+    "stream_target",
     "web_address",
 }
 

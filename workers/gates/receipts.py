@@ -58,7 +58,7 @@ class ReceiptWriter:
     """Signs receipts with ``signing_key`` (a 32-byte Ed25519 seed, endorsed by the issuer) in the name of ``worker``.
 
     ``worker`` names one process; its receipts count up from 1, so that a gap is visible.
-    ``failures`` counts receipts that could not be made; each is logged as an error.
+    ``failures`` counts receipts that could not be made; each is logged as critical, and leaves its number unused.
     """
 
     def __init__(self, *, sink: ReceiptSink, signing_key: bytes, worker: str) -> None:
@@ -78,12 +78,14 @@ class ReceiptWriter:
         warrant_stack_override: str | None = None,
     ) -> None:
         """Take one decision from Tenuo. Runs in the task of the activity, or Nexus operation, before its body."""
+        last = self._sequence
         try:
             self._emit(result, chain_result, _place(request_id or ""))
         except Exception:
-            # Tenuo swallows what is raised here, so it is counted and said aloud.
+            # Tenuo swallows what is raised here, so it is counted and said aloud, and the number is left out.
             self.failures += 1
-            logger.exception("A receipt could not be written; %s are missing so far.", self.failures)
+            self._sequence = max(self._sequence, last + 1)
+            logger.critical("A receipt could not be written; %s are missing so far.", self.failures, exc_info=True)
 
     def _emit(self, result: Any, chain_result: Any, place: Place) -> None:
         dispatch = current_dispatch.get()

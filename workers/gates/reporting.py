@@ -9,7 +9,7 @@ from collections import deque
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from approvals.contracts import APPROVALS_TASK_QUEUE, CLOSING_REPORT_WORKFLOW, ClosingReport, ReceiptRecord
 
@@ -17,15 +17,21 @@ logger = logging.getLogger("countersign.gates")
 
 CAPACITY = 10_000
 BATCH = 50
+FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 15.0
+
+
+class _Refused(Exception):
+    """The server will not take this batch, however often it is sent."""
 
 
 class TemporalReceiptSink:
     """Hands receipts to Countersign's workers by starting a workflow for each batch.
 
     A batch is durable once the Temporal server has it, whether or not Countersign is up. While the
-    server is away it is tried for ever; ``lost`` counts what did not fit in memory meanwhile, which also
-    shows as a gap in the worker's sequence. ``client`` is one without the two plugins.
+    server is away it is tried for ever; ``lost`` counts what did not fit in memory meanwhile, and what the
+    server refuses alone as well as in a batch, which also shows as a gap in the worker's sequence. ``client`` is one
+    without the two plugins.
     """
 
     def __init__(self, client: Client, *, task_queue: str = APPROVALS_TASK_QUEUE) -> None:
@@ -53,12 +59,26 @@ class TemporalReceiptSink:
     async def _send_all(self) -> None:
         while self._waiting:
             batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
-            await self._insist(batch)
+            await self._send(batch)
             for _ in batch:
                 self._waiting.popleft()
 
+    async def _send(self, batch: list[ReceiptRecord]) -> None:
+        """Send ``batch``, in smaller ones where the server finds it too large."""
+        try:
+            await self._insist(batch)
+        except _Refused as refused:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._send(batch[:half])
+                await self._send(batch[half:])
+                return
+            self.lost += 1
+            logger.critical("A receipt is lost: Temporal refuses it (%s). %s so far.", refused, self.lost)
+
     async def _insist(self, batch: list[ReceiptRecord]) -> None:
-        delay = 0.1
+        """Start the workflow however long the server is away. Raises ``_Refused``."""
+        delay = FIRST_DELAY_SECONDS
         while True:
             try:
                 await self._client.start_workflow(
@@ -72,9 +92,18 @@ class TemporalReceiptSink:
                 )
             except WorkflowAlreadyStartedError:
                 return  # An earlier attempt got through, though its answer did not.
-            except RPCError as error:
+            except Exception as error:
+                # Whatever it is: a task that ended here would end silently, and its receipts with it.
+                if isinstance(error, RPCError) and _is_refusal(error, len(batch)):
+                    raise _Refused(error.message) from error
                 logger.error("%s receipts wait: Temporal does not take them (%s).", len(self._waiting), error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             else:
                 return
+
+
+def _is_refusal(error: RPCError, count: int) -> bool:
+    """Whether waiting does not help. Exhausted is also a server that has too much to do: only what is split is not."""
+    is_too_long = error.status == RPCStatusCode.RESOURCE_EXHAUSTED and "larger than max" in error.message
+    return error.status == RPCStatusCode.INVALID_ARGUMENT or (is_too_long and count > 1)

@@ -1,0 +1,54 @@
+/**
+ * Step 6 for a warrant that an agent handed on. What it lost: twin of audit/statements/attenuating.py.
+ */
+
+import { compare, equal, fromText, toHex } from "../bytes.js";
+import { decodeLoosely, encode } from "../cbor.js";
+import { asMap, asTextMap } from "../shape.js";
+import { Step, require } from "./steps.js";
+
+/** @typedef {import("../cbor.js").Value} Value */
+/** @typedef {import("./case.js").Case} Case */
+/** @typedef {import("./reading.js").Entry} Entry */
+/** @typedef {import("./warrants.js").Warrant} Warrant */
+
+const TOOLS = 3;
+
+/** @param {Entry} entry @param {Case} state @returns {Promise<string>} */
+export async function checkAttenuated(entry, state) {
+  const details = entry.details.forStep(Step.WARRANTS);
+  const { warrants } = await state.warrants.verified(details.listOfData("warrant_chain"));
+  const [parent, child] = warrants.slice(-2);
+  if (!parent || !child) return require(false, Step.WARRANTS, "The entry names no parent of the warrant."), "";
+  const [had, has] = [toolsOf(parent), toolsOf(child)];
+  const kept = [...had.keys()].filter((name) => has.has(name));
+  /** @type {[string, Value][]} */
+  const expected = [
+    ["parent", parent.id],
+    ["warrant", child.id],
+    ["holder", child.holder],
+    ["tools_removed", byCodePoint([...had.keys()].filter((name) => !has.has(name)))],
+    ["tools_narrowed", byCodePoint(kept.filter((name) => !equal(had.get(name) ?? NONE, has.get(name) ?? NONE)))],
+    ["expires_at", BigInt(child.expiresAt)],
+    ["ends_earlier_seconds", BigInt(parent.expiresAt) - BigInt(child.expiresAt)],
+  ];
+  for (const [name, value] of expected) {
+    const said = details.values.get(name);
+    const same = said !== undefined && equal(encode(said), encode(value));
+    require(same, Step.WARRANTS, `The entry says of the warrant's ${name.replaceAll("_", " ")} what it does not.`);
+  }
+  return `handed on by ${parent.id} to ${toHex(child.holder).slice(0, 8)}…, and verifies from it`;
+}
+
+const NONE = new Uint8Array();
+
+/** @param {Warrant} warrant @returns {Map<string, Uint8Array<ArrayBuffer>>} what it says of each tool, in canonical bytes */
+function toolsOf(warrant) {
+  const tools = asTextMap("warrant", asMap("warrant", decodeLoosely(warrant.payload)).get(TOOLS) ?? new Map());
+  return new Map([...tools].map(([name, capability]) => [name, encode(capability)]));
+}
+
+/** @param {string[]} names @returns {string[]} sorted as Python sorts text */
+function byCodePoint(names) {
+  return names.sort((one, other) => compare(fromText(one), fromText(other)));
+}
