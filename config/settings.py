@@ -163,7 +163,11 @@ ACCOUNT_RATE_LIMITS = {
 # --- Namespaces -----------------------------------------------------------------------------
 # Where incidents start, unless the namespaces' file gives their service another place.
 TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
-NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE)
+# How long an incident's evidence is kept after its last entry, unless the file says otherwise. 0: without an end.
+EVIDENCE_DAYS = env.integer(
+    "EVIDENCE_DAYS", namespaces.EVIDENCE_DAYS, minimum=0, maximum=namespaces.LONGEST_EVIDENCE_DAYS
+)
+NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE, evidence_days=EVIDENCE_DAYS)
 
 # --- Single sign-on -------------------------------------------------------------------------
 _openid = single_sign_on.openid_apps(NAMESPACES)

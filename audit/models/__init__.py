@@ -1,10 +1,13 @@
 from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
+from audit.models.retention import EvidenceHold, EvidenceRemoval
 from audit.models.rings import RingKey
 
 __all__ = [
     "Attachment",
+    "EvidenceHold",
+    "EvidenceRemoval",
     "Leaf",
     "LedgerChain",
     "LedgerEntry",

@@ -13,6 +13,7 @@ from audit.custody import CustodyError
 from audit.export.services import evidence_lines
 from audit.ledger.queries import find_chain
 from audit.models import LedgerChain
+from audit.retention.queries import removed_at
 from audit.sealing import SealingError
 
 
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             chain = find_chain(incident)
         except LedgerChain.DoesNotExist as error:
             raise CommandError(f"There is no incident {incident!r}. The page /incidents/ lists them.") from error
+        if gone := removed_at(chain.name):
+            raise CommandError(f"What the entries of {chain} said was removed under retention on {gone:%-d %B %Y}.")
         lines = evidence_lines(chain=chain.name)
         try:
             if output is None:
