@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -273,6 +274,9 @@ if REDIS_URL and urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
 EXPORT_TARGET = env.text("EXPORT_TARGET", "")
 # How long what is exported cannot be deleted, where the target can see to that. Seven years.
 EXPORT_RETENTION_DAYS = env.integer("EXPORT_RETENTION_DAYS", 2557, minimum=1, maximum=36_500)
+
+# --- The ledger: where its checkpoints are kept, outside the database; empty for nowhere ---------
+CHECKPOINTS_DIRECTORY = env.text("CHECKPOINTS_DIRECTORY", "")
 
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")

@@ -35,6 +35,7 @@ from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.supervisor import Supervisor, cancel
 from workers.sweeping import keep_schedule
+from workers.upkeep import keep_applying, keep_checking
 from workers.web import WebServer, build_web_server, listen
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ async def _run(parts: Parts, story: Story | None) -> int:
         if parts.relay:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
             opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
+            opened.push_async_callback(cancel, supervisor.watch("checks of the ledger", keep_checking()))
+            opened.push_async_callback(cancel, supervisor.watch("retention", keep_applying()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:

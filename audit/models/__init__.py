@@ -3,6 +3,7 @@ from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedRe
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.retention import EvidenceHold, EvidenceRemoval
 from audit.models.rings import RingKey
+from audit.models.upkeep import LedgerCheck, Turn
 
 __all__ = [
     "Attachment",
@@ -10,6 +11,7 @@ __all__ = [
     "EvidenceRemoval",
     "Leaf",
     "LedgerChain",
+    "LedgerCheck",
     "LedgerEntry",
     "Log",
     "LogCheckpoint",
@@ -19,4 +21,5 @@ __all__ = [
     "RingKey",
     "ServiceKey",
     "Tile",
+    "Turn",
 ]

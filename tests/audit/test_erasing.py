@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from django.test import Client
 from accounts.roles.contracts import Role
 from approvals.decisions import services as decisions
 from approvals.models import ApprovalRequest, Decision
-from approvals.requests import services as requests
 from audit.export.services import evidence_lines
 from audit.ledger.chains import Subject, namespace_chain
 from audit.ledger.queries import details_of
@@ -21,8 +21,8 @@ from audit.log.checking import check
 from audit.log.services import integrate
 from audit.models import Attachment, LedgerEntry
 from audit.retention import services as retention
-from audit.retention.errors import NothingToErase, OnHold, ReasonMissing, StillNeeded
 from audit.retention.erasing import erase
+from audit.retention.errors import NothingToErase, OnHold, ReasonMissing, StillNeeded
 from audit.statements.kinds import EntryKind
 from audit.verify.report import Report
 from audit.verify.verifier import verify
@@ -186,8 +186,6 @@ def test_an_erasure_is_vouched_for_by_its_own_record_alone(ended: Rooms) -> None
 
 
 def test_at_the_end_of_its_time_all_of_it_goes_here_too(ended: Rooms, client: Client, settings: Any) -> None:
-    from datetime import UTC, datetime, timedelta
-
     retention.remove(chain=ended.chain, now=datetime.now(UTC) + timedelta(days=2558))
     assert faults() == []
     row = ApprovalRequest.objects.get(pk=REQUEST)
@@ -222,7 +220,10 @@ def test_the_command_erases_and_says_what_is_out_of_reach(ended: Rooms) -> None:
 
 
 def test_a_security_administrator_who_signed_in_just_now_erases_on_the_page(ended: Rooms, client: Client) -> None:
-    client.force_login(person("grace", Role.SECURITY_ADMINISTRATOR))
+    grace = person("grace", Role.SECURITY_ADMINISTRATOR)
+    grace.set_password("a long enough password")
+    grace.save()
+    client.force_login(grace)
     path = f"/incidents/{ended.chain}/erasure/"
     assert "Show first that it is still you" in client.get(path).content.decode()
     stale = client.post(path, {"reason": "Personal data"})
