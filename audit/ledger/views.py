@@ -19,7 +19,8 @@ from audit.sealing import SealingError
 @require_safe
 @reader_required
 def incidents(request: HttpRequest, *, within: Reach) -> HttpResponse:
-    return render(request, "audit/incidents.html", {"incidents": queries.incidents(within=within)})
+    context = {"incidents": queries.incidents(within=within), "may_oversee": bool(reach(request.user, EXPORT))}
+    return render(request, "audit/incidents.html", context)
 
 
 @require_safe

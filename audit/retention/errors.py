@@ -6,7 +6,7 @@ from __future__ import annotations
 class RetentionError(Exception):
     """``code`` and ``field`` are for programs; nothing was changed."""
 
-    code = ""
+    code = "retention_refused"
     field = ""
 
     def __init__(self, sentence: str) -> None:

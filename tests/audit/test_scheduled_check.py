@@ -143,10 +143,10 @@ def test_whoever_works_rests_three_times_as_long_and_says_how_far_it_is() -> Non
         patch.setattr("audit.upkeep.pace.time.monotonic", lambda: clock[0])
         pace = Pace(Resting(), told.append, every=1.0)
         for _ in range(100):
-            clock[0] += 0.005
+            clock[0] += 0.011
             pace()
-    assert sum(rested) == pytest.approx(1.5, rel=0.05)
-    assert told == [50, 100]
+    assert sum(rested) == pytest.approx(3.3)
+    assert told == [23, 46, 69, 92]
     stopped = Event()
     stopped.set()
     slow = Pace(stopped, told.append)
