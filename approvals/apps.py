@@ -6,5 +6,7 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.live import ledger  # noqa: PLC0415 - models are loaded only now
+        from approvals.requests import forgetting  # noqa: PLC0415
 
         ledger.connect()
+        forgetting.connect()

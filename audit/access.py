@@ -19,6 +19,7 @@ READ = "audit.view_ledgerentry"
 EXPORT = "audit.export_ledgerentry"
 VIEW_CONTENT = "audit.view_content"
 DECODE_PAYLOAD = "audit.decode_payload"
+ERASE = "audit.erase_payload"
 
 View = Callable[..., HttpResponseBase]
 
@@ -56,6 +57,11 @@ def reach(user: Any, permission: str) -> Reach | None:
     return None
 
 
+def signed_in_just_now(request: HttpRequest) -> bool:
+    """Return whether whoever asks showed within minutes that it is them, with their passkey if they have one."""
+    return any(ask(request) for backend in get_backends() if (ask := getattr(backend, "signed_in_just_now", None)))
+
+
 def reader_required(view: View) -> View:
     """Let readers in, with ``within`` saying what they may read; send anonymous visitors to sign in.
 
@@ -67,6 +73,11 @@ def reader_required(view: View) -> View:
 def exporter_required(view: View) -> View:
     """Let in those who may take evidence away, with ``within`` saying of what; the others as above."""
     return _required(EXPORT, view)
+
+
+def eraser_required(view: View) -> View:
+    """Let in those who may erase payloads, with ``within`` saying of what; the others as above."""
+    return _required(ERASE, view)
 
 
 def _required(permission: str, view: View) -> View:

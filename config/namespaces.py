@@ -3,6 +3,7 @@
 namespaces:
   NAME:
     retention_days: 30                            how long closed histories are kept
+    evidence_days: 2557                           how long evidence is kept; 0: without an end; may be left out
     approvers: [GROUP]                            groups whose people approve here
     groups: {GROUP: [ROLE]}                       what other groups give here; may be left out
     search_attributes: {NAME: TYPE}               may be left out
@@ -30,6 +31,9 @@ from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE
 INCIDENT_QUEUES = (AGENT_TASK_QUEUE, MODEL_TASK_QUEUE)
 MAXIMUM_NAMESPACES = 50
 LONGEST_RETENTION_DAYS = 3650
+# Seven years, of which at most two have a day more; and a hundred.
+EVIDENCE_DAYS = 2557
+LONGEST_EVIDENCE_DAYS = 36_500
 # What a warrant has room for.
 _NAME = re.compile(r"(?!temporal-system$)[A-Za-z0-9][A-Za-z0-9_.-]{1,199}")
 _NAME_FORM = "2 to 200 letters, digits, _, . and -, beginning with a letter or digit, and not temporal-system"
@@ -42,20 +46,22 @@ _SERVICE_CHARACTERS = 100
 # Of a group: what a grant has room for.
 _GROUP_CHARACTERS = 255
 _KEYS = (
-    "retention_days", "approvers", "groups", "search_attributes", "task_queues", "alerts", "deletion_protection",
-    "encrypted", "served",
+    "retention_days", "evidence_days", "approvers", "groups", "search_attributes", "task_queues", "alerts",
+    "deletion_protection", "encrypted", "served",
 )  # fmt: skip
 
 
-def configured(path: str, default: str) -> tuple[Namespace, ...]:
+def configured(path: str, default: str, *, evidence_days: int = EVIDENCE_DAYS) -> tuple[Namespace, ...]:
     """Return the namespaces of the file at ``path``, or, without one, only ``default``, where incidents are.
+
+    ``evidence_days`` is for those that say nothing else; 0: without an end.
 
     Raises ``ImproperlyConfigured``, naming the place in the file.
     """
     if not path:
-        return (Namespace(default, task_queues=INCIDENT_QUEUES),)
+        return (Namespace(default, task_queues=INCIDENT_QUEUES, evidence_days=evidence_days or None),)
     try:
-        namespaces = parse(_content(path))
+        namespaces = parse(_content(path), evidence_days=evidence_days)
     except PolicyError as error:
         raise ImproperlyConfigured(f"NAMESPACES_FILE: {error}") from None
     names = [namespace.name for namespace in namespaces]
@@ -72,25 +78,26 @@ def configured(path: str, default: str) -> tuple[Namespace, ...]:
     return namespaces
 
 
-def parse(text: str) -> tuple[Namespace, ...]:
+def parse(text: str, *, evidence_days: int = EVIDENCE_DAYS) -> tuple[Namespace, ...]:
     """Return the namespaces in ``text``, in its order. Raises ``PolicyError`` for the first place that is wrong."""
     section = read(text, what="namespaces file")
     section.only("namespaces")
     named = section.section("namespaces")
     if len(named.values) > MAXIMUM_NAMESPACES:
         raise PolicyError(named.path, f"There may be at most {MAXIMUM_NAMESPACES} namespaces. Take some out.")
-    found = tuple(_namespace(named.named(name, _NAME, _NAME_FORM), named) for name in named.values)
+    found = tuple(_namespace(named.named(name, _NAME, _NAME_FORM), named, evidence_days) for name in named.values)
     _refuse_divided_services(found, named)
     _refuse_two_types(found, named)
     return found
 
 
-def _namespace(name: str, named: Section) -> Namespace:
+def _namespace(name: str, named: Section, evidence_days: int) -> Namespace:
     section = named.section(name)
     section.only(*_KEYS)
     namespace = Namespace(
         name=name,
         retention_days=section.whole_number("retention_days", minimum=1, maximum=LONGEST_RETENTION_DAYS),
+        evidence_days=_evidence_days(section, evidence_days) or None,
         search_attributes=tuple(_search_attributes(section)),
         deletion_protection=_flag(section, "deletion_protection"),
         encrypted=_flag(section, "encrypted"),
@@ -106,6 +113,12 @@ def _namespace(name: str, named: Section) -> Namespace:
             "task_queues.",
         )
     return namespace
+
+
+def _evidence_days(section: Section, otherwise: int) -> int:
+    if "evidence_days" not in section.values:
+        return otherwise
+    return section.whole_number("evidence_days", minimum=0, maximum=LONGEST_EVIDENCE_DAYS)
 
 
 def _flag(section: Section, name: str) -> bool:

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -163,7 +164,11 @@ ACCOUNT_RATE_LIMITS = {
 # --- Namespaces -----------------------------------------------------------------------------
 # Where incidents start, unless the namespaces' file gives their service another place.
 TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
-NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE)
+# How long an incident's evidence is kept after its last entry, unless the file says otherwise. 0: without an end.
+EVIDENCE_DAYS = env.integer(
+    "EVIDENCE_DAYS", namespaces.EVIDENCE_DAYS, minimum=0, maximum=namespaces.LONGEST_EVIDENCE_DAYS
+)
+NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE, evidence_days=EVIDENCE_DAYS)
 
 # --- Single sign-on -------------------------------------------------------------------------
 _openid = single_sign_on.openid_apps(NAMESPACES)
@@ -276,6 +281,9 @@ SIEM_TARGET = env.stream_target("SIEM_TARGET")
 SIEM_TOKEN_FILE = env.text("SIEM_TOKEN_FILE", "")
 # Who must have signed the endpoint's certificate, PEM; empty for the usual authorities.
 SIEM_CA = env.secret("SIEM_CA")
+
+# --- The ledger: where its checkpoints are kept, outside the database; empty for nowhere ---------
+CHECKPOINTS_DIRECTORY = env.text("CHECKPOINTS_DIRECTORY", "")
 
 # --- Temporal -------------------------------------------------------------------------------
 TEMPORAL_ADDRESS = env.text("TEMPORAL_ADDRESS", "")

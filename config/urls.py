@@ -13,6 +13,7 @@ urlpatterns = [
     path("incidents/", include("audit.urls")),
     path("search/", include("audit.search.urls")),
     path("evidence/exports/", include("audit.population.urls")),
+    path("ledger/", include("audit.log.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),

@@ -28,6 +28,7 @@ class Namespace:
     """One namespace.
 
     ``retention_days``: how long the server keeps closed histories; None: whatever the server is set to.
+    ``evidence_days``: how long an incident's evidence is kept after its last entry; None: without an end.
     ``deletion_protection``: the server must refuse to delete the namespace.
     ``encrypted``: payloads are encrypted with the namespace's ring.
     ``served``: this application's workers poll there: the approvals task queue, and what it knows of ``task_queues``.
@@ -36,6 +37,7 @@ class Namespace:
 
     name: str
     retention_days: int | None = None
+    evidence_days: int | None = None
     search_attributes: tuple[SearchAttribute, ...] = ()
     deletion_protection: bool = False
     encrypted: bool = True

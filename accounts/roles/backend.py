@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.authentication import get_authentication_records
 from django.contrib.auth.backends import BaseBackend
+from django.http import HttpRequest
 
+from accounts.models import Person
 from accounts.roles.contracts import KEY_HOLDERS, Role
 from accounts.roles.queries import NOWHERE, Reach, remembered_reach
+from accounts.step_up import freshness
 
 # Any one of the roles gives it (or one that implies it).
 _ROLES_FOR = {
@@ -16,6 +20,7 @@ _ROLES_FOR = {
     # Arguments, reasoning and results of calls: who decides, who oversees, and who is trusted with payloads.
     "audit.view_content": (Role.APPROVER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR, Role.PAYLOAD_READER),
     "audit.decode_payload": (Role.PAYLOAD_READER,),
+    "audit.erase_payload": (Role.SECURITY_ADMINISTRATOR,),
     "accounts.add_approverkey": KEY_HOLDERS,
     "accounts.add_keyendorsement": (Role.SECURITY_ADMINISTRATOR,),
     "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
@@ -34,3 +39,13 @@ class RoleBackend(BaseBackend):
     def reach(self, user_obj: Any, perm: str) -> Reach:
         """Return the namespaces in which ``user_obj`` has ``perm``."""
         return remembered_reach(user_obj, *_ROLES_FOR[perm]) if perm in _ROLES_FOR else NOWHERE
+
+    def signed_in_just_now(self, http_request: HttpRequest) -> bool:
+        """Return whether the person showed within minutes that it is them, for what cannot be undone."""
+        person = http_request.user
+        if not isinstance(person, Person):
+            return False
+        sign_ins = get_authentication_records(http_request, person)
+        return freshness.signed_in_just_now(
+            person, freshness.Presence(http_request.session.session_key or "", sign_ins)
+        )

@@ -35,7 +35,7 @@ def is_fresh(*, person: Person, presence: Presence) -> bool:
     confirmed = queries.unused(
         person=person, purpose=PASSKEYS, session_key=presence.session_key, max_age_seconds=FRESH_SECONDS
     )
-    return confirmed is not None or _signed_in_just_now(person, presence)
+    return confirmed is not None or signed_in_just_now(person, presence)
 
 
 def require_fresh(*, person: Person, presence: Presence) -> None:
@@ -46,7 +46,7 @@ def require_fresh(*, person: Person, presence: Presence) -> None:
 
 def use_fresh(*, person: Person, presence: Presence) -> None:
     """Like ``require_fresh``, in the transaction of the change: a confirmation is used up by it."""
-    if _signed_in_just_now(person, presence):
+    if signed_in_just_now(person, presence):
         return
     try:
         consume(person=person, purpose=PASSKEYS, session_key=presence.session_key, max_age_seconds=FRESH_SECONDS)
@@ -54,7 +54,8 @@ def use_fresh(*, person: Person, presence: Presence) -> None:
         raise NotFresh from error
 
 
-def _signed_in_just_now(person: Person, presence: Presence) -> bool:
+def signed_in_just_now(person: Person, presence: Presence) -> bool:
+    """Return whether ``person`` signed in within minutes, in this session, with their passkey if they have one."""
     now = time.time()
     recent = [record for record in presence.sign_ins if 0 <= now - record.get("at", 0) <= FRESH_SECONDS]
     if has_passkey(person):

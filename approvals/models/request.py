@@ -77,6 +77,8 @@ class ApprovalRequest(models.Model):
     outcome_code = models.CharField(max_length=200, blank=True)
     outcome_detail = SealedText(blank=True, **_OF_ITS_ROW)
     result_text = SealedText(blank=True, **_OF_ITS_ROW)
+    # When the columns of content were emptied, with the ledger's.
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

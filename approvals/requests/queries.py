@@ -146,10 +146,14 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestPage:
-    """All that a person sees of a request. With ``hides_content`` the fields of the agent's content are empty."""
+    """All that a person sees of a request. With ``hides_content`` the fields of the agent's content are empty.
+
+    That is also so if the content is gone: ``erased_at`` says since when.
+    """
 
     card: RequestCard
     hides_content: bool
+    erased_at: datetime | None
     gate_message: str
     reasoning: str
     history: list[HistoryLine]
@@ -284,7 +288,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     decisions, lapsed = split(row, [one for one in rows if not hasattr(one, "retraction")], now)
     given = sum(decision.kind == DecisionKind.APPROVE for decision in decisions)
     content = content_reach(person)
-    shows_content = row.namespace in content
+    shows_content = row.namespace in content and row.erased_at is None
     columns = {name: getattr(row, name) for name in _CARD_COLUMNS if shows_content or name not in _CONTENT_COLUMNS}
     told = {**_NO_CONTENT, **columns, **_NOBODY, "given": given, "why_again": row.is_asked_again}
     card = _card(told, now, content)
@@ -295,6 +299,7 @@ def request_page(*, person: Person, request_id: str, within: Reach | None = None
     return RequestPage(
         card=card,
         hides_content=not shows_content,
+        erased_at=row.erased_at,
         gate_message=row.gate_message if shows_content else "",
         reasoning=row.reasoning if shows_content else "",
         history=[_history_line(line) for line in row.history] if shows_content else [],

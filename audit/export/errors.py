@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 class CannotExport(Exception):
     """Evidence that cannot be written."""
@@ -36,3 +38,13 @@ class NotEndorsed(CannotExport):
 
     def __init__(self) -> None:
         super().__init__("Nothing here knows who endorsed the ledger's key.")
+
+
+class ContentRemoved(CannotExport):
+    """An incident whose entries say nothing any more."""
+
+    def __init__(self, chain: str, removed_at: datetime) -> None:
+        super().__init__(
+            f"What the entries of {chain} said was removed under retention on {removed_at:%-d %B %Y}. The ledger still "
+            "says that they were there."
+        )

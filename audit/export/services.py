@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from audit.custody import CustodyError
 from audit.export import endorsing
 from audit.export.earlier import Kept, earlier
-from audit.export.errors import CannotExport, NothingToExport
+from audit.export.errors import CannotExport, ContentRemoved, NothingToExport
 from audit.export.places import give_places
 from audit.export.records import Found, records
 from audit.keys.contracts import Purpose, ServiceKeyMissing
@@ -29,6 +29,7 @@ from audit.ledger.services import append
 from audit.log.errors import LogBroken, NotInLog
 from audit.log.queries import first_inclusion_of
 from audit.models import LedgerChain, LedgerEntry
+from audit.retention.queries import removed_at
 from audit.sealing import SealingError
 from audit.statements import evidence, statements
 from audit.statements.kinds import EntryKind
@@ -80,12 +81,16 @@ def prepare(
 
     ``about`` is ``evidence.about_chain`` or ``about_search``; ``kept`` are texts of checkpoints that whoever asks
     keeps. Every entry has its place in a log afterwards. Raises ``LedgerChain.DoesNotExist``, ``NothingToExport``,
-    ``NotACheckpoint``, ``NotEndorsed``, ``NotInLog``, ``LogBroken`` and ``CustodyError``.
+    ``ContentRemoved``, ``NotACheckpoint``, ``NotEndorsed``, ``NotInLog``, ``LogBroken`` and ``CustodyError``.
     """
     read = tuple(Kept.of(text) for text in kept)
     rows = tuple(LedgerChain.objects.get(name=name) for name in sorted(set(chains)))
     if not rows:
         raise NothingToExport
+    for row in rows:
+        gone = removed_at(row.name)
+        if gone is not None:
+            raise ContentRemoved(row.name, gone)
     give_places({row.namespace for row in rows})
     population = Population()
     for row in rows:

@@ -19,7 +19,10 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IncidentCard:
-    """One incident of the list. ``status`` is "open" or how its run ended; ``chain`` is the root warrant's id."""
+    """One incident of the list. ``chain`` is the root warrant's id.
+
+    ``status`` is "open", how its run ended, or "removed" once nothing says that any more.
+    """
 
     chain: str
     label: str

@@ -23,7 +23,7 @@ from audit.statements import statements
 from audit.statements.kinds import EntryKind
 
 UNREADABLE = (SealingError, CustodyError, statements.MalformedStatement)
-_OPEN, _UNKNOWN = "open", "unknown"
+_OPEN, _UNKNOWN, _REMOVED = "open", "unknown", "removed"
 _ENVELOPE: Any = LedgerEntry._meta.get_field("envelope")
 
 
@@ -57,6 +57,11 @@ def tree(chain: str, *, within: Reach, content: Reach | None) -> IncidentTree:
         shows_content=shows_content,
         gaps=[gap.sentence for gap in gaps_beside(chain)],
     )
+
+
+def card_of(chain: str, *, within: Reach) -> IncidentCard:
+    """Return the incident ``chain`` as a line of the list. Raises ``LedgerChain.DoesNotExist``, as ``tree`` does."""
+    return _card(_with_ends(within).get(name=chain))
 
 
 def is_incident(chain: str) -> bool:
@@ -139,6 +144,8 @@ def _first(chain: Any) -> dict[str, Any]:
 def _status(chain: Any) -> str:
     if chain.end_envelope is None:
         return _OPEN
+    if not chain.end_envelope:
+        return _REMOVED
     ended = _opened(chain, chain.end_envelope, chain.end_sequence)
     return _UNKNOWN if ended is None else str(ended.get("status", _OPEN))
 
@@ -159,10 +166,13 @@ def _details(envelope: bytes) -> dict[str, Any]:
 
 
 def _line(entry: LedgerEntry, shows_content: bool) -> TreeLine:
+    if entry.is_emptied:
+        return _bare_line(entry, f"{entry.kind.replace('.', '-')}: its content was removed", "", Tone.SERVICE)
     try:
         envelope = statements.parse(entry.envelope)
     except UNREADABLE as error:
-        return _unreadable_line(entry, error)
+        title = f"{entry.kind.replace('.', '-')}: this entry cannot be read"
+        return _bare_line(entry, title, str(error), Tone.DENIED)
     facts, details = envelope.facts, envelope.facts["details"]
     wording = word(entry.kind, details)
     attached = sorted(entry.attachments.all(), key=lambda item: item.name)
@@ -185,14 +195,14 @@ def _line(entry: LedgerEntry, shows_content: bool) -> TreeLine:
     )
 
 
-def _unreadable_line(entry: LedgerEntry, error: Exception) -> TreeLine:
+def _bare_line(entry: LedgerEntry, title: str, detail: str, tone: Tone) -> TreeLine:
     return TreeLine(
         sequence=entry.sequence,
         kind=entry.kind,
         at=_time(entry.at_ms),
-        title=f"{entry.kind.replace('.', '-')}: this entry cannot be read",
-        detail=str(error),
-        tone=Tone.DENIED,
+        title=title,
+        detail=detail,
+        tone=tone,
         tool="",
         person="",
         key_short="",

@@ -74,15 +74,16 @@ def append(
     return entry
 
 
-def erase_attachment(*, chain: str, sequence: int, name: str) -> None:
+def erase_attachment(*, chain: str, sequence: int, name: str, erasure: LedgerEntry | None = None) -> None:
     """Erase what an entry has stored beside it; its digest stays in the chain, which keeps verifying.
 
-    Raises ``LedgerError`` if there is no such attachment.
+    ``erasure`` is the entry that says so: without one, ``verify_ledger`` takes it for a loss. See
+    ``audit.retention.erasing``. Raises ``LedgerError`` if there is no such attachment.
     """
     with transaction.atomic():
         erased = Attachment.objects.filter(
             entry__chain=chain, entry__sequence=sequence, name=name, erased_at=None
-        ).update(content=None, salt=None, erased_at=timezone.now())
+        ).update(content=None, salt=None, erased_at=timezone.now(), erasure=erasure)
         forget_arguments(chain=chain, sequence=sequence)
     if not erased:
         raise LedgerError(f"Entry {sequence} of {chain} has no attachment {name!r} to erase.")

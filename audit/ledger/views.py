@@ -7,32 +7,44 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.access import EXPORT, VIEW_CONTENT, Reach, exporter_required, reach, reader_required
+from audit.access import ERASE, EXPORT, VIEW_CONTENT, Reach, exporter_required, reach, reader_required
 from audit.export.forms import EvidenceForm
 from audit.export.services import UNWRITABLE, bundle_of, record_export
 from audit.ledger import queries
 from audit.ledger.contracts import IncidentTree
 from audit.models import LedgerChain
+from audit.retention.queries import standing_of
 from audit.streaming.queries import lags
 
 
 @require_safe
 @reader_required
 def incidents(request: HttpRequest, *, within: Reach) -> HttpResponse:
-    """``audit/incidents.html``: ``incidents`` (``IncidentCard``), ``late`` (``Lag`` of streams that people look at)."""
+    """``audit/incidents.html``: ``incidents`` (``IncidentCard``), ``late`` (``Lag`` of streams that people look at) and
+    ``may_oversee``.
+    """
     late = [lag for lag in lags(within=within) if lag.is_late] if settings.SIEM_TARGET else []
-    return render(request, "audit/incidents.html", {"incidents": queries.incidents(within=within), "late": late})
+    context = {
+        "incidents": queries.incidents(within=within),
+        "late": late,
+        "may_oversee": bool(reach(request.user, EXPORT)),
+    }
+    return render(request, "audit/incidents.html", context)
 
 
 @require_safe
 @reader_required
 def incident(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse:
-    """``audit/incident.html``: ``tree`` (``IncidentTree``), ``form`` for whoever may export, else None."""
-    shown = _tree(request, chain, within)
-    exports = reach(request.user, EXPORT)
-    may_export = exports is not None and queries.is_readable(chain, within=exports)
-    form = EvidenceForm() if may_export else None
-    return render(request, "audit/incident.html", {"tree": shown, "form": form})
+    """``audit/incident.html``: a tree, ``standing`` (how long it is kept), ``form`` for whoever may export, else None,
+    and ``may_erase``.
+    """
+    context = {
+        "tree": _tree(request, chain, within),
+        "standing": standing_of(chain),
+        "form": EvidenceForm() if _may(request, EXPORT, chain) else None,
+        "may_erase": _may(request, ERASE, chain),
+    }
+    return render(request, "audit/incident.html", context)
 
 
 @require_safe
@@ -63,6 +75,11 @@ def evidence(request: HttpRequest, chain: str, *, within: Reach) -> HttpResponse
     response["Content-Disposition"] = f'attachment; filename="countersign-{chain}.jsonl"'
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _may(request: HttpRequest, permission: str, chain: str) -> bool:
+    where = reach(request.user, permission)
+    return where is not None and queries.is_readable(chain, within=where)
 
 
 def _tree(request: HttpRequest, chain: str, within: Reach) -> IncidentTree:

@@ -1,15 +1,13 @@
 """Checking the whole ledger: entries against their chains, chains against logs, logs against checkpoints.
 
-Everything is read once, in order, as it is needed. A finding is a sentence that names what is wrong.
+Everything is read once, in order, in short queries as it is needed: it goes on while others write. A finding is a
+sentence that names what is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-
-from django.db import connection, transaction
 
 from audit.keys.contracts import Purpose, ServiceKeyMissing
 from audit.keys.queries import service_public_key
@@ -39,9 +37,8 @@ def check(kept: Iterable[Kept], progress: Progress) -> Iterator[str]:
         if kept or LedgerEntry.objects.exists() or Log.objects.exists():
             yield "The ledger's key is missing, so that no signature can be checked."
         return
-    with _reading():
-        yield from check_chains(key, progress)
-        yield from _check_logs(key, kept, progress)
+    yield from check_chains(key, progress)
+    yield from _check_logs(key, kept, progress)
 
 
 def _check_logs(key: bytes, kept: list[Kept], progress: Progress) -> Iterator[str]:
@@ -54,11 +51,3 @@ def _check_logs(key: bytes, kept: list[Kept], progress: Progress) -> Iterator[st
         if one.checkpoint.origin not in origins:
             lost = one.checkpoint
             yield f"The whole log {lost.origin} is missing: {one.name} is over {lost.size} entries of it."
-
-
-def _reading() -> AbstractContextManager[object]:
-    """Return a transaction on PostgreSQL: outside one, it would first copy all that is to be read.
-
-    On SQLite it would keep everybody else from writing.
-    """
-    return transaction.atomic() if connection.vendor == "postgresql" else nullcontext()

@@ -44,12 +44,21 @@ def check_tree(
     yield from _Scan(log, signed, progress).run()
 
 
+def _rows(rows: Any, column: str) -> Iterator[Any]:
+    """Yield ``rows`` by ``column``, which no two have the same, in short queries."""
+    chunk = list(rows.order_by(column)[:CHUNK])
+    while chunk:
+        yield from chunk
+        last = chunk[-1][column] if isinstance(chunk[-1], dict) else getattr(chunk[-1], column)
+        chunk = list(rows.filter(**{f"{column}__gt": last}).order_by(column)[:CHUNK]) if len(chunk) == CHUNK else []
+
+
 def _none_is_0(rows: Any, column: Any) -> int:
     return int(rows.order_by().aggregate(largest=Max(column))["largest"] or 0)
 
 
 def _stored(log: Log, upto: int, key: bytes) -> Iterator[_Signed]:
-    for row in log.checkpoints.filter(size__lte=upto).order_by("size").iterator():
+    for row in _rows(log.checkpoints.filter(size__lte=upto), "size"):
         name = f"its stored checkpoint of {row.size} entries"
         try:
             checkpoint = open_checkpoint(row.note.encode(), key)
@@ -76,12 +85,13 @@ class _Scan:
 
     def run(self) -> Iterator[str]:
         yield from self._compare()
-        leaves = Leaf.objects.filter(log=self._log, position__lt=self._log.size).order_by("position")
         columns = ("position", "entry__entry_hash", "entry__chain_id", "entry__sequence")
-        for position, entry_hash, chain, sequence in leaves.values_list(*columns).iterator(chunk_size=CHUNK):
+        leaves = Leaf.objects.filter(log=self._log, position__lt=self._log.size).values(*columns)
+        for leaf in _rows(leaves, "position"):
             self._progress()
-            yield from self._gap(position)
-            yield from self._leaf(merkle.leaf_hash(bytes(entry_hash)), f"Entry {sequence} of {chain}")
+            yield from self._gap(leaf["position"])
+            name = f"Entry {leaf['entry__sequence']} of {leaf['entry__chain_id']}"
+            yield from self._leaf(merkle.leaf_hash(bytes(leaf["entry__entry_hash"])), name)
         yield from self._gap(self._log.size)
         yield from self._end()
 

@@ -63,11 +63,17 @@ class LedgerEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.chain_id} #{self.sequence} {self.kind}"
 
+    @property
+    def is_emptied(self) -> bool:
+        """Whether what it says was removed under retention. That takes no key: no entry says nothing."""
+        return not self.__dict__["envelope"]
+
 
 class Attachment(models.Model):
     """Content named by digest in an entry: SHA-256(salt || content). It is sealed like the entry.
 
     Erasing sets ``content`` to null. The salt goes too, so that nobody can confirm a guess of what was erased.
+    ``erasure`` is where to find the signed entry that says who erased it and why, unless all of its entry was removed.
     """
 
     entry = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="attachments")
@@ -77,6 +83,7 @@ class Attachment(models.Model):
         namespace="entry.chain.namespace", row=("entry.chain_id", "entry.sequence", "name"), vouched=True, null=True
     )
     erased_at = models.DateTimeField(null=True)
+    erasure = models.ForeignKey(LedgerEntry, null=True, on_delete=models.PROTECT, related_name="erased")
 
     class Meta:
         constraints = [

@@ -12,28 +12,22 @@ from django.urls import reverse
 
 from accounts.roles.contracts import Role
 from audit.access import Everywhere
-from audit.export import services
+from audit.export import services as exporting
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
 from audit.ledger.chains import Subject, namespace_chain
 from audit.ledger.contracts import Tone
 from audit.ledger.errors import LedgerError
-from audit.ledger.queries import details_of, find_chain, incidents, tree
-from audit.ledger.services import append, erase_attachment
-from audit.log.queries import newest_checkpoint
-from audit.log.services import integrate
-from audit.models import LedgerChain, LedgerEntry, Log
-from audit.statements.kinds import EntryKind
-from audit.statements.notes import Checkpoint, sign_checkpoint
 from audit.ledger.proofs import decision_facts, receipt_facts
 from audit.ledger.queries import details_of, find_chain, incidents, tree
 from audit.ledger.services import append, erase_attachment
-from audit.log.queries import inclusion_of
+from audit.log.queries import inclusion_of, newest_checkpoint
 from audit.log.services import integrate
-from audit.models import Leaf, LedgerChain, LedgerEntry
+from audit.models import Leaf, LedgerChain, LedgerEntry, Log
 from audit.statements import merkle
 from audit.statements.kinds import EntryKind
-from audit.streaming import services
+from audit.statements.notes import Checkpoint, sign_checkpoint
+from audit.streaming import services as streaming
 from audit.verify.verifier import verify
 from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story, public
 from tests.audit.test_export import on_file
@@ -181,7 +175,7 @@ def test_evidence_that_cannot_be_recorded_does_not_leave(
     def refused(**details: object) -> None:
         raise LedgerError("The ledger is not at hand.")
 
-    monkeypatch.setattr(services, "append", refused)
+    monkeypatch.setattr(exporting, "append", refused)
     answer = auditor.post(reverse("audit:evidence", args=[story.chain]))
     assert answer.status_code == 409
     assert "not at hand" in answer.content.decode()
@@ -301,10 +295,10 @@ def test_whoever_reads_incidents_is_told_that_the_stream_of_entries_does_not_kee
 ) -> None:
     integrate()
     settings.SIEM_TARGET = "https://siem.example.com/"
-    (reader,) = services.streams()
-    services.take(reader, holder="one", lease_seconds=60, limit=9)
+    (reader,) = streaming.streams()
+    streaming.take(reader, holder="one", lease_seconds=60, limit=9)
     assert "does not keep up" not in viewer.get(reverse("audit:incidents")).content.decode()
-    services.failed(reader, error="siem.example.com answered 403.", retry_seconds=60)
+    streaming.failed(reader, error="siem.example.com answered 403.", retry_seconds=60)
     page = viewer.get(reverse("audit:incidents")).content.decode()
     assert "does not keep up" in page
     assert "siem.example.com answered 403." in page

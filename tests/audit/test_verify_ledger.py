@@ -15,11 +15,12 @@ from django.db import transaction
 from audit import custody
 from audit.keys import services as key_services
 from audit.keys.queries import service_private_key, wrapping_purpose
-from audit.ledger.services import append, erase_attachment
+from audit.ledger.services import append
 from audit.log.services import integrate
 from audit.log.tiles import Tiles
 from audit.models import Attachment, Leaf, LedgerChain, LedgerEntry, Log, LogCheckpoint, PendingLeaf, ServiceKey, Tile
 from audit.models.sealed import Sealed
+from audit.retention.erasing import erase
 from audit.rings.services import ensure_ring
 from audit.statements import merkle, statements
 from audit.statements.entries import FIRST_PREVIOUS, entry_hash
@@ -133,8 +134,8 @@ def test_an_empty_ledger_is_whole() -> None:
     assert verified()[0] == 0
 
 
-def test_what_was_erased_is_no_fault(kept: list[Path]) -> None:
-    erase_attachment(chain=ONE, sequence=2, name="arguments")
+def test_what_was_erased_with_a_record_is_no_fault(kept: list[Path]) -> None:
+    erase(chain=ONE, reason="Personal data", by="local:grace")
     assert verified(*kept)[0] == 0
 
 

@@ -122,7 +122,8 @@ def test_a_checkpoint_that_was_kept_shows_that_nothing_was_written_anew(page: Pa
     row = with_checkpoint(MemoryLog(), tmp_path / "kept.jsonl")
     (tmp_path / "kept.checkpoint").write_text(row["checkpoints"][0])
     give(page, {**row, "checkpoints": []})
-    expect(page.locator("#notes")).to_contain_text("Only one that you keep yourself shows that nothing was written anew.")
+    said = "Only one that you keep yourself shows that nothing was written anew."
+    expect(page.locator("#notes")).to_contain_text(said)
     page.get_by_label("Or add checkpoint files").set_input_files(tmp_path / "kept.checkpoint")
     expect(page.get_by_label("Earlier checkpoints")).to_have_value(row["checkpoints"][0])
     page.get_by_role("button", name="Verify", exact=True).click()

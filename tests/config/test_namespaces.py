@@ -43,6 +43,7 @@ def test_a_namespace_is_read_with_everything_it_holds() -> None:
     assert stg == Namespace(
         "finance-ai-stg",
         retention_days=7,
+        evidence_days=2557,
         search_attributes=(SearchAttribute("IncidentId", "Keyword"),),
         deletion_protection=False,
         encrypted=False,
@@ -60,7 +61,9 @@ def test_a_namespace_is_read_with_everything_it_holds() -> None:
 
 
 def test_without_a_file_there_is_one_namespace_where_incidents_are() -> None:
-    assert namespaces.configured("", "acme") == (Namespace("acme", task_queues=namespaces.INCIDENT_QUEUES),)
+    assert namespaces.configured("", "acme") == (
+        Namespace("acme", task_queues=namespaces.INCIDENT_QUEUES, evidence_days=2557),
+    )
     assert [namespace.name for namespace in settings.NAMESPACES] == [settings.TEMPORAL_NAMESPACE]
 
 
@@ -163,3 +166,16 @@ def test_groups_of_the_file_add_to_the_setting(monkeypatch: pytest.MonkeyPatch) 
 def test_a_provider_with_groups_of_its_own_is_given_nothing_by_the_file() -> None:
     given = single_sign_on.role_groups("OIDC_PARTNER_ROLE_GROUPS", ["sre=viewer@shop"], namespaces.parse(WHOLE))
     assert given == {"sre": [(Role.VIEWER, "shop")]}
+
+
+def test_evidence_is_kept_for_seven_years_unless_the_file_or_the_setting_says_otherwise() -> None:
+    text = (
+        place("evidence_days: 30")
+        + place("evidence_days: 0", "dev").partition("\n")[2]
+        + place("", "stg").partition("\n")[2]
+    )
+    assert [one.evidence_days for one in namespaces.parse(text)] == [30, None, 2557]
+    assert [one.evidence_days for one in namespaces.parse(text, evidence_days=365)] == [30, None, 365]
+    assert namespaces.configured("", "acme", evidence_days=0)[0].evidence_days is None
+    with pytest.raises(PolicyError, match="evidence_days must be a whole number from 0 to 36500"):
+        namespaces.parse(place("evidence_days: -1"))

@@ -97,12 +97,15 @@ POST approvals/<request_id:request_id>/retraction/                  in   404  40
 
 GET  measures/                                                      in   404  200  200  200  200  200  200   200   200  in
 
+GET  ledger/                                                        in   404  404  404  404  404  200  200   200   200  in
 GET  incidents/                                                     in   404  200  200  200  200  200  200   200   200  in
 GET  incidents/<slug:chain>/                                        in   404  200  200  200  200  200  200   200   404  in
 GET  incidents/<slug:chain>/tree/                                   in   404  200  200  200  200  200  200   200   404  in
 GET  incidents/<slug:chain>/timeline/                               in   404  200  200  200  200  200  200   200   404  in
 POST incidents/<slug:chain>/timeline/                               in   404  404  404  404  404  404  404   404   404  in
 POST incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
+GET  incidents/<slug:chain>/erasure/                                in   404  404  404  404  404  404  200   200   404  in
+POST incidents/<slug:chain>/erasure/                                in   404  404  404  404  404  404  409   409   404  in
 
 GET  search/                                                        in   404  200  200  200  200  200  200   200   200  in
 GET  search/charts/                                                 in   404  200  200  200  200  200  200   200   200  in

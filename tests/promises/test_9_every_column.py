@@ -23,6 +23,7 @@ from approvals.requests import services
 from approvals.retractions.services import retract
 from audit.ledger.services import append
 from audit.models.sealed import SealedField
+from audit.retention.services import hold
 from audit.statements import cbor
 from audit.statements.kinds import EntryKind
 from tests import people
@@ -41,7 +42,7 @@ NAMESPACE = "default"
 PLACES = (
     "title", "argument", "message", "reasoning", "earlier-argument", "earlier-detail", "withdrawn", "why-again",
     "proposed", "denial", "approval", "result", "error", "refused-argument", "refused-detail", "run", "typed",
-    "payload",
+    "payload", "hold",
 )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def words() -> dict[str, str]:
     asked = asked_again(minted, ada, words)
     run(minted, ada, words)
     end(asked, words)
+    hold(chain=asked.chain, reason=words["hold"], by="local:grace")
     reader = people.person("rita", Role.PAYLOAD_READER)
     caller = Caller(reader)
     sealed = encode(caller=caller, namespace=NAMESPACE, payloads=[Payload(data=words["payload"].encode())])

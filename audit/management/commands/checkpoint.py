@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.log.keeping import stem
 from audit.log.queries import newest_checkpoint, newest_checkpoints, verifier_key_of
 from audit.models import LogCheckpoint
 
@@ -43,8 +43,7 @@ class Command(BaseCommand):
         try:
             directory.mkdir(parents=True, exist_ok=True)
             for namespace, note in notes.items():
-                name = f"namespace-{quote(namespace, safe='')}" if namespace else "installation"
-                (directory / f"{name}.checkpoint").write_text(note, encoding="utf-8")
+                (directory / f"{stem(namespace)}.checkpoint").write_text(note, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{directory} cannot be written: {error.strerror}.") from error
         self.stderr.write(f"Wrote {len(notes)} checkpoints to {directory}.")

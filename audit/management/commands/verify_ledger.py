@@ -9,11 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.keys.contracts import Purpose, ServiceKeyMissing
-from audit.keys.queries import service_public_key
 from audit.log.checking import Kept, check
+from audit.log.keeping import Outside, directory, read, read_all
 from audit.receipts.gaps import all_gaps
-from audit.statements.notes import MAXIMUM_BYTES, MalformedNote, checkpoint_in, parse
+from audit.statements.notes import MalformedNote
 
 STEP = 10_000
 UNUSABLE = 2
@@ -32,7 +31,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, checkpoint: list[Path], **options: Any) -> None:
-        kept, findings = [], 0
+        where = directory()
+        outside = read_all(where) if where else Outside([], [])
+        kept, findings = [*outside.kept], len(outside.faults)
+        for fault in outside.faults:
+            self.stdout.write(fault)
         for path in checkpoint:
             one, fault = self._kept(path)
             kept.append(one)
@@ -64,18 +67,8 @@ class Command(BaseCommand):
     def _kept(self, path: Path) -> tuple[Kept, str]:
         """Return the checkpoint in ``path``, and what is wrong with its signature: nothing, or a sentence."""
         try:
-            with path.open("rb") as file:
-                note = parse(file.read(MAXIMUM_BYTES + 1))
-            kept = Kept(f"the checkpoint in {path}", checkpoint_in(note.text))
+            return read(path)
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.", returncode=UNUSABLE) from error
         except MalformedNote as error:
             raise CommandError(f"{path} holds no checkpoint. {error}", returncode=UNUSABLE) from error
-        try:
-            note.verify(kept.checkpoint.origin, service_public_key(Purpose.LEDGER))
-        except (MalformedNote, ServiceKeyMissing) as error:
-            return kept, (
-                f"{path} is not signed with the key of this ledger: it is from elsewhere or was changed, or the key "
-                f"was replaced. {error}"
-            )
-        return kept, ""

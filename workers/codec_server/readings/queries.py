@@ -29,7 +29,10 @@ def readings(asked: Asked, *, within: Reach) -> Readings:
     if asked.namespace:
         chains = chains.filter(namespace=asked.namespace)
     entries = LedgerEntry.objects.filter(
-        chain__in=chains, at_ms__gte=_ms(asked.since), at_ms__lt=_ms(asked.until) + _ms_of(timedelta(days=1))
+        chain__in=chains,
+        kind__in=(EntryKind.PAYLOAD_DECODED, EntryKind.PAYLOAD_ENCODED),
+        at_ms__gte=_ms(asked.since),
+        at_ms__lt=_ms(asked.until) + _ms_of(timedelta(days=1)),
     )
     rows = list(entries.order_by("-at_ms", "-pk")[: MAXIMUM_ENTRIES + 1])
     found = [_reading(entry) for entry in rows[:MAXIMUM_ENTRIES]]

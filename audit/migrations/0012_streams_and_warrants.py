@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0009_evidence"),
+        ("audit", "0011_exports"),
     ]
 
     operations = [
