@@ -35,6 +35,9 @@ def read_all(where: Path) -> Outside:
     """Return every checkpoint at or below ``where``. A file that cannot be read is a fault: that may be meant so."""
     found = Outside([], [])
     for path in sorted(where.rglob(f"*{_SUFFIX}")):
+        if not path.is_file():  # whoever opens a pipe waits for ever
+            found.faults.append(f"The kept checkpoint {path} is no file.")
+            continue
         try:
             one, fault = read(path)
         except OSError as error:

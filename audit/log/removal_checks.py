@@ -30,6 +30,8 @@ class Removals:
     def faults_of(self, entry: LedgerEntry) -> Iterator[str]:
         """Yield what is wrong with an emptied ``entry``."""
         if entry.sequence > self.size:
+            self._known = None  # it may have been removed since that was looked up
+        if entry.sequence > self.size:
             yield _UNVOUCHED
         for attachment in entry.attachments.all():
             if attachment.erased_at is None:
