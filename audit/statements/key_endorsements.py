@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from audit.statements.statements import (
     Context,
@@ -90,6 +91,8 @@ def facts_of(*, key: bytes, person: str, role: EndorsedRole, strength: str, at: 
     return {"at": at, "key": key, "person": person, "role": EndorsedRole(role).value, "strength": strength}
 
 
+# The same few endorsements come with every decision and with every call that people let run.
+@lru_cache(maxsize=1024)
 def parse_endorsement(data: bytes) -> KeyEndorsement:
     """Return the statement in ``data``, its signature verified. Raises ``NotEndorsed`` naming the field."""
     try:
