@@ -26,7 +26,6 @@ from functools import lru_cache
 
 from audit.statements.statements import (
     Context,
-    Envelope,
     MalformedStatement,
     is_blank,
     parse,
@@ -65,10 +64,10 @@ class KeyEndorsement:
     role: EndorsedRole
     strength: str
     endorser_key: bytes
-    envelope: Envelope
+    data: bytes
 
     def to_bytes(self) -> bytes:
-        return self.envelope.to_bytes()
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def parse_endorsement(data: bytes) -> KeyEndorsement:
             role=EndorsedRole(role),
             strength=strength,
             endorser_key=envelope.signer_key,
-            envelope=envelope,
+            data=data,
         )
         envelope.verify(Context.KEY_ENDORSEMENT)
     except MalformedStatement as error:
