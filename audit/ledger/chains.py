@@ -1,29 +1,12 @@
-"""Which chains are the service's own. Every other one is an incident, named by its root warrant's id."""
+"""Which chains are the service's own, for queries."""
 
 from __future__ import annotations
 
-import hashlib
-from enum import StrEnum
-
 from django.db.models import Q
 
-SERVICE_CHAINS = ("keys", "people", "rings")
+from audit.statements.chains import SERVICE_CHAINS, Subject, is_service_chain, namespace_chain
 
-
-class Subject(StrEnum):
-    """What the service keeps a chain about for each namespace. Values are stored; none is ever reused."""
-
-    PAYLOADS = "payloads"  # who read what in plain
-    EXPORTS = "exports"  # which histories left for the archive
-
-
-def namespace_chain(subject: Subject, namespace: str) -> str:
-    """Return the name of the chain about ``subject`` in ``namespace``; its label and namespace say it in words."""
-    return f"{subject}.{hashlib.sha256(namespace.encode()).hexdigest()[:32]}"
-
-
-def is_service_chain(chain: str) -> bool:
-    return chain in SERVICE_CHAINS or any(chain.startswith(f"{subject}.") for subject in Subject)
+__all__ = ["SERVICE_CHAINS", "Subject", "is_service_chain", "namespace_chain", "of_the_service"]
 
 
 def of_the_service() -> Q:

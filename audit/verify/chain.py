@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from audit.statements.entries import FIRST_PREVIOUS, SALT_BYTES, attachment_digest
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, Envelope, MalformedStatement
-from audit.verify.reading import Checkpoint, Entry
+from audit.verify.reading import End, Entry
 from audit.verify.steps import Refused, Step, require
 
 _KINDS = frozenset(kind.value for kind in EntryKind)
@@ -20,9 +20,10 @@ class Place:
     name: str
     size: int = 0
     head: bytes = FIRST_PREVIOUS
+    at_ms: int = 0
 
     def move(self, entry: Entry) -> None:
-        self.size, self.head = entry.sequence, entry.entry_hash
+        self.size, self.head, self.at_ms = entry.sequence, entry.entry_hash, entry.at_ms
 
 
 def check_signature(envelope: Envelope, context: Context, ledger_keys: frozenset[bytes]) -> None:
@@ -38,8 +39,8 @@ def check_signature(envelope: Envelope, context: Context, ledger_keys: frozenset
 def check_place(entry: Entry, place: Place) -> None:
     """Step 4."""
     require(entry.kind in _KINDS, Step.PLACE, f"The kind {entry.kind!r} is not known here.")
-    same = entry.facts.text("chain") == place.name
-    require(same, Step.PLACE, f"The entry belongs to the chain {entry.facts.text('chain')!r}, not to {place.name!r}.")
+    same = entry.chain == place.name
+    require(same, Step.PLACE, f"The entry belongs to the chain {entry.chain!r}, not to {place.name!r}.")
     expected = place.size + 1
     require(
         entry.sequence == expected,
@@ -63,19 +64,28 @@ def check_attachments(entry: Entry) -> None:
         require(same, Step.ATTACHMENTS, f"The attachment {name!r} is not what was attached: its digest differs.")
 
 
-def check_end(checkpoint: Checkpoint, place: Place, ledger_keys: frozenset[bytes]) -> None:
+def attached(entry: Entry, notes: list[str]) -> str:
+    """Return in words what is attached as it was; note what was erased."""
+    erased = [name for name, pair in entry.salted.items() if pair is None]
+    if erased:
+        notes.append(f"Line {entry.line}: erased, and not checked again: {', '.join(sorted(erased))}.")
+    return f"{', '.join(sorted(entry.salted))} as attached" if entry.salted and not erased else ""
+
+
+def check_end(end: End, place: Place, ledger_keys: frozenset[bytes]) -> None:
     """Step 13."""
     try:
-        check_signature(checkpoint.envelope, Context.CHECKPOINT, ledger_keys)
+        check_signature(end.envelope, Context.CHECKPOINT, ledger_keys)
     except Refused as error:
         raise Refused(Step.END, str(error)) from error
-    facts = checkpoint.facts.for_step(Step.END)
+    facts = end.facts.for_step(Step.END)
     same = facts.text("chain") == place.name
-    require(same, Step.END, f"The checkpoint is of the chain {facts.text('chain')!r}, not of {place.name!r}.")
+    require(same, Step.END, f"The end is of the chain {facts.text('chain')!r}, not of {place.name!r}.")
     size = facts.integer("size")
     require(
         size == place.size,
         Step.END,
-        f"The checkpoint counts {size} entries, but the last one here is number {place.size}.",
+        f"The end counts {size} entries, but the last one here is number {place.size}.",
     )
-    require(facts.data("head", 32) == place.head, Step.END, "The checkpoint names another last entry.")
+    require(facts.data("head", 32) == place.head, Step.END, "The end names another last entry.")
+    require(facts.integer("at") == place.at_ms, Step.END, "The end is of another time than the last entry.")

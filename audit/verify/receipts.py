@@ -93,9 +93,14 @@ def compute_request_hash(warrant: tenuo_core.Warrant, tool: str, arguments: dict
 def _verified(receipt: bytes) -> tenuo_core.ReceiptPayload:
     try:
         payload = tenuo_core.verify_receipt(receipt)
+    except Exception as error:
+        # What Tenuo says of it is for programmers, and may be about something else.
+        sentence = "The receipt cannot be read, or its signature does not belong to it."
+        raise Refused(Step.RECEIPT, sentence) from error
+    try:
         payload.check_conditional_requirements()
     except Exception as error:
-        raise Refused(Step.RECEIPT, f"The receipt's signature does not verify: {error}.") from error
+        raise Refused(Step.RECEIPT, "The receipt lacks what a receipt of its outcome must say.") from error
     return payload
 
 

@@ -1,6 +1,7 @@
 """The steps of verification. Code and reports name them by these numbers.
 
- 1. Form: the line is JSON in the one form it may have, and its envelope is canonical.
+ 1. Form: the line is JSON in the one form it may have, stands where it belongs, its envelope is canonical, and what it
+    says in words follows from its entry.
  2. Ledger key: a root key given from outside endorsed the key that signs the entries.
  3. Signature: that key signed the entry, in the context of ledger entries.
  4. Place: the sequence has no gap, the hash of the entry before is named, the chain has one name.
@@ -14,13 +15,21 @@
 11. Decision: one of the warrant's approvers signed it, for this request, after it was asked and while open. Denials
     end a request when they leave too few people to approve, or at once if the warrant says so.
 12. Outcome: nothing is said to have run that was not allowed to, and silence is recorded only when time was up.
-13. End: the signed checkpoint names the number of entries and the hash of the last.
+13. End: what is signed at the end of the chain names the number of entries and the hash of the last.
 14. People: if people roots are given, every key that decided, and every one whose approval let a call run, is
-    endorsed from one of them as an approver's, for the person who is named.
+    endorsed from one of them as an approver's, for the person who is named. In the chain of keys, so is every key that
+    is said to be, and none after it was revoked.
 15. Display: what people were shown has the digest that the request names, the policy's version is the root
     warrant's, and every decision, and every approval with which a call ran, was signed over both.
 16. Terms: nobody approved whom the root warrant's terms bar, since they raised the alert or the agent acts for them,
     and no approval lives longer than they allow.
+17. Log: there is a signed checkpoint of the log, and a proof of inclusion that leads from the chain's last entry, or
+    from the record, to its root.
+18. Earlier: the logs go on from the checkpoints that were kept outside and given, so that nothing was written anew.
+19. Population: the counts, months and roots of the last line follow from the lines before.
+20. Records: what other chains say of this: no key decided before it was enrolled or after it was revoked.
+
+A chain of the service's own (people, their keys, rings, exports) goes through 1 to 5, 13, 14, 17 to 19.
 """
 
 from __future__ import annotations
@@ -47,6 +56,10 @@ class Step(IntEnum):
     PEOPLE = 14
     DISPLAY = 15
     TERMS = 16
+    LOG = 17
+    EARLIER = 18
+    POPULATION = 19
+    RECORDS = 20
 
     @property
     def title(self) -> str:

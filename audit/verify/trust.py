@@ -63,13 +63,13 @@ class Endorsed:
     receipts: frozenset[bytes]
 
 
-def endorsed_keys(first: Fields, roots: Roots) -> Endorsed:
-    """Step 2. Return the keys endorsed in ``first``, the details of the chain's first entry. Raises ``Refused``.
+def endorsed_keys(endorsements: Sequence[bytes], roots: Roots) -> Endorsed:
+    """Step 2. Return the keys that ``endorsements``, signed envelopes, endorse. Raises ``Refused``.
 
     An endorsement by any other key counts for nothing.
     """
     found: dict[str, set[bytes]] = {_LEDGER: set(), _RECEIPTS: set()}
-    for data in first.for_step(Step.LEDGER_KEY).list_of_data("endorsements"):
+    for data in endorsements:
         facts = _endorsed_by(roots.keys, data)
         if facts is None:
             continue

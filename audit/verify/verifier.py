@@ -1,6 +1,6 @@
-"""Verification of a whole file, line by line, in the order of ``audit.verify.steps``.
+"""Verification of a whole bundle, line by line, in the order of ``audit.verify.steps``.
 
- 1. Form            ``reading``
+ 1. Form            ``reading``, and here: the order of the lines
  2. Ledger key      ``trust``
  3. Signature       ``chain``
  4. Place           ``chain``
@@ -13,50 +13,39 @@
 11. Decision        ``people``
 12. Outcome         ``outcomes``
 13. End             ``chain``
-14. People          ``people``
+14. People          ``people``, ``service``
 15. Display         ``display``
 16. Terms           ``conditions``
+17. Log             ``logs``
+18. Earlier         ``logs``
+19. Population      here
+20. Records         ``records``
 
-A line fails at its first step that does not pass; the lines after it are still checked.
+A line fails at its first step that does not pass; the lines after it are still checked. One chain is held at a time,
+and of what is done with: the hashes of what a search found, the keys that decided, the checkpoints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from audit.statements.kinds import EntryKind
+from audit.statements.chains import is_service_chain
+from audit.statements.evidence import FORMAT
+from audit.statements.population import Population
 from audit.statements.statements import Context
-from audit.verify import chain, conditions, minting, outcomes, people, reading, receipts, warrants
-from audit.verify.calls import check_call
-from audit.verify.case import Case
-from audit.verify.reading import Checkpoint, Entry
-from audit.verify.report import LineReport, Report
+from audit.verify import chain, reading
+from audit.verify.logs import Kept, Logs
+from audit.verify.reading import Bundle, Close, End, Entry, Item, UnusableInput
+from audit.verify.records import Decisions
+from audit.verify.report import LineReport, Report, Result, counted
+from audit.verify.sections import Section, Trust, check_section
 from audit.verify.steps import Refused, Step, require
-from audit.verify.trust import Roots, endorsed_keys, people_roots_of
+from audit.verify.trust import Roots, people_roots_of
 
 APPROVAL_LIFETIME_SECONDS = 24 * 3600
-_CALLS = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED, EntryKind.CALL_GATED)
-_KEYS = (
-    EntryKind.KEY_ENROLLED,
-    EntryKind.KEY_REVOKED,
-    EntryKind.KEY_ENDORSED,
-    EntryKind.PEOPLE_ROOT_ESTABLISHED,
-    EntryKind.PASSKEY_ADDED,
-    EntryKind.PASSKEY_REMOVED,
-)
-_PEOPLE = (EntryKind.ROLE_GRANTED, EntryKind.ROLE_REVOKED, EntryKind.PERSON_DISABLED, EntryKind.PERSON_ENABLED)
-_SERVICE = (
-    EntryKind.PAYLOAD_DECODED,
-    EntryKind.PAYLOAD_ENCODED,
-    EntryKind.RING_KEY_MADE,
-    EntryKind.RING_KEY_RETIRED,
-    EntryKind.RING_EXPORTED,
-    EntryKind.HISTORY_EXPORTED,
-    EntryKind.EVIDENCE_EXPORTED,
-    EntryKind.PAYLOAD_ERASED,
-    EntryKind.RETENTION_APPLIED,
-)
-_DECISIONS = (EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED)
+NOT_CLOSED = "The file does not end with a close line: its tail is missing."
+
+Tell = Callable[[Result, LineReport], None]
 
 
 def verify(
@@ -64,190 +53,249 @@ def verify(
     *,
     roots: list[str],
     people_roots: Sequence[str] = (),
+    checkpoints: Sequence[bytes] = (),
     approval_lifetime: int = APPROVAL_LIFETIME_SECONDS,
 ) -> Report:
-    """Verify an evidence file with nothing but ``roots``: root public keys, 64 hexadecimal digits each.
+    """Verify a bundle that is in memory; as ``verify_lines``."""
+    lines: list[LineReport] = []
+    result = verify_lines(
+        split(data),
+        tell=lambda _, report: lines.append(report),
+        roots=roots,
+        people_roots=people_roots,
+        checkpoints=checkpoints,
+        approval_lifetime=approval_lifetime,
+    )
+    return Report(result, lines)
+
+
+def verify_lines(
+    lines: Iterable[bytes],
+    *,
+    tell: Tell,
+    roots: list[str],
+    people_roots: Sequence[str] = (),
+    checkpoints: Sequence[bytes] = (),
+    approval_lifetime: int = APPROVAL_LIFETIME_SECONDS,
+) -> Result:
+    """Verify a bundle, given as its lines, newlines included, with nothing but ``roots``: root public keys, 64
+    hexadecimal digits each. ``tell`` is given every line's report, in order, as soon as its chain is checked.
 
     ``people_roots`` are those from which people's keys must be endorsed, in the same form; without any, whose keys
-    signed is not checked, and the report says so.
+    signed is not checked, and the result says so. ``checkpoints`` are notes that were kept outside: what is here must
+    go on from them.
 
     ``approval_lifetime`` is the longest life of a person's signature that counts as sane, in seconds.
-    Raises ``UnusableInput`` if ``data`` is no evidence file or a root is no key.
+    Raises ``UnusableInput`` if this is no evidence at all, a root is no key or a checkpoint none.
     """
-    trusted, people_keys = Roots.of(roots), people_roots_of(people_roots)
-    lines = reading.split(data)
-    reports = [LineReport(number) for number in range(1, len(lines) + 1)]
-    read = [_read(line, report) for line, report in zip(lines, reports, strict=True)]
-    entries = [item for item in read if isinstance(item, Entry)]
-    name = _name(entries)
-    case = _open_case(read[0], reports[0], trusted, name, approval_lifetime)
-    if case is None:
-        return Report(chain=name, lines=reports[:1], notes=["Nothing after the first line could be checked."])
-    case.people_roots = people_keys
-    _gather_warrants(entries, case)
-    for item, report in zip(read, reports, strict=True):
-        _check_line(item, report, case, is_last=report.line == len(lines))
-    for line, failure in outcomes.unbacked_executions(case):
-        reports[line - 1].failure = reports[line - 1].failure or failure
-    if not case.run_status:
-        case.notes.append("The file has no run.completed entry: the incident was open when it was written.")
-    if case.has_decisions and not case.people_roots:
-        case.notes.append(
-            "Whose keys the approvers' are was not checked: give the people root with --people-root to check it."
-        )
-    return Report(name, reports, case.run_status or "open", dict(case.kinds), case.notes)
+    trust = Trust(Roots.of(roots), people_roots_of(people_roots), approval_lifetime)
+    run = _Run(trust, [Kept.of(data) for data in checkpoints], tell)
+    for number, line in enumerate(lines, start=1):
+        if number == 1:
+            _require_evidence(line)
+        if not run.take(LineReport(number), line):
+            return run.result
+    run.finish()
+    return run.result
 
 
-def _read(line: bytes, report: LineReport) -> Entry | Checkpoint | None:
-    """Step 1."""
-    try:
-        if reading.is_checkpoint(line):
-            report.entry = "checkpoint"
-            return reading.read_checkpoint(report.line, line)
-        entry = reading.read_entry(report.line, line)
-    except Refused as failure:
-        report.failure = failure
-        return None
-    report.entry = f"#{entry.sequence} {entry.kind}"
-    return entry
+def split(data: bytes) -> list[bytes]:
+    """Return the lines of ``data``, newlines included."""
+    *whole, rest = data.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def _name(entries: list[Entry]) -> str:
-    chain_name = entries[0].facts.values.get("chain") if entries else ""
-    return chain_name if isinstance(chain_name, str) else ""
+def _require_evidence(first: bytes) -> None:
+    if FORMAT.encode() not in first:
+        raise UnusableInput(f"The file is not in the form {FORMAT}. Give a file that was written by export_receipts.")
 
 
-def _open_case(
-    first: Entry | Checkpoint | None, report: LineReport, roots: Roots, name: str, approval_lifetime: int
-) -> Case | None:
-    """Step 2, on the first line: without an endorsed ledger key nothing else can be checked."""
-    if first is None:
-        return None
-    try:
-        begins = isinstance(first, Entry) and first.kind == EntryKind.WARRANT_MINTED and first.sequence == 1
-        require(begins, Step.PLACE, "The file does not begin with entry 1, the minting of the incident's warrant.")
-        endorsed = endorsed_keys(first.details, roots) if isinstance(first, Entry) else None
-    except Refused as failure:
-        report.failure = failure
-        return None
-    report.passed(Step.LEDGER_KEY, "the service's keys are endorsed by a trusted root")
-    register = warrants.Register(roots, name)
-    return Case(roots, endorsed, chain.Place(name), register, approval_lifetime) if endorsed else None
+class _Run:
+    """One pass over a bundle."""
 
+    def __init__(self, trust: Trust, kept: list[Kept], tell: Tell) -> None:
+        self.result = Result()
+        self._trust, self._kept, self._tell = trust, kept, tell
+        self._bundle: Bundle | None = None
+        self._section: Section | None = None
+        self._last_name = ""
+        self._ledger_keys: frozenset[bytes] = frozenset()
+        self._logs, self._decisions, self._population = Logs(), Decisions(), Population()
+        self._entries = self._records = 0
+        self._is_closed = False
+        self._noted: set[str] = set()
+        # Told one line late: the last one is where a missing tail is named.
+        self._waiting: LineReport | None = None
 
-def _gather_warrants(entries: list[Entry], case: Case) -> None:
-    """Verify every warrant chain once, because a request may be recorded before the receipt of its call."""
-    for entry in entries:
-        try:
-            case.warrants.verified(entry.details.list_of_data("warrant_chain"))
-        except Refused:
-            continue  # said when its own line is checked; most kinds carry none
+    def take(self, report: LineReport, line: bytes) -> bool:
+        """Take the next line. Return False if nothing after it can be checked."""
+        item = self._read(report, line)
+        if self._bundle is None:
+            return self._begin(item, report)
+        if item is None:
+            self._take_unreadable(report)
+            return True
+        if isinstance(item, Entry) and item.log is None:
+            self._take_entry(item, report)
+            return True
+        if isinstance(item, End) and self._section is not None:
+            self._section.end = (item, report)
+            self._finish_section()
+            return True
+        self._finish_section()
+        with report.refusing():
+            self._check(item, report)
+        self._report(report)
+        return True
 
+    def finish(self) -> None:
+        """All lines were taken."""
+        if self._waiting is None and self._section is None:
+            raise UnusableInput("The file is empty. Give a file that was written by export_receipts.")
+        self._finish_section()
+        if not self._is_closed and self._waiting is not None:
+            self._waiting.failure = self._waiting.failure or Refused(Step.FORM, NOT_CLOSED)
+        self._tell_waiting()
 
-def _check_line(item: Entry | Checkpoint | None, report: LineReport, case: Case, *, is_last: bool) -> None:
-    if item is None:
-        return
-    try:
-        if isinstance(item, Checkpoint):
-            _check_last(item, report, case, is_last)
+    def _read(self, report: LineReport, line: bytes) -> Item | None:
+        """Step 1."""
+        item: Item | None = None
+        with report.refusing():
+            item = reading.read(report.line, line)
+        if isinstance(item, Entry):
+            report.entry, report.chain, report.says = f"#{item.sequence} {item.kind}", item.chain, item.says
+        elif item is not None:
+            report.entry = type(item).__name__.lower()
+        return item
+
+    def _begin(self, item: Item | None, report: LineReport) -> bool:
+        if isinstance(item, Bundle):
+            self._bundle = item
+            self.result.subject, self.result.chain = item.subject, item.chain
+            report.passed(Step.FORM, f"about {item.subject}")
+        elif report.failure is None:
+            report.failure = Refused(Step.FORM, "The file does not begin with a bundle line.")
+        self._report(report)
+        if self._bundle is None:
+            self.result.notes.append("Nothing after the first line could be checked.")
+            self._tell_waiting()
+        return self._bundle is not None
+
+    def _take_unreadable(self, report: LineReport) -> None:
+        if self._section is not None:
+            self._section.lines.append((None, report))
         else:
-            require(not is_last, Step.END, "The file does not end with a checkpoint: its tail is missing.")
-            _check_entry(item, report, case)
-    except Refused as failure:
-        report.failure = failure
-    except Exception as error:
-        # Whatever cannot be checked is not verified.
-        report.failure = Refused(Step.FORM, f"The line cannot be checked ({type(error).__name__}).")
+            self._report(report)
 
+    def _take_entry(self, entry: Entry, report: LineReport) -> None:
+        self._entries += 1
+        if entry.is_match:
+            self._population.add(
+                at_ms=entry.at_ms, chain=entry.chain, sequence=entry.sequence, entry_hash=entry.entry_hash
+            )
+        if self._section is None:
+            self._open_section(entry)
+        if self._section is not None:
+            self._section.lines.append((entry, report))
 
-def _check_last(checkpoint: Checkpoint, report: LineReport, case: Case, is_last: bool) -> None:
-    require(is_last, Step.END, "There are lines after the checkpoint.")
-    chain.check_end(checkpoint, case.place, case.endorsed.ledger)
-    report.passed(Step.END, f"signed; {case.place.size} entries, the last one's hash matches")
+    def _open_section(self, first: Entry) -> None:
+        about = self._bundle.chain if self._bundle else ""
+        self._section = Section(about or first.chain)
+        self.result.chains += 1
+        sentence = ""
+        if self._is_closed:
+            sentence = _AFTER_CLOSE
+        elif self._records:
+            sentence = "The chains come before the records."
+        elif about and self.result.chains > 1:
+            sentence = "A bundle about one chain holds no other."
+        elif first.chain <= self._last_name:
+            sentence = "The chains are not in the order of their names, each once."
+        self._section.fault = Refused(Step.FORM, sentence) if sentence else None
+        self._last_name = first.chain
 
+    def _finish_section(self) -> None:
+        section, self._section = self._section, None
+        if section is None or self._bundle is None:
+            return
+        for report in section.reports:
+            report.chain = section.name
+        checked = check_section(
+            section,
+            trust=self._trust,
+            endorsements=self._bundle.endorsements,
+            logs=self._logs,
+            decisions=self._decisions,
+        )
+        self._ledger_keys |= checked.ledger_keys
+        self.result.counts.update(checked.counts)
+        if self._bundle.chain:
+            self.result.state = self.result.state or checked.state
+        self._note(*checked.notes)
+        for report in checked.reports:
+            self._report(report)
 
-def _check_entry(entry: Entry, report: LineReport, case: Case) -> None:
-    try:
-        chain.check_signature(entry.envelope, Context.ENTRY, case.endorsed.ledger)
+    def _check(self, item: Item, report: LineReport) -> None:
+        require(not self._is_closed, Step.FORM, _AFTER_CLOSE)
+        require(not isinstance(item, Bundle), Step.FORM, "There is a second bundle line.")
+        require(not isinstance(item, End), Step.FORM, "There is no chain that this line could end.")
+        if isinstance(item, Entry):
+            self._check_record(item, report)
+        elif isinstance(item, Close):
+            self._is_closed = True
+            self._check_close(item, report)
+
+    def _check_record(self, record: Entry, report: LineReport) -> None:
+        """Steps 3, 5, 17 and 20."""
+        self._records += 1
+        chain.check_signature(record.envelope, Context.ENTRY, self._ledger_keys)
         report.passed(Step.SIGNATURE, "signed by the ledger key")
-        chain.check_place(entry, case.place)
-    finally:
-        # The next line is compared with this one, so that one fault is named once.
-        case.place.move(entry)
-    report.passed(Step.PLACE, "linked to the entry before")
-    chain.check_attachments(entry)
-    report.passed(Step.ATTACHMENTS, _attachments(entry, case))
-    case.kinds[entry.kind] += 1
-    _check_kind(EntryKind(entry.kind), entry, report, case)
+        chain.check_attachments(record)
+        report.passed(Step.ATTACHMENTS, chain.attached(record, self.result.notes))
+        if record.log is not None:
+            report.passed(Step.LOG, self._logs.check_place(record.log, record.entry_hash, self._ledger_keys))
+        is_service = self._bundle is not None and is_service_chain(self._bundle.chain)
+        require(not is_service, Step.RECORDS, "A bundle about a chain of the service's own has no records.")
+        report.passed(Step.RECORDS, self._decisions.check(record))
+
+    def _check_close(self, close: Close, report: LineReport) -> None:
+        """Steps 18 and 19."""
+        report.passed(Step.EARLIER, self._logs.check_earlier(close.earlier, self._kept, self._ledger_keys, self._note))
+        totals = self.result.population = self._population.totals()
+        _require_counted("chains", close.chains, self.result.chains)
+        _require_counted("entries", close.entries, self._entries)
+        _require_counted("records", close.records, self._records)
+        _require_counted("matches", close.totals.count, totals.count)
+        if self._bundle is not None and self._bundle.chain:
+            _require_counted("chains of a bundle about one", close.chains, 1)
+            _require_counted("matches of a bundle about one chain", totals.count, self._entries)
+        sentence = "The months of the last line are not those of the entries that match."
+        require(close.totals.periods == totals.periods, Step.POPULATION, sentence)
+        require(close.totals.root == totals.root, Step.POPULATION, "The root of the last line is over other entries.")
+        matching = f"{totals.count} of {self._entries} entries match" if not self._bundle_chain() else "every entry"
+        report.passed(Step.POPULATION, f"{matching}; the roots of {counted(len(totals.periods), 'month')} are over them")
+
+    def _bundle_chain(self) -> str:
+        return self._bundle.chain if self._bundle is not None else ""
+
+    def _note(self, *notes: str) -> None:
+        fresh = [note for note in dict.fromkeys(notes) if note not in self._noted]
+        self._noted.update(fresh)
+        self.result.notes += fresh
+
+    def _report(self, report: LineReport) -> None:
+        self._tell_waiting()
+        self._waiting = report
+
+    def _tell_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.result.count(waiting)
+            self._tell(self.result, waiting)
 
 
-def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:
-    if kind in _CALLS:
-        _check_call(kind, entry, report, case)
-    elif kind in _DECISIONS:
-        report.passed(Step.DECISION, people.check_decision(entry, case))
-        report.passed(Step.PEOPLE, people.check_decider(entry, case))
-        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
-        report.passed(Step.TERMS, conditions.check_decision(entry, case))
-    elif kind is EntryKind.APPROVAL_RETRACTED:
-        report.passed(Step.DECISION, people.check_retraction(entry, case))
-        report.passed(Step.PEOPLE, people.check_decider(entry, case))
-    elif kind is EntryKind.WARRANT_MINTED:
-        report.passed(Step.WARRANTS, minting.check_minted(entry, case))
-        report.passed(Step.TERMS, conditions.check_minted(entry, case))
-    elif kind is EntryKind.APPROVAL_REQUESTED:
-        report.passed(Step.REQUEST, people.check_request(entry, case))
-        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
-    elif kind is EntryKind.APPROVAL_EXPIRED:
-        report.passed(Step.OUTCOME, outcomes.check_expired(entry, case))
-    elif kind is EntryKind.APPROVAL_WITHDRAWN:
-        report.passed(Step.OUTCOME, outcomes.check_withdrawn(entry, case))
-    elif kind is EntryKind.APPROVAL_SUPERSEDED:
-        report.passed(Step.OUTCOME, outcomes.check_superseded(entry, case))
-    elif kind is EntryKind.CALL_RESULT:
-        report.passed(Step.OUTCOME, outcomes.check_result(entry, case))
-    elif kind is EntryKind.RUN_COMPLETED:
-        report.passed(Step.OUTCOME, outcomes.check_completed(entry, case))
-    elif kind in _KEYS:
-        raise Refused(Step.PLACE, "People's keys are recorded in a chain of their own, not in an incident's.")
-    elif kind in _PEOPLE:
-        raise Refused(Step.PLACE, "What people may do is recorded in a chain of its own, not in an incident's.")
-    elif kind in _SERVICE:
-        raise Refused(Step.PLACE, "Rings, decoded payloads and exports are recorded in chains of their own.")
+_AFTER_CLOSE = "There are lines after the close line."
 
 
-def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:
-    presented = entry.details.for_step(Step.WARRANTS).list_of_data("warrant_chain")
-    parsed = warrants.parse(presented)
-    case.warrants.require_root(parsed)
-    if kind is not EntryKind.CALL_DENIED:
-        # A refused call may have come with a forged warrant: that is why it was refused.
-        case.warrants.verified(presented)
-        report.passed(Step.WARRANTS, "warrants verify from the root")
-    _check_once(entry, case)
-    arguments = receipts.read_arguments(entry, Step.RECEIPT)
-    call = receipts.check_receipt(kind, entry.details, arguments, parsed, case.endorsed.receipts)
-    report.passed(Step.RECEIPT, f"receipt of {call.tool} signed by an endorsed worker key")
-    report.passed(Step.CALL, check_call(entry, call, case.roots))
-    if kind is EntryKind.CALL_ALLOWED:
-        report.passed(Step.APPROVALS, people.check_use(entry, call, case))
-        report.passed(Step.PEOPLE, people.check_approvers(entry, case))
-        report.passed(Step.DISPLAY, people.check_displayed(entry, case))
-        report.passed(Step.TERMS, conditions.check_use(entry, case))
-
-
-def _check_once(entry: Entry, case: Case) -> None:
-    details = entry.details.for_step(Step.RECEIPT)
-    receipt = details.data("receipt")
-    number = (details.text("worker"), details.integer("worker_sequence"))
-    new = receipt not in case.receipts and number not in case.worker_sequences
-    require(new, Step.RECEIPT, "The same receipt was recorded before.")
-    case.receipts.add(receipt)
-    case.worker_sequences.add(number)
-
-
-def _attachments(entry: Entry, case: Case) -> str:
-    erased = [name for name, pair in entry.salted.items() if pair is None]
-    if erased:
-        case.notes.append(f"Line {entry.line}: erased, and not checked again: {', '.join(sorted(erased))}.")
-    return f"{', '.join(sorted(entry.salted))} as attached" if entry.salted and not erased else ""
+def _require_counted(name: str, said: int, found: int) -> None:
+    require(said == found, Step.POPULATION, f"The last line counts {said} {name}; there are {found}.")

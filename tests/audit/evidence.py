@@ -22,11 +22,12 @@ from approvals.signing import retraction as retractions
 from approvals.signing.binding import Binding
 from approvals.signing.display import Display
 from audit.statements import cbor, place, statements
-from audit.statements.entries import FIRST_PREVIOUS, attachment_digest, entry_hash
-from audit.statements.evidence import checkpoint_line, entry_line
+from audit.statements.entries import entry_hash
+from audit.statements.evidence import about_chain, entry_line
 from audit.statements.key_endorsements import EndorsedRole, facts_of
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
+from tests.audit.bundles import MemoryLog, bundled, ended, linked
 from tests.extending import policy_label_of
 from warrants.minting.extending import with_extensions
 
@@ -374,31 +375,28 @@ class Evidence:
     # --- The file ---------------------------------------------------------------------------
 
     def lines(self, *, signer: Ed25519PrivateKey | None = None) -> list[bytes]:
-        """Return the file's lines: every entry signed and linked, and the checkpoint."""
+        """Return the chain's lines: every entry signed and linked, and its end. ``file`` puts a bundle around them."""
         key = signer or self.ledger
-        previous, lines = FIRST_PREVIOUS, []
-        for sequence, (statement, salted) in enumerate(zip(self.statements, self.attachments, strict=True), start=1):
-            facts = {
-                "attachments": {name: attachment_digest(*pair) for name, pair in salted.items() if pair is not None},
-                "chain": self.chain,
-                "previous": previous,
-                "sequence": sequence,
-                **statement,
-            }
-            envelope = statements.sign(statements.Context.ENTRY, facts, key)
-            previous = entry_hash(envelope.statement)
-            lines.append(
-                entry_line(envelope=envelope.to_bytes(), kind=statement["kind"], sequence=sequence, attachments=salted)
-            )
-        lines.append(self.checkpoint(size=len(lines), head=previous, signer=key))
-        return lines
+        entries = linked(self.chain, zip(self.statements, self.attachments, strict=True), key)
+        lines = [entry_line(envelope, attachments=salted, match=True) for envelope, salted in entries]
+        heads = [entry_hash(envelope.statement) for envelope, _ in entries]
+        log = MemoryLog()
+        positions = [log.append(head) for head in heads]
+        log.append(bytes(32))
+        at = int(self.statements[-1]["at"])
+        located = log.located(positions[-1], key)
+        return [*lines, ended(self.chain, size=len(lines), head=heads[-1], at=at, key=key, log=located)]
 
-    def checkpoint(self, *, size: int, head: bytes, signer: Ed25519PrivateKey | None = None) -> bytes:
-        facts = {"at": self.now * 1000, "chain": self.chain, "head": head, "size": size}
-        return checkpoint_line(statements.sign(statements.Context.CHECKPOINT, facts, signer or self.ledger).to_bytes())
+    def end(self, *, size: int, head: bytes, signer: Ed25519PrivateKey | None = None) -> bytes:
+        """Return an end after ``size`` entries; the log holds the one with the hash ``head``."""
+        key, log = signer or self.ledger, MemoryLog()
+        located = log.located(log.append(head), self.ledger)
+        at = int(self.statements[size - 1]["at"])
+        return ended(self.chain, size=size, head=head, at=at, key=key, log=located)
 
-    def file(self) -> bytes:
-        return b"".join(self.lines())
+    def file(self, lines: list[bytes] | None = None) -> bytes:
+        """Return the bundle of ``lines``, or of the chain."""
+        return b"".join(bundled(about_chain(self.chain), self.lines() if lines is None else lines))
 
 
 def approved_story(**options: Any) -> Evidence:

@@ -50,7 +50,7 @@ def mutated(chance: random.Random) -> Iterator[tuple[Story, bytes]]:
         details = statement["details"]
         name = chance.choice(sorted(details))
         statement["details"] = {**details, name: damaged(details[name], chance)}
-        yield story, b"".join(story.lines())
+        yield story, story.file()
         statement["details"] = details
 
 

@@ -27,7 +27,7 @@ def test_a_genuine_story_verifies_line_by_line(story: type[Evidence]) -> None:
     report = verify(evidence.file(), roots=[evidence.root_hex])
     assert report.verified, report.as_text()
     assert report.state == "completed"
-    assert len(report.lines) == len(evidence.lines())
+    assert len(report.lines) == len(evidence.lines()) + 2
     for line in report.lines:
         assert line.checks
         assert line.as_text().startswith(f"✓ line {line.line}")
@@ -111,7 +111,7 @@ def test_an_incident_that_goes_on_is_reported_as_open() -> None:
     report = verify(evidence.file(), roots=[evidence.root_hex])
     assert report.verified
     assert report.state == "open"
-    assert any("open when it was written" in note for note in report.notes)
+    assert any("open when the file was written" in note for note in report.notes)
 
 
 def test_an_erased_attachment_is_said_and_the_rest_still_verifies() -> None:
@@ -120,10 +120,10 @@ def test_an_erased_attachment_is_said_and_the_rest_still_verifies() -> None:
     stored = json.loads(lines[6])
     stored["attachments"]["arguments"] = None
     lines[6] = (json.dumps(stored, sort_keys=True, separators=(",", ":")) + "\n").encode()
-    report = verify(b"".join(lines), roots=[evidence.root_hex])
+    report = verify(evidence.file(lines), roots=[evidence.root_hex])
     assert report.verified, report.as_text()
-    assert any(note.startswith("Line 7: erased") for note in report.notes)
-    assert "not decided again" in report.lines[6].as_text()
+    assert any(note.startswith("Line 8: erased") for note in report.notes)
+    assert "not decided again" in report.lines[7].as_text()
 
 
 def test_the_longest_sane_life_of_a_signature_can_be_given() -> None:
@@ -157,12 +157,12 @@ def test_the_command_exits_with_0_1_and_2(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / "evidence.jsonl"
     path.write_bytes(evidence.file())
     assert main([str(path), "--root", evidence.root_hex]) == VERIFIED
-    assert "VERIFIED: 10 lines" in capsys.readouterr().out
+    assert "VERIFIED: 12 lines" in capsys.readouterr().out
     changed = bytearray(evidence.file())
-    changed[len(evidence.lines()[0]) + 300] ^= 1
+    changed[len(evidence.lines()[0]) + 500] ^= 1
     path.write_bytes(changed)
     assert main([str(path), "--root", evidence.root_hex]) == FAILED
-    assert "✗ line 2 " in capsys.readouterr().out
+    assert "✗ line 3 " in capsys.readouterr().out
     assert main([str(tmp_path / "missing"), "--root", evidence.root_hex]) == UNUSABLE
     assert "cannot be read" in capsys.readouterr().err
     assert main([str(path)]) == UNUSABLE
@@ -172,11 +172,11 @@ def test_the_command_exits_with_0_1_and_2(tmp_path: Path, capsys: pytest.Capture
 def test_the_command_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evidence = denied_story()
     path = tmp_path / "evidence.jsonl"
-    path.write_bytes(b"".join(evidence.lines()[:-1]))
+    path.write_bytes(evidence.file(evidence.lines()[:-1]))
     assert main([str(path), "--root", evidence.root_hex, "--json"]) == FAILED
     report = json.loads(capsys.readouterr().out)
     assert report["verified"] is False
-    assert report["lines"][-1]["failure"]["step"] == 13
+    assert [line["failure"]["step"] for line in report["lines"] if line["failure"]] == [13]
 
 
 def test_verification_runs_alone_without_django_or_network(tmp_path: Path) -> None:

@@ -32,17 +32,18 @@ from tests.audit.evidence import (
 )
 
 
-def failure(report: Report, line: int) -> tuple[Step, str]:
-    """Return the failed step and its sentence; the report must refuse the file and name the line."""
+def failure(report: Report, number: int) -> tuple[Step, str]:
+    """Return the failed step and its sentence; the report must refuse the file and name the entry ``number``."""
     assert not report.verified
-    failed = report.lines[line - 1].failure
+    line = number + 1
+    failed = next(one for one in report.lines if one.line == line).failure
     assert failed is not None, report.as_text()
     assert f"line {line} " in report.as_text()
     return failed.step, str(failed)
 
 
 def check(evidence: Evidence, lines: list[bytes] | None = None) -> Report:
-    return verify(b"".join(lines if lines is not None else evidence.lines()), roots=[evidence.root_hex])
+    return verify(evidence.file(lines), roots=[evidence.root_hex])
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_flipping_any_byte_of_the_file_is_noticed_in_its_line(story: Evidence) -
             report = check(story, [*lines[: number - 1], bytes(changed), *lines[number:]])
             assert not report.verified, (number, at)
             # A changed newline may split a line or join two, so the first failure is never further than its neighbour.
-            assert any(abs(failed.line - number) <= 1 for failed in report.failures), (number, at)
+            assert any(abs(failed.line - 1 - number) <= 1 for failed in report.failures), (number, at)
 
 
 def test_a_dropped_line_is_noticed(story: Evidence) -> None:
@@ -124,7 +125,7 @@ def test_an_edited_checkpoint_is_noticed(story: Evidence) -> None:
     lines = story.lines()
     stranger = Ed25519PrivateKey.generate()
     head = entry_hash(statements.parse(envelope_of(lines[5])).statement)
-    forged = story.checkpoint(size=6, head=head, signer=stranger)
+    forged = story.end(size=6, head=head, signer=stranger)
     step, sentence = failure(check(story, [*lines[:6], forged]), 7)
     assert step is Step.END
     assert "not a ledger key" in sentence
@@ -132,8 +133,9 @@ def test_an_edited_checkpoint_is_noticed(story: Evidence) -> None:
 
 def test_lines_after_the_checkpoint_are_noticed(story: Evidence) -> None:
     lines = story.lines()
-    step, _ = failure(check(story, [*lines, lines[-1]]), 10)
-    assert step is Step.END
+    step, sentence = failure(check(story, [*lines, lines[-1]]), 11)
+    assert step is Step.FORM
+    assert "no chain" in sentence
 
 
 def test_another_attachment_is_noticed(story: Evidence) -> None:

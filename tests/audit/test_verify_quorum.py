@@ -39,8 +39,8 @@ def test_a_request_ends_when_nobody_is_left_to_approve() -> None:
     evidence.refused(evidence.deny(key=evidence.other), ends_request=True)
     report = check(evidence)
     assert report.verified, report.as_text()
-    assert "1 people could still approve" in report.lines[3].as_text()
-    assert "it ended the request" in report.lines[4].as_text()
+    assert "1 people could still approve" in report.lines[4].as_text()
+    assert "it ended the request" in report.lines[5].as_text()
 
 
 def test_others_may_approve_what_one_person_denied() -> None:

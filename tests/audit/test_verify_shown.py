@@ -64,9 +64,9 @@ def test_what_was_shown_and_erased_is_said_and_the_rest_verifies() -> None:
     stored = json.loads(lines[4])
     stored["attachments"]["display"] = None
     lines[4] = (json.dumps(stored, sort_keys=True, separators=(",", ":")) + "\n").encode()
-    report = verify(b"".join(lines), roots=[evidence.root_hex])
+    report = verify(evidence.file(lines), roots=[evidence.root_hex])
     assert report.verified, report.as_text()
-    assert "what people were shown was erased" in report.lines[4].as_text()
+    assert "what people were shown was erased" in report.lines[5].as_text()
 
 
 ELSEWHERE: dict[str, dict[str, Any]] = {

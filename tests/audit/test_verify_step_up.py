@@ -28,7 +28,7 @@ def story(asked: dict[str, Any], given: dict[str, Any]) -> tuple[Evidence, Repor
     evidence.restarted(approval)
     evidence.result()
     evidence.completed()
-    return evidence, verify(b"".join(evidence.lines()), roots=[evidence.root_hex])
+    return evidence, verify(evidence.file(), roots=[evidence.root_hex])
 
 
 def factor(age: int, method: Any = "passkey") -> dict[str, Any]:
@@ -72,4 +72,4 @@ def test_what_does_not_hold_is_refused(asked: dict[str, Any], given: dict[str, A
 
 def test_a_denial_needs_none() -> None:
     evidence = denied_story()
-    assert verify(b"".join(evidence.lines()), roots=[evidence.root_hex]).verified
+    assert verify(evidence.file(), roots=[evidence.root_hex]).verified

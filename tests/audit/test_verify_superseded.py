@@ -68,7 +68,7 @@ def test_a_worker_that_called_an_approval_expired_verifies() -> None:
 def test_a_request_is_superseded_only_by_another_one_that_was_opened(changes: dict[str, Any], sentence: str) -> None:
     evidence = reopened()
     superseded(evidence, **changes)
-    failure = check(evidence).lines[4].failure
+    failure = check(evidence).lines[5].failure
     assert failure is not None
     assert failure.step is Step.OUTCOME
     assert sentence in str(failure)
@@ -87,7 +87,7 @@ def test_a_request_about_another_call_takes_over_from_none(field: str) -> None:
         arguments, salt = cbor.encode({**RESTART, "service": "checkout"}), bytes(16)
         evidence.attachments[-1]["arguments"] = (salt, arguments)
     superseded(evidence)
-    failure = check(evidence).lines[3].failure
+    failure = check(evidence).lines[4].failure
     assert failure is not None
     assert "another call" in str(failure)
 
@@ -96,6 +96,6 @@ def test_nobody_decides_a_request_that_another_took_over_from() -> None:
     evidence = reopened()
     superseded(evidence)
     evidence.refused(evidence.deny())
-    failure = check(evidence).lines[5].failure
+    failure = check(evidence).lines[6].failure
     assert failure is not None
     assert "came after the request was superseded" in str(failure)

@@ -45,7 +45,7 @@ def naming_the_lead_only(terms: Terms) -> Evidence:
 
 
 def failed(report: Report) -> list[tuple[int, Step]]:
-    return [(line.line, line.failure.step) for line in report.failures if line.failure is not None]
+    return [(line.line - 1, line.failure.step) for line in report.failures if line.failure is not None]
 
 
 def test_a_case_in_which_somebody_is_barred_verifies_and_says_who() -> None:

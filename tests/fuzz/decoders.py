@@ -350,7 +350,7 @@ def _revoked_keys() -> dict[str, Any]:
 @functools.cache
 def _evidence() -> tuple[Evidence, bytes]:
     evidence = approved_story()
-    return evidence, b"".join(evidence.lines())
+    return evidence, evidence.file()
 
 
 def _bundle(data: bytes) -> None:

@@ -110,7 +110,7 @@ def checkpoint_by_a_stranger() -> Told:
     story = whole()
     lines = story.lines()
     head = entry_hash(statements.parse(envelope_of(lines[5])).statement)
-    return told(story, [*lines[:6], story.checkpoint(size=6, head=head, signer=STRANGER)])
+    return told(story, [*lines[:6], story.end(size=6, head=head, signer=STRANGER)])
 
 
 def line_relabelled() -> Told:

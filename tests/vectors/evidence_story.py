@@ -183,7 +183,7 @@ def with_terms(**changes: Any) -> Terms:
 
 
 def told(story: Story, lines: list[bytes] | None = None) -> tuple[Story, bytes]:
-    return story, b"".join(story.lines() if lines is None else lines)
+    return story, story.file(lines)
 
 
 __all__ = ["EXTENSION", "READ", "RESTART", "STRANGER", "TWO_MAY_DENY", "Story", "key", "place", "told", "whole"]

@@ -1,0 +1,85 @@
+"""Step 20: what other chains say of the decisions in this bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from audit.statements.chains import KEYS_CHAIN, Subject
+from audit.statements.evidence import says
+from audit.statements.kinds import EntryKind
+from audit.verify.reading import Entry
+from audit.verify.steps import Step, require
+
+OF_KEYS = frozenset(
+    {
+        EntryKind.KEY_ENROLLED,
+        EntryKind.KEY_ENDORSED,
+        EntryKind.KEY_REVOKED,
+        EntryKind.PEOPLE_ROOT_ESTABLISHED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    at_ms: int
+    place: str
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The first and the last decision that each key signed, in all chains so far."""
+
+    _first: dict[bytes, _Decision] = field(default_factory=dict)
+    _last: dict[bytes, _Decision] = field(default_factory=dict)
+    _before: tuple[str, int] = ("", 0)
+
+    def add(self, key: bytes, entry: Entry) -> None:
+        decision = _Decision(entry.at_ms, f"Entry {entry.sequence} of {entry.chain}")
+        if key not in self._first or decision.at_ms < self._first[key].at_ms:
+            self._first[key] = decision
+        if key not in self._last or decision.at_ms > self._last[key].at_ms:
+            self._last[key] = decision
+
+    def check(self, record: Entry) -> str:
+        """Step 20. Return in words what the record says. Raises ``Refused``."""
+        place, before = (record.chain, record.sequence), self._before
+        self._before = place
+        require(
+            place > before, Step.RECORDS, "The records are not in the order of their chains and numbers, each once."
+        )
+        of_keys = record.chain == KEYS_CHAIN and record.kind in OF_KEYS
+        of_payloads = record.chain.startswith(f"{Subject.PAYLOADS}.") and record.kind == EntryKind.PAYLOAD_ERASED
+        kind, chain = record.kind, record.chain
+        require(of_keys or of_payloads, Step.RECORDS, f"{kind!r} of the chain {chain!r} is no record of this.")
+        if kind == EntryKind.KEY_ENROLLED:
+            return self._check_enrolled(record)
+        if kind == EntryKind.KEY_REVOKED:
+            return self._check_revoked(record)
+        return ""
+
+    def _check_enrolled(self, record: Entry) -> str:
+        first = self._first.get(record.details.for_step(Step.RECORDS).data("key", 32))
+        if first is None:
+            return ""
+        require(
+            first.at_ms >= record.at_ms,
+            Step.RECORDS,
+            f"{first.place} decided at {_moment(first.at_ms)} with a key that was enrolled at {_moment(record.at_ms)}.",
+        )
+        return "enrolled before it decided"
+
+    def _check_revoked(self, record: Entry) -> str:
+        last = self._last.get(record.details.for_step(Step.RECORDS).data("key", 32))
+        if last is None:
+            return ""
+        require(
+            last.at_ms <= record.at_ms,
+            Step.RECORDS,
+            f"{last.place} decided at {_moment(last.at_ms)} with a key that was revoked at {_moment(record.at_ms)}.",
+        )
+        return "revoked after it decided"
+
+
+def _moment(at_ms: int) -> str:
+    return says("", at_ms, {}).strip()
