@@ -155,6 +155,9 @@ def _tagged(fields: Fields, name: str, length: int) -> bytes:
 
 
 def _small_ints(value: Any, step: Step) -> bytes:
-    if not isinstance(value, list) or set(map(type, value)) - {int} or not all(0 <= item < 256 for item in value):
-        raise Refused(step, "A value that must be an array of bytes is not.")
-    return bytes(value)
+    try:
+        if isinstance(value, list) and set(map(type, value)) <= {int}:
+            return bytes(value)
+    except ValueError:
+        pass
+    raise Refused(step, "A value that must be an array of bytes is not.")

@@ -273,7 +273,9 @@ class _Run:
         require(close.totals.periods == totals.periods, Step.POPULATION, sentence)
         require(close.totals.root == totals.root, Step.POPULATION, "The root of the last line is over other entries.")
         matching = f"{totals.count} of {self._entries} entries match" if not self._bundle_chain() else "every entry"
-        report.passed(Step.POPULATION, f"{matching}; the roots of {counted(len(totals.periods), 'month')} are over them")
+        report.passed(
+            Step.POPULATION, f"{matching}; the roots of {counted(len(totals.periods), 'month')} are over them"
+        )
 
     def _bundle_chain(self) -> str:
         return self._bundle.chain if self._bundle is not None else ""
