@@ -27,6 +27,7 @@ from workers.development_server import DevelopmentServer
 from workers.errors import PartEnded, StartFailed
 from workers.export import installation as exports
 from workers.gates.errors import UnsafeSettings
+from workers.indexing import keep_indexing
 from workers.integrating import keep_integrating
 from workers.namespaces.registration import registered
 from workers.nexus.crew import Shared
@@ -90,6 +91,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
         if parts.relay:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
             opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
+            opened.push_async_callback(cancel, supervisor.watch("search index", keep_indexing()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:

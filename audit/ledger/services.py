@@ -13,6 +13,7 @@ from audit.keys.services import ledger_key
 from audit.ledger.errors import LedgerError, OutsideTransaction
 from audit.ledger.signals import entry_appended
 from audit.models import Attachment, LedgerChain, LedgerEntry, PendingLeaf
+from audit.search.forgetting import forget_arguments
 from audit.statements import statements
 from audit.statements.cbor import MAXIMUM_BYTES
 from audit.statements.entries import SALT_BYTES, attachment_digest, entry_hash
@@ -82,6 +83,7 @@ def erase_attachment(*, chain: str, sequence: int, name: str) -> None:
         erased = Attachment.objects.filter(
             entry__chain=chain, entry__sequence=sequence, name=name, erased_at=None
         ).update(content=None, salt=None, erased_at=timezone.now())
+        forget_arguments(chain=chain, sequence=sequence)
     if not erased:
         raise LedgerError(f"Entry {sequence} of {chain} has no attachment {name!r} to erase.")
 

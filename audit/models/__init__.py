@@ -2,9 +2,12 @@ from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.rings import RingKey
+from audit.models.search import IndexedEntry, IndexState, SavedSearch, SearchKey, SearchTerm, TermSource
 
 __all__ = [
     "Attachment",
+    "IndexState",
+    "IndexedEntry",
     "Leaf",
     "LedgerChain",
     "LedgerEntry",
@@ -14,6 +17,10 @@ __all__ = [
     "PendingLeaf",
     "RecordedReceipt",
     "RingKey",
+    "SavedSearch",
+    "SearchKey",
+    "SearchTerm",
     "ServiceKey",
+    "TermSource",
     "Tile",
 ]

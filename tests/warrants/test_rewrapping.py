@@ -22,6 +22,7 @@ from audit.keys.services import ensure_service_key
 from audit.models import RingKey
 from audit.rings.queries import ring_of
 from audit.rings.services import ensure_ring, rotate
+from audit.search.keys import ensure_key
 from tests.softhsm import PIN, TOKEN
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
@@ -41,21 +42,25 @@ def make_everything() -> None:
     ensure_ring(namespace="prd")
     rotate(namespace="prd", by="test")
     ensure_ring(namespace="stg")
+    ensure_key("prd")
 
 
 def everything() -> list[bytes]:
     """Return every secret as it opens now."""
     from audit.keys.queries import _opened as service_keys
     from audit.rings.queries import _opened as ring_keys
+    from audit.search.keys import _secret as search_keys
 
     service_keys.cache_clear()
     ring_keys.cache_clear()
+    search_keys.cache_clear()
     return [
         *(service_private_key(purpose).private_bytes_raw() for purpose in Purpose),
         statement_key(ensure_issuer()).private_bytes_raw(),
         *holder_keys().values(),
         *ring_of("prd").keys.values(),
         *ring_of("stg").keys.values(),
+        ensure_key("prd"),
     ]
 
 
@@ -74,11 +79,11 @@ def test_every_key_moves_to_the_new_key_encryption_key_and_opens_without_the_old
         assert everything() == before
         out = StringIO()
         call_command("rewrap_keys", stdout=out)
-        assert "7 moved, 0 were current." in out.getvalue()
+        assert "8 moved, 0 were current." in out.getvalue()
         with override_settings(**new, KEY_ENCRYPTION_KEY_PREVIOUS=""):
             assert everything() == before
         call_command("rewrap_keys", stdout=out)
-        assert "0 moved, 7 were current." in out.getvalue()
+        assert "0 moved, 8 were current." in out.getvalue()
     with pytest.raises(CustodyError, match="does not open"):
         everything()
 
@@ -89,7 +94,7 @@ def test_a_dry_run_changes_nothing() -> None:
     with with_a_new_key():
         out = StringIO()
         call_command("rewrap_keys", "--dry-run", stdout=out)
-        assert "7 to move, 0 were current." in out.getvalue()
+        assert "8 to move, 0 were current." in out.getvalue()
         assert "would move  issuer key root" in out.getvalue()
     assert list(RingKey.objects.values_list("wrapped_key", flat=True)) == stored
 
@@ -102,7 +107,7 @@ def test_what_was_cut_off_goes_on_where_it_stopped() -> None:
         assert [next(moving).was for _ in range(3)] == ["moved"] * 3
         moving.close()
         assert everything() == before
-        assert [one.was for one in rewrap()] == ["current"] * 3 + ["moved"] * 4
+        assert [one.was for one in rewrap()] == ["current"] * 3 + ["moved"] * 5
         assert everything() == before
 
 
@@ -141,7 +146,7 @@ def test_keys_move_into_a_token_and_back(token: str) -> None:
         with pytest.raises(CommandError, match="--make-key"):
             call_command("rewrap_keys")
         call_command("rewrap_keys", "--make-key", stdout=out)
-        assert "7 moved" in out.getvalue()
+        assert "8 moved" in out.getvalue()
         assert {bytes(wrapped)[0] for wrapped in RingKey.objects.values_list("wrapped_key", flat=True)} == {3}
         with override_settings(KEY_ENCRYPTION_KEY=""):
             assert everything() == before

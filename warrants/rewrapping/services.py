@@ -10,8 +10,9 @@ from django.db import models, transaction
 
 from audit import custody
 from audit.keys.queries import wrapping_purpose as service_purpose
-from audit.models import RingKey, ServiceKey
+from audit.models import RingKey, SearchKey, ServiceKey
 from audit.rings.queries import wrapping_purpose as ring_purpose
+from audit.search.keys import wrapping_purpose as search_purpose
 from warrants.agents.custody import wrapping_purpose as agent_purpose
 from warrants.issuers.signing import wrapping_purpose as issuer_purpose
 from warrants.models import AgentIdentity, IssuerKey
@@ -32,6 +33,7 @@ STORED = (
     Stored("agent key", AgentIdentity, "wrapped_private_key", lambda row: agent_purpose(row.name)),
     Stored("service key", ServiceKey, "wrapped_private_key", lambda row: service_purpose(row.purpose)),
     Stored("ring key", RingKey, "wrapped_key", lambda row: ring_purpose(row.pk)),
+    Stored("search key", SearchKey, "wrapped_key", lambda row: search_purpose(row.pk)),
 )
 
 
