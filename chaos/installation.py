@@ -97,14 +97,14 @@ def is_at_rest() -> bool:
 
 def unverified(chains: list[str], people_root: str) -> list[str]:
     """Return a sentence for each incident whose exported evidence does not verify with nothing but the two roots."""
-    from audit.export.services import evidence_lines
+    from audit.export.services import bundle_of
     from audit.verify.verifier import verify
     from warrants.issuers.queries import trusted_roots
 
     roots = [root.hex() for root in trusted_roots()]
     sentences = []
     for chain in chains:
-        report = verify(b"".join(evidence_lines(chain=chain)), roots=roots, people_roots=[people_root])
+        report = verify(b"".join(bundle_of(chain).lines()), roots=roots, people_roots=[people_root])
         if not report.verified:
             failed = next((line.as_text() for line in report.lines if line.failure), "")
             sentences.append(f"The receipts of {chain} do not verify. {failed}")

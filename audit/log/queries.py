@@ -54,6 +54,23 @@ def inclusion_of(entry: LedgerEntry) -> Inclusion:
     return Inclusion(leaf.log.origin, leaf.position, newest.size, tuple(proof), newest.note)
 
 
+def first_inclusion_of(entry: LedgerEntry) -> Inclusion:
+    """Return the proof that ``entry`` is under the oldest checkpoint that has it: the same one for good.
+
+    Raises ``NotInLog``, ``LogBroken``.
+    """
+    leaf = Leaf.objects.select_related("log").filter(entry=entry).first()
+    if leaf is None:
+        raise NotInLog(f"Entry {entry.sequence} of {entry.chain_id} has no place in the log. Does a relay run?")
+    oldest = LogCheckpoint.objects.filter(log=leaf.log, size__gt=leaf.position).order_by("size").first()
+    if oldest is None:
+        raise NotInLog(
+            f"No checkpoint is over entry {entry.sequence} of {entry.chain_id}. See: manage.py verify_ledger"
+        )
+    proof = merkle.inclusion_proof(leaf.position, oldest.size, Tiles(leaf.log).read)
+    return Inclusion(leaf.log.origin, leaf.position, oldest.size, tuple(proof), oldest.note)
+
+
 def consistency_of(log: Log, first: int, second: int) -> list[bytes]:
     """Return the proof that ``log`` at ``second`` entries goes on from ``first``.
 

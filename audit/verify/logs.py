@@ -83,8 +83,20 @@ class Logs:
                 "Whether the ledger was written anew was not checked: give a checkpoint that you keep with "
                 "--checkpoint to check it."
             )
+        self._tell_older(kept, tell)
         going = sum(given.checkpoint.origin in self.roots for given in kept)
         return f"goes on from {counted(going, 'checkpoint')} that you keep" if going else ""
+
+    def _tell_older(self, kept: Sequence[Kept], tell: Callable[[str], None]) -> None:
+        """A log shows that an entry is in it, and not that a chain has no further ones."""
+        for given in kept:
+            origin, size = given.checkpoint.origin, given.checkpoint.size
+            older = min(self.roots.get(origin, {size: b""}))
+            if older < size:
+                tell(
+                    f"Chains here are proven as they were at {older} entries of {origin}; your checkpoint is of {size}: "
+                    "whether they went on in between is not shown."
+                )
 
     def _check_consistency(self, one: Earlier, ledger_keys: frozenset[bytes]) -> tuple[Checkpoint, Checkpoint]:
         kept, note = (_opened(text, ledger_keys, Step.EARLIER) for text in (one.kept, one.note))

@@ -9,6 +9,7 @@ import base64
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -374,13 +375,22 @@ class Evidence:
 
     # --- The file ---------------------------------------------------------------------------
 
-    def lines(self, *, signer: Ed25519PrivateKey | None = None) -> list[bytes]:
+    def lines(
+        self,
+        *,
+        signer: Ed25519PrivateKey | None = None,
+        log: MemoryLog | None = None,
+        match: Callable[[int], bool] = lambda sequence: True,
+    ) -> list[bytes]:
         """Return the chain's lines: every entry signed and linked, and its end. ``file`` puts a bundle around them."""
         key = signer or self.ledger
         entries = linked(self.chain, zip(self.statements, self.attachments, strict=True), key)
-        lines = [entry_line(envelope, attachments=salted, match=True) for envelope, salted in entries]
+        lines = [
+            entry_line(envelope, attachments=salted, match=match(sequence))
+            for sequence, (envelope, salted) in enumerate(entries, start=1)
+        ]
         heads = [entry_hash(envelope.statement) for envelope, _ in entries]
-        log = MemoryLog()
+        log = log or MemoryLog()
         positions = [log.append(head) for head in heads]
         log.append(bytes(32))
         at = int(self.statements[-1]["at"])

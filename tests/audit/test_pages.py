@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from accounts.roles.contracts import Role
 from audit.access import Everywhere
+from audit.export import services
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
+from audit.ledger.chains import Subject, namespace_chain
 from audit.ledger.contracts import Tone
-from audit.ledger.queries import find_chain, incidents, tree
+from audit.ledger.errors import LedgerError
+from audit.ledger.queries import details_of, find_chain, incidents, tree
 from audit.ledger.services import append, erase_attachment
-from audit.models import LedgerChain
+from audit.log.queries import newest_checkpoint
+from audit.log.services import integrate
+from audit.models import LedgerChain, LedgerEntry, Log
 from audit.statements.kinds import EntryKind
+from audit.statements.notes import Checkpoint, sign_checkpoint
 from audit.verify.verifier import verify
 from tests.audit.evidence import LEAD, Evidence, approved_story, denied_story
 from tests.audit.test_export import on_file
@@ -53,9 +62,14 @@ def pages(chain: str) -> list[str]:
     ]
 
 
+def visit(client: Client, page: str) -> HttpResponse:
+    """Open ``page``; evidence is asked for by a form."""
+    return client.post(page) if page.endswith("/evidence/") else client.get(page)
+
+
 def test_an_anonymous_visitor_is_sent_to_sign_in(client: Client, story: Evidence) -> None:
     for page in pages(story.chain):
-        answer = client.get(page)
+        answer = visit(client, page)
         assert answer.status_code == 302
         assert f"next={page}" in answer["Location"]
 
@@ -63,14 +77,14 @@ def test_an_anonymous_visitor_is_sent_to_sign_in(client: Client, story: Evidence
 def test_a_person_without_a_role_finds_nothing(client: Client, story: Evidence) -> None:
     client.force_login(person("oscar"))
     for page in pages(story.chain):
-        assert client.get(page).status_code == 404
+        assert visit(client, page).status_code == 404
 
 
 def test_a_viewer_reads_everything_and_takes_nothing_away(viewer: Client, story: Evidence) -> None:
     *readable, evidence = pages(story.chain)
     for page in readable:
         assert viewer.get(page).status_code == 200
-    assert viewer.get(evidence).status_code == 404
+    assert viewer.post(evidence).status_code == 404
     assert evidence not in viewer.get(readable[1]).content.decode()
 
 
@@ -78,7 +92,7 @@ def test_a_viewer_reads_everything_and_takes_nothing_away(viewer: Client, story:
 def test_an_auditor_and_a_security_administrator_also_export(client: Client, story: Evidence, role: Role) -> None:
     client.force_login(person("audrey", role))
     for page in pages(story.chain):
-        assert client.get(page).status_code == 200
+        assert visit(client, page).status_code == 200
     assert pages(story.chain)[3] in client.get(pages(story.chain)[1]).content.decode()
 
 
@@ -87,14 +101,14 @@ def test_a_person_of_another_namespace_finds_nothing(client: Client, story: Evid
     client.force_login(person("norma", Role.AUDITOR, namespace="billing"))
     assert story.chain not in client.get(reverse("audit:incidents")).content.decode()
     for page in pages(story.chain)[1:]:
-        assert client.get(page).status_code == 404
+        assert visit(client, page).status_code == 404
 
 
 def test_a_person_of_the_incidents_namespace_reads_it(client: Client, story: Evidence) -> None:
     LedgerChain.objects.filter(name=story.chain).update(namespace="payments")
     client.force_login(person("paula", Role.AUDITOR, namespace="payments"))
     for page in pages(story.chain):
-        assert client.get(page).status_code == 200
+        assert visit(client, page).status_code == 200
     assert story.chain in client.get(reverse("audit:incidents")).content.decode()
 
 
@@ -103,33 +117,94 @@ def test_whoever_audits_elsewhere_and_views_here_reads_and_takes_nothing_away(cl
     client.force_login(hold(person("quinn", Role.AUDITOR, namespace="billing"), Role.VIEWER, namespace="payments"))
     *readable, evidence = pages(story.chain)
     assert [client.get(page).status_code for page in readable] == [200] * 3
-    assert client.get(evidence).status_code == 404
+    assert client.post(evidence).status_code == 404
     assert evidence not in client.get(readable[1]).content.decode()
 
 
 def test_an_incident_whose_namespace_nobody_told_is_for_those_who_see_all(client: Client, story: Evidence) -> None:
     client.force_login(person("norma", Role.AUDITOR, namespace="billing"))
     for page in pages(story.chain)[1:]:
-        assert client.get(page).status_code == 404
+        assert visit(client, page).status_code == 404
 
 
 def test_nothing_is_written_by_looking(viewer: Client, story: Evidence) -> None:
-    for page in pages(story.chain):
+    *readable, evidence = pages(story.chain)
+    for page in readable:
         viewer.get(page)
         assert viewer.post(page).status_code == 405
+    assert viewer.get(evidence).status_code == 405
     assert LedgerChain.objects.get().size == len(story.statements)
 
 
 @pytest.mark.parametrize("chain", [MISSING, "keys", "people", "P1042", "%00", "x" * 3000])
 def test_an_unknown_incident_is_not_found(viewer: Client, chain: str) -> None:
     for name in ("incident", "tree", "evidence"):
-        assert viewer.get(f"/incidents/{chain}/{'' if name == 'incident' else name + '/'}").status_code == 404
+        assert visit(viewer, f"/incidents/{chain}/{'' if name == 'incident' else name + '/'}").status_code == 404
 
 
 def test_the_downloaded_file_verifies(auditor: Client, story: Evidence) -> None:
-    answer = auditor.get(reverse("audit:evidence", args=[story.chain]))
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]))
     assert answer["Content-Disposition"] == f'attachment; filename="countersign-{story.chain}.jsonl"'
     assert verify(answer.content, roots=[story.root_hex]).verified
+
+
+def test_the_ledger_says_who_took_which_evidence_away(auditor: Client, story: Evidence) -> None:
+    LedgerChain.objects.filter(name=story.chain).update(namespace="payments")
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]))
+    entry = LedgerEntry.objects.get(chain=namespace_chain(Subject.EXPORTS, "payments"))
+    close = json.loads(answer.content.splitlines()[-1])
+    assert entry.chain.namespace == "payments"
+    assert details_of(entry) == {
+        "by": "local:audrey",
+        "chain": story.chain,
+        "chains": 1,
+        "count": 9,
+        "form": "countersign-evidence-v2",
+        "namespace": "payments",
+        "root": bytes.fromhex(close["root"]),
+    }
+
+
+def test_evidence_that_cannot_be_recorded_does_not_leave(
+    auditor: Client, story: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**details: object) -> None:
+        raise LedgerError("The ledger is not at hand.")
+
+    monkeypatch.setattr(services, "append", refused)
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]))
+    assert answer.status_code == 409
+    assert "not at hand" in answer.content.decode()
+    assert b"countersign-evidence" not in answer.content
+
+
+def test_a_kept_checkpoint_is_proven_however_it_was_pasted(auditor: Client, story: Evidence) -> None:
+    integrate()
+    kept = newest_checkpoint("")
+    append(chain=story.chain, kind=EntryKind.RUN_COMPLETED, details={"status": "again"})
+    pasted = "\n" + kept.replace("\n", "\r\n").removesuffix("\r\n")
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]), {"checkpoint": pasted})
+    report = verify(answer.content, roots=[story.root_hex], checkpoints=[kept.encode()])
+    assert report.verified, report.as_text()
+    assert "goes on from 1 checkpoint that you keep" in report.as_text()
+
+
+@pytest.mark.parametrize("pasted", ["no checkpoint", "a\n0\n\n\n\u2014 a b\n", "x" * 200_000, "\x00"])
+def test_what_is_no_checkpoint_is_said_and_kept_in_the_form(auditor: Client, story: Evidence, pasted: str) -> None:
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]), {"checkpoint": pasted})
+    assert answer.status_code == 400
+    assert "That is not a checkpoint" in answer.content.decode()
+    assert not LedgerEntry.objects.filter(kind=EntryKind.EVIDENCE_EXPORTED).exists()
+
+
+def test_a_checkpoint_of_more_than_there_is_shows_that_the_log_was_cut(auditor: Client, story: Evidence) -> None:
+    integrate()
+    log = Log.objects.get()
+    longer = Checkpoint(log.origin, log.size + 7, bytes(32))
+    kept = sign_checkpoint(longer, private_key_of(ensure_service_key(purpose="ledger")))
+    answer = auditor.post(reverse("audit:evidence", args=[story.chain]), {"checkpoint": kept})
+    assert answer.status_code == 409
+    assert "it was cut" in answer.content.decode()
 
 
 def test_the_list_shows_incidents_and_not_the_chain_of_keys(story: Evidence) -> None:

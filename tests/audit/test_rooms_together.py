@@ -14,7 +14,7 @@ from accounts.roles.contracts import Role
 from approvals.contracts import GateRequest, Outcome, RunReport
 from approvals.decisions import services as decisions
 from approvals.requests import services as requests
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
 from audit.receipts.services import record
@@ -92,7 +92,7 @@ class Rooms(Evidence):
         now_ms = time.time_ns() // 1_000_000
         requests.close(outcome=Outcome(REQUEST, status, now_ms, result_json='"restarted"'))
         requests.record_run(report=RunReport(self.chain, **RUN, status="completed", at_ms=now_ms))
-        return verify(b"".join(evidence_lines(chain=self.chain)), roots=[root.hex() for root in trusted_roots()])
+        return verify(b"".join(bundle_of(self.chain).lines()), roots=[root.hex() for root in trusted_roots()])
 
 
 def test_an_approved_incident_verifies() -> None:

@@ -29,7 +29,7 @@ from temporalio.worker import Worker
 from approvals.decisions.services import record
 from approvals.live import bus
 from approvals.models import ApprovalRequest
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.rings.queries import ring_of
@@ -115,7 +115,7 @@ async def refusal(handle: WorkflowHandle[Any, Any]) -> HandlerError:
 
 def evidence(chain: str) -> Report:
     """Return what an auditor's program says of a chain."""
-    lines = b"".join(evidence_lines(chain=chain))
+    lines = b"".join(bundle_of(chain).lines())
     return verify(lines, roots=[root.hex() for root in trusted_roots()], people_roots=[ROOT.hex()])
 
 

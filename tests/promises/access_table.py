@@ -102,7 +102,7 @@ GET  incidents/<slug:chain>/                                        in   404  20
 GET  incidents/<slug:chain>/tree/                                   in   404  200  200  200  200  200  200   200   404  in
 GET  incidents/<slug:chain>/timeline/                               in   404  200  200  200  200  200  200   200   404  in
 POST incidents/<slug:chain>/timeline/                               in   404  404  404  404  404  404  404   404   404  in
-GET  incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
+POST incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
 
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401

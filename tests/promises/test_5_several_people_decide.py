@@ -18,7 +18,7 @@ from approvals.decisions.services import record
 from approvals.models import ApprovalRequest
 from approvals.retractions.services import retract
 from approvals.signing import approval, denial, retraction
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.statements import cbor, statements
 from audit.verify.steps import Step
 from audit.verify.verifier import verify
@@ -111,7 +111,7 @@ async def test_whoever_delivers_an_approval_that_was_taken_back_is_found_out(hou
     await house.signal(handle, approvals_message(waiting, taken_back, genuine))
     assert await handle.result() == "restarted checkout"
     await eventually(ApprovalRequest.objects.filter(pk=waiting.pk, state=RequestState.EXECUTED).afirst)
-    data = await sync_to_async(lambda: b"".join(evidence_lines(chain=waiting.chain)))()
+    data = await sync_to_async(lambda: b"".join(bundle_of(waiting.chain).lines()))()
     report = verify(data, roots=[root.hex() for root in await sync_to_async(trusted_roots)()])
     failures = [line.failure for line in report.failures if line.failure is not None]
     assert (Step.APPROVALS, True) in [(found.step, "taken back before it ran" in str(found)) for found in failures]

@@ -23,7 +23,7 @@ from approvals.contracts import CLOSING_REPORT_WORKFLOW, ClosingReport, Outcome,
 from approvals.models import ApprovalRequest, Decision
 from approvals.requests import services
 from approvals.requests.queries import request_page
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
 from audit.verify.report import Report
@@ -46,7 +46,7 @@ SHOUTS: list[Any] = [
 
 
 def evidence(chain: str) -> Report:
-    return verify(b"".join(evidence_lines(chain=chain)), roots=[root.hex() for root in trusted_roots()])
+    return verify(b"".join(bundle_of(chain).lines()), roots=[root.hex() for root in trusted_roots()])
 
 
 @pytest.mark.temporal

@@ -191,7 +191,7 @@ async def pages_of(browser: httpx.AsyncClient) -> bytes:
 
     lists = await see("/approvals/?show=all") + await see("/incidents/")
     for path in sorted({*re.findall(r'href="(/approvals/req[^"/]+/|/incidents/tnu[^"/]+/)"', lists)}):
-        parts = ("tree/", "timeline/", "evidence/") if path.startswith("/incidents/") else ("card/", "progress/")
+        parts = ("tree/", "timeline/") if path.startswith("/incidents/") else ("card/", "progress/")
         for part in ("", *parts):
             await see(f"{path}{part}")
         await see(path, Accept="application/json")

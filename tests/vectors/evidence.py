@@ -18,6 +18,7 @@ from audit.verify.report import Report
 from audit.verify.verifier import verify
 from tests.audit.evidence import public
 from tests.vectors.evidence_bad import BAD
+from tests.vectors.evidence_bundles import BAD_BUNDLES, GOOD_BUNDLES
 from tests.vectors.evidence_good import GOOD, UNCHECKED_IN_JAVASCRIPT
 from tests.vectors.parts import HERE
 
@@ -32,28 +33,31 @@ class Made:
     data: bytes
     roots: list[str]
     people_roots: list[str]
+    checkpoints: list[str]
     fault: str
 
     def report(self) -> Report:
-        return verify(self.data, roots=self.roots, people_roots=self.people_roots)
+        checkpoints = [text.encode() for text in self.checkpoints]
+        return verify(self.data, roots=self.roots, people_roots=self.people_roots, checkpoints=checkpoints)
 
 
 def made() -> Iterator[Made]:
     """Make every vector."""
-    for kind, makers in (("good", GOOD), ("bad", BAD)):
+    for kind, makers in (("good", GOOD + GOOD_BUNDLES), ("bad", BAD + BAD_BUNDLES)):
         for make in makers:
             name = make.__name__.replace("_", "-")
-            evidence, data = _fixed(make, name)
+            evidence, data, *checkpoints = _fixed(make, name)
             yield Made(
                 path=f"{kind}/evidence/{name}.jsonl",
                 data=data,
                 roots=[evidence.trusted_root_hex],
                 people_roots=[public(evidence.people_root).hex()],
+                checkpoints=checkpoints,
                 fault=(make.__doc__ or "").strip(),
             )
 
 
-def _fixed(make: Callable[[], tuple[Any, bytes]], name: str) -> tuple[Any, bytes]:
+def _fixed(make: Callable[[], Any], name: str) -> Any:
     """Make a vector with numbers that only its name decides."""
     chance = random.Random(name)
     with patch("secrets.token_bytes", chance.randbytes):
@@ -69,6 +73,7 @@ def row(vector: Made) -> dict[str, Any]:
         "fault": vector.fault,
         "roots": vector.roots,
         "people_roots": vector.people_roots,
+        "checkpoints": vector.checkpoints,
         "exit": 0 if report.verified else 1,
         "state": report.state,
         "failures": [

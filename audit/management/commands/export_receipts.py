@@ -1,4 +1,4 @@
-"""``manage.py export_receipts INCIDENT``: write the evidence of one incident."""
+"""``manage.py export_receipts INCIDENT``: write the evidence of one incident, or of one of the service's own chains."""
 
 from __future__ import annotations
 
@@ -9,44 +9,64 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.custody import CustodyError
-from audit.export.services import evidence_lines
+from audit.export.services import UNWRITABLE, Bundle, bundle_of, record_export
 from audit.ledger.queries import find_chain
 from audit.models import LedgerChain
-from audit.sealing import SealingError
+from audit.statements.notes import MAXIMUM_BYTES
 
 
 class Command(BaseCommand):
-    help = "Write the evidence of an incident, to be checked with: python -m audit.verify FILE --root HEX"
+    help = "Write evidence, to be checked with: python -m audit.verify BUNDLE --root HEX"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("incident", help="the incident's id, such as P1042, or its root warrant's id")
+        parser.add_argument(
+            "incident",
+            help="the incident's id, such as P1042, or its root warrant's id; or a chain of the service's own: keys, "
+            "people, rings, 'payloads of NAMESPACE', 'Exports of NAMESPACE'",
+        )
         parser.add_argument("--output", type=Path, help="the file to write; without it, standard output")
+        parser.add_argument(
+            "--checkpoint",
+            action="append",
+            type=Path,
+            default=[],
+            help="a checkpoint that was kept elsewhere: prove that the log goes on from it; may be given several times",
+        )
 
-    def handle(self, *args: Any, incident: str, output: Path | None, **options: Any) -> None:
+    def handle(self, *args: Any, incident: str, output: Path | None, checkpoint: list[Path], **options: Any) -> None:
         try:
             chain = find_chain(incident)
         except LedgerChain.DoesNotExist as error:
             raise CommandError(f"There is no incident {incident!r}. The page /incidents/ lists them.") from error
-        lines = evidence_lines(chain=chain.name)
         try:
+            bundle = bundle_of(chain.name, kept=[self._kept(path) for path in checkpoint])
+            record_export(bundle, by="command line")
             if output is None:
-                for line in lines:
+                for line in bundle.lines():
                     self.stdout.write(line.decode(), ending="")
                 return
-            self._write(output, lines)
-        except (SealingError, CustodyError) as error:
+            self._write(output, bundle)
+        except UNWRITABLE as error:
             raise CommandError(f"The evidence is not whole. {error}") from error
-        self.stderr.write(f"Wrote {chain.size} entries of {chain} and a checkpoint to {output}.")
+        self.stderr.write(f"Wrote {bundle.totals.count} entries of {chain} to {output}.")
 
-    def _write(self, output: Path, lines: Any) -> None:
+    def _kept(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                return file.read(MAXIMUM_BYTES + 1).decode()
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{path} holds no checkpoint: it is not text.") from error
+
+    def _write(self, output: Path, bundle: Bundle) -> None:
         # A name of its own until it is whole, so that no half file is taken for evidence.
         partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
         try:
             with partial.open("wb") as file:
-                file.writelines(lines)
+                file.writelines(bundle.lines())
             partial.replace(output)
-        except (SealingError, CustodyError):
+        except UNWRITABLE:
             partial.unlink(missing_ok=True)
             raise
         except OSError as error:

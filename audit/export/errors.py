@@ -1,0 +1,31 @@
+"""What keeps evidence from being written. Every message is a sentence for people."""
+
+from __future__ import annotations
+
+
+class CannotExport(Exception):
+    """Evidence that cannot be written."""
+
+
+class NotACheckpoint(CannotExport):
+    """What somebody keeps is no checkpoint, or one that nothing can be proven from."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"What you keep is not a checkpoint that a proof can lead from. {sentence}")
+
+
+class LogWasCut(CannotExport):
+    """A log has fewer entries than somebody's checkpoint of it."""
+
+    def __init__(self, origin: str, *, size: int, kept: int) -> None:
+        super().__init__(
+            f"The log {origin} has {size} entries, and the checkpoint that you keep has {kept}: it was cut, or the "
+            "checkpoint is of another installation. See: manage.py verify_ledger --checkpoint FILE"
+        )
+
+
+class NotEndorsed(CannotExport):
+    """Nobody says who endorsed the ledger's key, which a chain of the service's own does not say itself."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing here knows who endorsed the ledger's key.")
