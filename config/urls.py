@@ -12,6 +12,7 @@ urlpatterns = [
     path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),
     path("incidents/", include("audit.urls")),
     path("search/", include("audit.search.urls")),
+    path("evidence/exports/", include("audit.population.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),

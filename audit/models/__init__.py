@@ -1,3 +1,4 @@
+from audit.models.exports import Export, ExportedNamespace
 from audit.models.keys import ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
@@ -6,6 +7,8 @@ from audit.models.search import IndexedEntry, IndexState, SavedSearch, SearchKey
 
 __all__ = [
     "Attachment",
+    "Export",
+    "ExportedNamespace",
     "IndexState",
     "IndexedEntry",
     "Leaf",
