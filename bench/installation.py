@@ -29,7 +29,8 @@ def install(directory: Path) -> None:
     from django.core.management import call_command
 
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0)
+    for command in ("migrate", "createcachetable", "collectstatic"):
+        call_command(command, verbosity=0, **({} if command == "createcachetable" else {"interactive": False}))
     from audit.keys.contracts import Purpose
     from audit.keys.services import ensure_service_key
 

@@ -79,15 +79,11 @@ def search_pages(entries: int, rounds: int) -> dict[str, Any]:
 def _auditor() -> Any:
     from django.test import Client
 
-    from accounts.models import Person
     from accounts.roles.contracts import Role
-    from accounts.roles.services import grant
+    from tests.people import person
 
-    person = Person.objects.create(username="auditor", display_name="Auditor")
-    for role in (Role.AUDITOR, Role.PAYLOAD_READER):
-        grant(person=person, role=role, granted_by="bench")
     client = Client(SERVER_NAME="localhost")
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(person("auditor", Role.AUDITOR, Role.PAYLOAD_READER))
     return client
 
 
