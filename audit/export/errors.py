@@ -7,6 +7,13 @@ class CannotExport(Exception):
     """Evidence that cannot be written."""
 
 
+class NothingToExport(CannotExport):
+    """A search that found nothing: what has no signed entry shows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was found, and a file without an entry shows nothing.")
+
+
 class NotACheckpoint(CannotExport):
     """What somebody keeps is no checkpoint, or one that nothing can be proven from."""
 

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from audit.custody import CustodyError
 from audit.export import endorsing
 from audit.export.earlier import Kept, earlier
-from audit.export.errors import CannotExport
+from audit.export.errors import CannotExport, NothingToExport
 from audit.export.places import give_places
 from audit.export.records import Found, records
 from audit.keys.contracts import Purpose, ServiceKeyMissing
@@ -79,11 +79,13 @@ def prepare(
     """Return the evidence of whole ``chains``, of which ``is_match`` says which entries were searched for.
 
     ``about`` is ``evidence.about_chain`` or ``about_search``; ``kept`` are texts of checkpoints that whoever asks
-    keeps. Every entry has its place in a log afterwards. Raises ``LedgerChain.DoesNotExist``, ``NotACheckpoint``,
-    ``NotEndorsed``, ``NotInLog``, ``LogBroken`` and ``CustodyError``.
+    keeps. Every entry has its place in a log afterwards. Raises ``LedgerChain.DoesNotExist``, ``NothingToExport``,
+    ``NotACheckpoint``, ``NotEndorsed``, ``NotInLog``, ``LogBroken`` and ``CustodyError``.
     """
     read = tuple(Kept.of(text) for text in kept)
     rows = tuple(LedgerChain.objects.get(name=name) for name in sorted(set(chains)))
+    if not rows:
+        raise NothingToExport
     give_places({row.namespace for row in rows})
     population = Population()
     for row in rows:

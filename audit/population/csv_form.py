@@ -4,8 +4,8 @@ Lines end with CR LF, every cell is in double quotes, the text is UTF-8 without 
 with a character by which spreadsheets know a formula, or with an apostrophe, has an apostrophe before it: taking one
 away from every cell that begins with one gives the text back.
 
-    last row   "at" is "complete", "arguments" is as JSON {"count", "export", "logs": [{"origin", "size"}],
-               "periods": [{"count", "period", "root"}], "root"}, the other cells are empty
+    last row   "at" is "complete", "arguments" is as JSON {"count", "export", "gaps": {"closed", "cut"},
+               "logs": [{"origin", "size"}], "periods": [{"count", "period", "root"}], "root"}, the other cells are empty
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """JSON Lines for programs: what the file holds first, an entry a line, last that it is whole.
 
-    first    {"count", "export", "form": "countersign-entries-v1", "line": "population", "logs", "periods", "root",
-             "search"}
+    first    {"count", "export", "form": "countersign-entries-v1", "gaps", "line": "population", "logs", "periods",
+             "root", "search"}
     entry    {"attachments": {name: {"content": value} | {"erased": true} | {"hidden": true}}, "details": {name: value},
              "line": "entry", and the columns of ``csv_form`` but "arguments"}; also "removed": true where the entry
              was removed when its time was over, and only that it was there is known
-    last     {"count", "export", "line": "complete", "logs", "periods", "root"}
+    last     {"count", "export", "gaps", "line": "complete", "logs", "periods", "root"}
 
-"logs" are [{"origin", "size"}]: the entries up to there were searched. Bytes are in hexadecimal. Lines are JSON in one
-form, and counts and roots are written, as in a bundle (``audit.statements.evidence``).
+"logs" are [{"origin", "size"}]: the entries up to there were searched. "gaps" are {"closed", "cut"}: so many of them
+do not open, or have more words than the index takes, so that the search may have missed them. Bytes are in
+hexadecimal. Lines are JSON in one form, and counts and roots are written, as in a bundle (``audit.statements.evidence``).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from django.db.models import Q, QuerySet
 
 from audit.access import Reach
 from audit.models import Attachment, IndexedEntry, LedgerEntry, Log, LogReader
-from audit.search.indexing import READER, index
+from audit.search.indexing import index
+from audit.search.queries import READER
 
 PIECE = 200
 

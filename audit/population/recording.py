@@ -20,7 +20,7 @@ from audit.statements.kinds import EntryKind
 def record(export: Export, order: Order, tally: Tally, extents: Sequence[Extent], claim: Mapping[str, Any]) -> None:
     """Record how much is taken, by whom. One entry for each namespace; for a population of none, for the one asked.
 
-    ``claim`` is {"count", "export": the row's id, "logs": [{"origin", "size"}], "periods": [{"count", "period",
+    ``claim`` is {"count", "export": the row's id, "gaps", "logs": [{"origin", "size"}], "periods": [{"count", "period",
     "root"}], "root"}, roots in hexadecimal: the same as in the file.
 
     Where the installation's own chain says it, which is not sealed, the search's words are left out.
@@ -38,6 +38,8 @@ def record(export: Export, order: Order, tally: Tally, extents: Sequence[Extent]
             kind=EntryKind.EVIDENCE_EXPORTED,
             details={
                 **claim,
+                "periods": [{**period, "root": bytes.fromhex(period["root"])} for period in claim["periods"]],
+                "root": export.root,
                 # The auditors of this namespace read it, who need not know of others.
                 "logs": [extent.as_json() for extent in extents if extent.namespace == namespace],
                 "form": order.form.value,

@@ -8,22 +8,26 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from audit.custody import CustodyError
-from audit.keys.contracts import ServiceKeyMissing
+from audit.export.earlier import Kept
+from audit.export.errors import NotACheckpoint
+from audit.export.services import UNWRITABLE
 from audit.models import Export, IndexedEntry
-from audit.population import exporting, reading
-from audit.population.contracts import ExportState
+from audit.population import bundles, exporting, reading
+from audit.population.contracts import ExportForm, ExportState
 from audit.population.counting import Tally
 from audit.population.described import described
-from audit.population.errors import BrokenOff, ExportError
+from audit.population.errors import BrokenOff, ExportError, InvalidExport
 from audit.population.exporting import Order
 from audit.population.files import FILES
 from audit.population.recording import record
-from audit.sealing import SealingError
-from audit.search.queries import matching
+from audit.search.queries import gaps, matching
 from audit.statements.population import Totals
+from audit.statements.statements import MalformedStatement
 
 _GONE = "Whoever downloaded it went away, or took nothing for too long."
+_CHANGED = "What the search finds changed while it was sent. Ask for the export anew."
+# What is known of every entry, also of one that does not open.
+_ALWAYS_KNOWN = {"from", "incident", "kind", "namespace", "to"}
 _PATIENCE_SECONDS = 10
 _BETWEEN_SECONDS = 0.2
 _FAILED = "Something failed on the server; its log says what."
@@ -32,11 +36,22 @@ _FAILED = "Something failed on the server; its log says what."
 def begin(order: Order) -> Export:
     """Return the row of a new export, whose bytes ``steps`` makes.
 
-    Raises ``ContentNotYours``, ``TooManyExports``, and ``ContentIsNotYours`` of the search.
+    Raises ``InvalidExport``, ``ContentNotYours``, ``TooManyExports``, and ``ContentIsNotYours`` of the search.
     """
+    _require_checkpoints(order)
     exporting.require_content(order)
     _found(order)
     return exporting.open_row(order)
+
+
+def _require_checkpoints(order: Order) -> None:
+    if order.kept and order.form is not ExportForm.BUNDLE:
+        raise InvalidExport("Only a bundle proves that the log goes on from a checkpoint.", field="checkpoint")
+    try:
+        for text in order.kept:
+            Kept.of(text)
+    except NotACheckpoint as error:
+        raise InvalidExport(str(error), field="checkpoint") from error
 
 
 def steps(export: Export, order: Order) -> Generator[bytes]:
@@ -53,7 +68,7 @@ def steps(export: Export, order: Order) -> Generator[bytes]:
     except ExportError as error:
         exporting.end(export, ExportState.BROKEN_OFF, error.sentence)
         raise
-    except (SealingError, CustodyError, ServiceKeyMissing) as error:
+    except (*UNWRITABLE, MalformedStatement) as error:
         exporting.end(export, ExportState.BROKEN_OFF, str(error))
         raise BrokenOff(str(error)) from error
     except BaseException:
@@ -80,13 +95,25 @@ def _steps(export: Export, order: Order) -> Generator[bytes]:
     claim = {
         "count": totals.count,
         "export": str(export.pk),
+        "gaps": _gaps(order),
         "logs": [extent.as_json() for extent in extents],
         "periods": [period.as_json() for period in totals.periods],
         "root": totals.root.hex(),
     }
     record(export, order, tally, extents, claim)
     yield b""
-    yield from _lines(export, order, found, totals, claim)
+    if order.form is ExportForm.BUNDLE:
+        yield from _bundled(export, order, found, totals)
+    else:
+        yield from _rows(export, order, found, totals, claim)
+
+
+def _gaps(order: Order) -> dict[str, int]:
+    """Return how many entries in reach the search may have missed: they do not open, or have too many words."""
+    if set(order.search.to_parameters()) <= _ALWAYS_KNOWN:
+        return {"closed": 0, "cut": 0}
+    found = gaps(within=order.rights.within, records=order.rights.within)
+    return {"closed": found.closed, "cut": found.cut}
 
 
 def _catch_up(extents: Sequence[reading.Extent]) -> Generator[bytes]:
@@ -99,7 +126,7 @@ def _catch_up(extents: Sequence[reading.Extent]) -> Generator[bytes]:
         time.sleep(_BETWEEN_SECONDS)
 
 
-def _lines(
+def _rows(
     export: Export, order: Order, found: QuerySet[IndexedEntry], totals: Totals, claim: dict[str, Any]
 ) -> Generator[bytes]:
     file, sent = FILES[order.form], Tally()
@@ -111,8 +138,20 @@ def _lines(
         yield file.piece(described(taken, content=order.rights.content) for taken in piece)
         exporting.move(export, order, sent=sent.count)
     if sent.totals() != totals:
-        raise BrokenOff("What the search finds changed while it was sent. Ask for the export anew.")
+        raise BrokenOff(_CHANGED)
     yield file.end(claim)
+
+
+def _bundled(export: Export, order: Order, found: QuerySet[IndexedEntry], totals: Totals) -> Generator[bytes]:
+    sent, last = 0, b""
+    for piece, matches in bundles.pieces(found, totals, search=order.search.to_parameters(), kept=order.kept):
+        yield last
+        sent, last = sent + matches, piece
+        exporting.move(export, order, sent=sent)
+    # The last line says that the bundle is whole.
+    if sent != totals.count:
+        raise BrokenOff(_CHANGED)
+    yield last
 
 
 def _found(order: Order) -> QuerySet[IndexedEntry]:

@@ -7,6 +7,7 @@
     ``query``      the search as an address has it, without the page
     ``search``     ``contracts.Search``; ``is_paged``: not the newest hits are shown
     ``gaps``       ``queries.Gaps``: what no search can find
+    ``may_export``    whether the person may take evidence away
     ``sees_content``, ``limits_content``    whether the person may search in arguments, and whether only in some places
     ``saved``      list of ``saving.Saved``; ``saving``: its form's error, or None
 """
@@ -137,6 +138,7 @@ def _page(
         "parameters": form.search.to_parameters(),
         "is_paged": bool(before),
         "gaps": queries.gaps(within=sight.within, records=sight.records),
+        "may_export": bool(sight.records),
         "sees_content": bool(sight.content),
         "limits_content": sight.limits_content,
         "saved": saving.saved_by(_owner(request)),

@@ -94,8 +94,8 @@ class Logs:
             older = min(self.roots.get(origin, {size: b""}))
             if older < size:
                 tell(
-                    f"Chains here are proven as they were at {older} entries of {origin}; your checkpoint is of {size}: "
-                    "whether they went on in between is not shown."
+                    f"Chains here are proven as they were at {older} entries of {origin}; your checkpoint is of {size}"
+                    ": whether they went on in between is not shown."
                 )
 
     def _check_consistency(self, one: Earlier, ledger_keys: frozenset[bytes]) -> tuple[Checkpoint, Checkpoint]:

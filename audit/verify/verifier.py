@@ -315,6 +315,8 @@ class Run:
         """Steps 18 and 19."""
         report.passed(Step.EARLIER, self._logs.check_earlier(close.earlier, self._kept, self._ledger_keys, self._note))
         totals = self.result.population = self._population.totals()
+        sentence = "The file holds no entry: nothing in it is signed, so nothing can be verified."
+        require(self._entries > 0, Step.POPULATION, sentence)
         _require_counted("chains", close.chains, self.result.chains)
         _require_counted("entries", close.entries, self._entries)
         _require_counted("records", close.records, self._records)

@@ -23,7 +23,7 @@ from audit.population.contracts import ExportForm
 from audit.population.exporting import Order, Rights
 from audit.rings.services import ensure_ring
 from audit.search.contracts import Search
-from audit.search.indexing import READER
+from audit.search.queries import READER, place_of
 from audit.statements import cbor
 from audit.statements.entries import entry_hash
 from audit.statements.kinds import EntryKind
@@ -83,9 +83,8 @@ def a_year() -> list[LedgerEntry]:
     return written
 
 
-def many(count: int) -> None:
-    """Store ``count`` entries of a new chain, in the log and the index, without the work of signing each."""
-    name = f"tnu_wrt_many_{count}"
+def many(count: int, *, name: str) -> None:
+    """Store ``count`` long entries of a new chain, in the log and the index, without the work of signing each."""
     chain = LedgerChain.objects.create(name=name, size=count)
     log, _ = Log.objects.get_or_create(namespace="", defaults={"origin": "localhost:5050/ledger"})
     entries = [_unsigned(chain, sequence) for sequence in range(1, count + 1)]
@@ -98,7 +97,7 @@ def many(count: int) -> None:
             IndexedEntry(
                 entry=entry,
                 chain=chain,
-                place=name.encode() + b"\0" + entry.sequence.to_bytes(8),
+                place=place_of(name, entry.sequence),
                 at_ms=entry.at_ms,
                 kind=entry.kind,
                 of_service=False,
@@ -114,7 +113,7 @@ def many(count: int) -> None:
 def _unsigned(chain: LedgerChain, sequence: int) -> LedgerEntry:
     at_ms, kind = 1_767_225_600_000 + sequence * 60_000, EntryKind.RUN_COMPLETED
     facts = {
-        "at": at_ms, "attachments": {}, "chain": chain.pk, "details": {"status": "completed"}, "kind": kind.value,
+        "at": at_ms, "attachments": {}, "chain": chain.pk, "details": {"detail": 4_000 * "x"}, "kind": kind.value,
         "previous": bytes(32), "sequence": sequence, "version": 1,
     }  # fmt: skip
     envelope = Envelope(cbor.encode(facts), bytes(32), bytes(64), facts)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
-import subprocess
-import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.statements import cbor
+from audit.statements.evidence import about_search
 from audit.statements.kinds import EntryKind
 from audit.verify.__main__ import FAILED, UNUSABLE, VERIFIED, main
 from audit.verify.reading import UnusableInput
 from audit.verify.steps import Step
-from audit.verify.verifier import verify
+from audit.verify.verifier import verify, verify_lines
+from tests.audit.alone import verify_alone
+from tests.audit.bundles import MemoryLog, bundled
 from tests.audit.evidence import RESTART, Evidence, approved_story, denied_story, public
+from tests.vectors.evidence_story import Story
 
 BASE = Path(__file__).resolve().parents[2]
 
@@ -36,7 +41,7 @@ def test_a_genuine_story_verifies_line_by_line(story: type[Evidence]) -> None:
 def test_every_kind_of_step_is_taken_in_the_approved_story() -> None:
     evidence = approved_story()
     report = verify(evidence.file(), roots=[evidence.root_hex], people_roots=[public(evidence.people_root).hex()])
-    assert {check.step for line in report.lines for check in line.checks} == set(Step) - {Step.FORM}
+    assert {check.step for line in report.lines for check in line.checks} == set(Step) - {Step.EARLIER, Step.RECORDS}
 
 
 def test_one_trusted_root_among_several_is_enough() -> None:
@@ -183,21 +188,61 @@ def test_verification_runs_alone_without_django_or_network(tmp_path: Path) -> No
     evidence = approved_story()
     path = tmp_path / "evidence.jsonl"
     path.write_bytes(evidence.file())
-    script = """
-import socket, sys
-def refuse(*args, **kwargs):
-    raise AssertionError("the network was used")
-socket.socket.connect = refuse
-sys.modules["django"] = sys.modules["temporalio"] = None
-from audit.verify.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path), "--root", evidence.root_hex],
-        cwd=BASE,
-        env={"PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == VERIFIED, done.stderr
+    code, said = verify_alone(tmp_path / "empty", str(path), "--root", evidence.root_hex)
+    assert code == VERIFIED, said
+    assert "VERIFIED: 12 lines" in said
+
+
+def test_the_summary_says_what_happened_by_chain_and_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = Evidence()
+    evidence.minted()
+    evidence.denied("wipe\u202e")
+    path = tmp_path / "evidence.jsonl"
+    path.write_bytes(evidence.file())
+    assert main([str(path), "--root", evidence.root_hex, "--summary"]) == VERIFIED
+    chain, minted, denied, *_, result = capsys.readouterr().out.splitlines()
+    assert chain == f"{evidence.chain}:"
+    assert minted.startswith("  20")
+    assert minted.endswith("Z  warrant.minted")
+    assert denied.endswith("  call.denied  wipe⟨U+202E⟩")
+    assert result.startswith("VERIFIED")
+
+
+def test_a_checkpoint_that_is_none_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = approved_story()
+    path, kept = tmp_path / "evidence.jsonl", tmp_path / "kept.txt"
+    path.write_bytes(evidence.file())
+    command = [str(path), "--root", evidence.root_hex, "--checkpoint", str(kept)]
+    assert main(command) == UNUSABLE
+    assert "kept.txt cannot be read" in capsys.readouterr().err
+    for nonsense in (b"", b"nothing\n", b"\xff", b"x" * 200_000):
+        kept.write_bytes(nonsense)
+        assert main(command) == UNUSABLE
+        assert "as a checkpoint is none" in capsys.readouterr().err
+
+
+def test_a_bundle_of_many_incidents_is_verified_in_flat_memory() -> None:
+    """Of an incident that is done with, a few hashes are kept."""
+    log, sections = MemoryLog(), []
+    for number in range(1, 61):
+        story = Story(number=number)
+        story.minted()
+        for _ in range(3):
+            story.allowed()
+        sections.append(story.lines(log=log))
+
+    def peak(number: int) -> int:
+        lines = bundled(about_search({"all": "of them"}), itertools.chain(*sections[:number]))
+        gc.collect()
+        tracemalloc.start()
+        result = verify_lines(iter(lines), tell=lambda result, report: None, roots=[story.root_hex])
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert result.verified, result.summary()
+        return most
+
+    peak(1)
+    few, many = peak(10), peak(60)
+    assert (many - few) / (50 * 4) < 2000, (few, many)

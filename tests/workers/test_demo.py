@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import signal
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.workers.processes import BASE, Installation, lines_until, stop
+from tests.audit.alone import verify_alone
+from tests.workers.processes import Installation, lines_until, stop
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
 
@@ -128,11 +128,5 @@ def _root_of(installation: Installation) -> str:
 
 
 def _verify(evidence: Path, root: str) -> tuple[int, str]:
-    ended = subprocess.run(
-        [sys.executable, "-m", "audit.verify", str(evidence), "--root", root],
-        cwd=BASE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ended.returncode, ended.stdout + ended.stderr
+    with tempfile.TemporaryDirectory() as empty:
+        return verify_alone(Path(empty) / "empty", str(evidence), "--root", root)
