@@ -54,7 +54,7 @@ def _check() -> dict[str, Any]:
 
 def _export(form: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.exporting", form]
-    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout))
+    return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT).stdout))
 
 
 def _compared(small: dict[str, Any], large: dict[str, Any]) -> dict[str, Any]:
