@@ -37,19 +37,15 @@ def measure(entries: int) -> dict[str, Any]:
 def _check() -> dict[str, Any]:
     """What ``verify_ledger`` does, in one process."""
     from audit.log.checking import check
-
-    looked_at = 0
-
-    def progress() -> None:
-        nonlocal looked_at
-        looked_at += 1
+    from audit.models import LedgerEntry
 
     began = time.perf_counter()
-    faults = list(check([], progress))
+    faults = list(check([], lambda: None))
     seconds = time.perf_counter() - began
     if faults:
         raise SystemExit(f"The bench's own ledger has a fault: {faults[0]}")
-    return {"entries": looked_at, "entries_per_second": round(looked_at / seconds)}
+    entries = LedgerEntry.objects.count()
+    return {"entries": entries, "entries_per_second": round(entries / seconds)}
 
 
 def _export(form: str) -> dict[str, Any]:
