@@ -99,7 +99,7 @@ def _settle(roots: list[str], people_roots: Sequence[str], approval_lifetime: in
     _trust = Trust.of(roots, people_roots, approval_lifetime)
 
 
-def _check(bundle: Bundle, piece: _Piece) -> _Found:
+def _check(bundle: Bundle | None, piece: _Piece) -> _Found:
     """Return what is found in ``piece``, or None if that is for the process to say that knows all lines."""
     reports: list[LineReport] = []
     run = Run(_trust, [], lambda _, report: reports.append(report), bundle)
