@@ -104,6 +104,11 @@ GET  incidents/<slug:chain>/timeline/                               in   404  20
 POST incidents/<slug:chain>/timeline/                               in   404  404  404  404  404  404  404   404   404  in
 POST incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
 
+GET  search/                                                        in   404  200  200  200  200  200  200   200   200  in
+GET  search/charts/                                                 in   404  200  200  200  200  200  200   200   200  in
+POST search/saved/                                                  in   404  302  302  302  302  302  302   302   302  in
+POST search/saved/<int:saved_id>/deletion/                          in   404  404  302  404  404  404  404   404   404  in
+
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/<str:namespace>/decode                                   401  403  403  403  403  403  403  403   403   403  401
