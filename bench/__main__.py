@@ -1,6 +1,7 @@
 """``python -m bench``: measure, print ratios, and leave the results as JSON in ``bench/results/``.
 
-Ratios count, not times: every measurement runs beside its floor, on the same server, in the same run.
+Ratios count, not times: every measurement runs beside its floor, on the same server, in the same run. Each part runs
+in a process of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +28,65 @@ from temporalio.testing import WorkflowEnvironment
 from bench.site import Site
 
 RESULTS = Path(__file__).parent / "results"
+# What is said of a measurement on one line: the first of these that it has.
+FIGURES = ("ratio", "cost_ms", "kib_per_waiting_request", "page_ms", "growth_kib", "entries_per_second")
 # The server's flags, and how many runs wait when what should not depend on it is measured (none: it is not).
 SERVERS: dict[str, tuple[list[str], Sequence[int]]] = {
     "quick": (["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"], (1, 10, 100, 1000)),
     "stock": ([], ()),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much the parts without a Temporal server are given to do."""
+
+    incidents: int  # in the bundle that is verified
+    exported: int  # entries
+    searched: int  # entries
+    rounds: int
+
+
+LONG = Sizes(incidents=300, exported=200_000, searched=1_000_000, rounds=7)
+SHORT = Sizes(incidents=4, exported=120, searched=600, rounds=1)
+
+
+def _evidence(sizes: Sizes) -> dict[str, Any]:
+    from bench import evidence
+
+    _say("verifying a bundle")
+    measured = {"verify_bundle": evidence.verification(sizes.incidents, sizes.rounds)}
+    for jobs in sorted({2, os.cpu_count() or 2}):
+        _say(f"verifying a bundle with {jobs} processes")
+        by_command = evidence.verification_by_command(sizes.incidents, sizes.rounds, jobs)
+        measured[f"verify_bundle_{jobs}_processes"] = by_command
+    return measured
+
+
+def _exports(sizes: Sizes) -> dict[str, Any]:
+    from bench.installation import install
+
+    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as directory:
+        install(Path(directory))
+        from bench import exporting
+
+        _say("checking the ledger, exports")
+        return exporting.measure(sizes.exported)
+
+
+def _million(sizes: Sizes) -> dict[str, Any]:
+    from bench.installation import install
+
+    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as directory:
+        install(Path(directory))
+        from bench import million
+
+        _say(f"searches and logs with {sizes.searched:,} entries")
+        return million.measure(sizes.searched, sizes.rounds)
+
+
+# Parts that need no Temporal server.
+PARTS: dict[str, Callable[[Sizes], dict[str, Any]]] = {"evidence": _evidence, "exports": _exports, "million": _million}
 
 
 async def _measure(temporal: str, count: int, sizes: Sequence[int]) -> dict[str, Any]:
@@ -90,7 +146,7 @@ def _machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "temporalio": version("temporalio"),
         "tenuo": version("tenuo"),
-        "database": "SQLite",
+        "database": "SQLite; parts exports and million: PostgreSQL",
     }
 
 
@@ -99,10 +155,10 @@ async def _run(options: argparse.Namespace) -> dict[str, Any]:
     count = 5 if options.short else options.samples
     beside = Path(sys.executable).with_name("temporal")
     command = str(beside) if beside.exists() else shutil.which("temporal")
-    extra, sizes = SERVERS[options.server]
+    extra, sizes = SERVERS[options.part]
     if options.short:
         sizes = (1, 2, 4, 6)
-    sys.stderr.write(f"Temporal development server: {options.server}\n")
+    sys.stderr.write(f"Temporal development server: {options.part}\n")
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=command, dev_server_extra_args=extra, dev_server_log_level="error"
     ) as environment:
@@ -110,37 +166,44 @@ async def _run(options: argparse.Namespace) -> dict[str, Any]:
         return await _measure(address, count, sizes)
 
 
-def _in_a_process(server: str) -> dict[str, Any]:
-    """Measure on ``server`` in a fresh process, with this one's options."""
+def _in_a_process(part: str) -> dict[str, Any]:
+    """Measure ``part`` in a fresh process, with this one's options."""
     with tempfile.NamedTemporaryFile(suffix=".json") as answer:
-        command = [sys.executable, "-m", "bench", *sys.argv[1:], "--server", server, "--into", answer.name]
+        command = [sys.executable, "-m", "bench", *sys.argv[1:], "--part", part, "--into", answer.name]
         subprocess.run(command, check=True, cwd=RESULTS.parent.parent)
         return dict(json.load(answer))
 
 
 def _print(results: dict[str, Any]) -> None:
-    for server in ("quick", "stock"):
-        for name, result in results.get(server, {}).items():
-            figure = next(result[key] for key in ("ratio", "cost_ms", "kib_per_waiting_request") if key in result)
-            verdict = "reached" if result["reached"] else "MISSED"
-            sys.stdout.write(f"{server:6} {name:20} {figure:8} (target {result['target']}) {verdict}\n")
+    for part in (*SERVERS, *PARTS):
+        for name, result in results.get(part, {}).items():
+            figure = next(result[key] for key in FIGURES if key in result)
+            target = f"(target {result['target']}) {'reached' if result['reached'] else 'MISSED'}"
+            sys.stdout.write(f"{part:8} {name:26} {figure:8} {target if 'target' in result else ''}\n")
+
+
+def _one(options: argparse.Namespace) -> dict[str, Any]:
+    if options.part in PARTS:
+        return PARTS[options.part](SHORT if options.short else LONG)
+    return asyncio.run(_run(options))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Countersign against its floor.")
     parser.add_argument("--samples", type=int, default=100)
-    parser.add_argument("--short", action="store_true", help="a few samples on one server: is everything measured?")
-    parser.add_argument("--server", choices=["both", *SERVERS], default="both")
-    parser.add_argument("--into", type=Path, help="measure one server in this process, and write its results here")
+    parser.add_argument("--short", action="store_true", help="a few samples of each: is everything measured?")
+    parser.add_argument("--part", choices=["all", *SERVERS, *PARTS], default="all")
+    parser.add_argument("--into", type=Path, help="measure one part in this process, and write its results here")
     options = parser.parse_args()
     if options.into:
-        options.into.write_text(json.dumps(asyncio.run(_run(options))))
+        options.into.write_text(json.dumps(_one(options)))
         return 0
-    servers = list(SERVERS) if options.server == "both" and not options.short else [options.server]
-    servers = ["quick" if server == "both" else server for server in servers]
+    parts = [*SERVERS, *PARTS] if options.part == "all" else [options.part]
+    if options.short and options.part == "all":
+        parts.remove("stock")
     now = datetime.now(UTC)
     results = {"measured_at": now.isoformat(timespec="seconds"), "machine": _machine()}
-    results |= {server: _in_a_process(server) for server in servers}
+    results |= {part: _in_a_process(part) for part in parts}
     _print(results)
     if not options.short:
         RESULTS.mkdir(exist_ok=True)

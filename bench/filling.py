@@ -72,6 +72,10 @@ def fill(count: int, *, seed: int = 6) -> None:
         cursor.execute("ANALYZE")
 
 
+def entry_hash(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
 def _copy(count: int, seed: int) -> None:
     from django.db import connection, transaction
 
@@ -92,7 +96,7 @@ def _copy(count: int, seed: int) -> None:
                 _rows(cursor, "audit_ledgerentry",
                       ("id", "chain_id", "sequence", "kind", "at_ms", "envelope", "entry_hash"),
                       [(entry.number, entry.chain, entry.sequence, entry.kind, entry.at_ms, envelope,
-                        hashlib.sha256(str(entry.number).encode()).digest()) for entry in entries])  # fmt: skip
+                        entry_hash(entry.number)) for entry in entries])  # fmt: skip
                 _rows(cursor, "audit_indexedentry",
                       ("entry_id", "chain_id", "place", "at_ms", "kind", "namespace", "of_service", "tool", "agent",
                        "person", "by", "key", "by_key", "request_id", "workflow_id", "waited_ms", "state"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import struct
+from collections.abc import Collection
 from typing import Any
 
 import cbor2
@@ -18,6 +19,7 @@ import cbor2
 MAXIMUM_BYTES = 256 * 1024
 MAXIMUM_DEPTH = 32
 _INT64 = range(-(2**63), 2**63)
+_SCALARS, _CONTAINERS = frozenset({type(None), bool, int, str, bytes}), frozenset({dict, list})
 
 
 class MalformedBytes(ValueError):
@@ -43,7 +45,7 @@ def decode(data: bytes) -> Any:
     ``MAXIMUM_DEPTH`` levels or ``MAXIMUM_BYTES`` bytes.
     """
     value = decode_loosely(data)
-    if encode(value) != bytes(data):
+    if not _is_surely_canonical(data, value) and encode(value) != bytes(data):
         raise MalformedBytes("The bytes are CBOR, but not in canonical form.")
     return value
 
@@ -60,6 +62,36 @@ def decode_loosely(data: bytes) -> Any:
     if stream.tell() != len(data):
         raise MalformedBytes("There are bytes after the end of the CBOR item.")
     return value
+
+
+def _is_surely_canonical(data: bytes, value: Any) -> bool:
+    """Return whether ``data`` is the canonical form of ``value``, or False where only ``encode`` can tell.
+
+    The library, in C, writes plain parts in one form only, and maps in the order in which it read them. It has
+    several forms for a float, so whatever contains one is left to ``encode``.
+    """
+    return _has_plain_parts(value, 0) and cbor2.dumps(value) == data
+
+
+def _has_plain_parts(value: Any, depth: int) -> bool:
+    if depth == MAXIMUM_DEPTH:
+        return False
+    parts: Collection[Any] = (value,)
+    if type(value) is list:
+        parts = value
+    elif type(value) is dict:
+        keys, parts = list(value), value.values()
+        # Python orders texts by code points, which is the order of their UTF-8 bytes.
+        if set(map(type, keys)) - {str} or keys != sorted(keys):
+            return False
+    kinds = set(map(type, parts))
+    if int in kinds and not all(item in _INT64 for item in parts if type(item) is int):
+        return False
+    if kinds <= _SCALARS:
+        return True
+    if not kinds <= _SCALARS | _CONTAINERS:
+        return False
+    return all(_has_plain_parts(item, depth + 1) for item in parts if type(item) in _CONTAINERS)
 
 
 def _head(major: int, number: int) -> bytes:

@@ -43,6 +43,8 @@ LINE_FIELDS = {
 LOG_FIELDS = {"note", "origin", "position", "proof"}
 EARLIER_FIELDS = {"kept", "note", "proof"}
 
+_ONE_FORM = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
 Salted = Mapping[str, "tuple[bytes, bytes] | None"]
 
 
@@ -124,7 +126,7 @@ def says(kind: str, at_ms: int, details: Mapping[str, Any]) -> str:
 
 def json_line(value: object) -> bytes:
     """Return ``value`` in the only form that a line may have, newline included."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+    return _ONE_FORM.encode(value).encode() + b"\n"
 
 
 def text_of(data: bytes) -> str:

@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from audit.statements.statements import (
     Context,
-    Envelope,
     MalformedStatement,
     is_blank,
     parse,
@@ -64,10 +64,10 @@ class KeyEndorsement:
     role: EndorsedRole
     strength: str
     endorser_key: bytes
-    envelope: Envelope
+    data: bytes
 
     def to_bytes(self) -> bytes:
-        return self.envelope.to_bytes()
+        return self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ def facts_of(*, key: bytes, person: str, role: EndorsedRole, strength: str, at: 
     return {"at": at, "key": key, "person": person, "role": EndorsedRole(role).value, "strength": strength}
 
 
+# The same few endorsements come with every decision and with every call that people let run.
+@lru_cache(maxsize=1024)
 def parse_endorsement(data: bytes) -> KeyEndorsement:
     """Return the statement in ``data``, its signature verified. Raises ``NotEndorsed`` naming the field."""
     try:
@@ -112,7 +114,7 @@ def parse_endorsement(data: bytes) -> KeyEndorsement:
             role=EndorsedRole(role),
             strength=strength,
             endorser_key=envelope.signer_key,
-            envelope=envelope,
+            data=data,
         )
         envelope.verify(Context.KEY_ENDORSEMENT)
     except MalformedStatement as error:

@@ -54,6 +54,10 @@ class Population:
         place = at_ms.to_bytes(_NUMBER_BYTES) + chain.encode() + b"\x00" + sequence.to_bytes(_NUMBER_BYTES)
         self._found.append(place + entry_hash)
 
+    def absorb(self, others: Population) -> None:
+        """Count the entries of ``others`` too."""
+        self._found += others._found
+
     def totals(self) -> Totals:
         self._found.sort()
         whole, periods = Frontier(), []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -108,9 +109,15 @@ def parse(data: bytes) -> Envelope:
 def verify_signature(public_key: bytes, signature: bytes, signed: bytes) -> None:
     """Raise ``MalformedStatement`` unless ``signature`` is ``public_key``'s over ``signed``."""
     try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, signed)
+        _public_key(public_key).verify(signature, signed)
     except (InvalidSignature, ValueError) as error:
         raise MalformedStatement("signature", "The signature does not belong to this statement and key.") from error
+
+
+# A few keys sign nearly everything that is ever read.
+@lru_cache(maxsize=256)
+def _public_key(data: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(data)
 
 
 def require_bytes(field: str, value: Any, length: int) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import tenuo_core
@@ -81,6 +82,8 @@ def terms_of(chain: Sequence[tenuo_core.Warrant]) -> Terms:
     return Terms() if data is None else read(bytes(data))
 
 
+# One warrant's terms are asked for again at each of its calls.
+@lru_cache(maxsize=256)
 def read(data: bytes) -> Terms:
     """Return the terms in ``data``. Raises ``MalformedStatement``."""
     try:

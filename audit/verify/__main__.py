@@ -9,11 +9,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
 from audit.statements.notes import MAXIMUM_BYTES
-from audit.verify import steps
+from audit.verify import parallel, steps
 from audit.verify.reading import UnusableInput
 from audit.verify.report import LineReport, Result, closing, heading, inert
 from audit.verify.verifier import APPROVAL_LIFETIME_SECONDS, verify_lines
@@ -42,7 +43,8 @@ def main(arguments: list[str]) -> int:
             checkpoints.append(_checkpoint(Path(path)))
         path = options.file
         with Path(path).open("rb") as file:
-            result = verify_lines(
+            verify = partial(parallel.verify_lines, jobs=options.jobs) if options.jobs > 1 else verify_lines
+            result = verify(
                 _lines(file),
                 tell=form.line,
                 roots=options.root,
@@ -154,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="a checkpoint that you keep: also check that nothing was written anew since; repeatable",
+    )
+    parser.add_argument(
+        "--jobs",
+        metavar="N",
+        type=int,
+        default=1,
+        help="check the chains of a large bundle with N processes (default: 1)",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -11,6 +11,7 @@ Written apart from the code that records decisions, so that the two can disagree
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from audit.statements import cbor
@@ -60,6 +61,16 @@ class Signed:
 
 def read_approval(data: bytes, step: Step) -> Signed:
     """Return the approval in ``data``, its signature verified. Raises ``Refused``."""
+    try:
+        return _approval(data)
+    except Refused as refusal:
+        raise Refused(step, str(refusal)) from refusal
+
+
+# Of every decision and every call, several steps look at the same approvals, one after the other.
+@lru_cache(maxsize=64)
+def _approval(data: bytes) -> Signed:
+    step = Step.DECISION
     envelope = Fields(_map(data, step), step)
     payload = envelope.data("payload")
     key = _tagged(envelope, "approver_key", 32)
@@ -144,6 +155,9 @@ def _tagged(fields: Fields, name: str, length: int) -> bytes:
 
 
 def _small_ints(value: Any, step: Step) -> bytes:
-    fits = isinstance(value, list) and all(type(item) is int and 0 <= item < 256 for item in value)
-    require(fits, step, "A value that must be an array of bytes is not.")
-    return bytes(value)
+    try:
+        if isinstance(value, list) and set(map(type, value)) <= {int}:
+            return bytes(value)
+    except ValueError:
+        pass
+    raise Refused(step, "A value that must be an array of bytes is not.")

@@ -50,6 +50,15 @@ class Logs:
         require(same, Step.LOG, f"Two checkpoints of the log {origin!r} over {size} entries are not the same.")
         return f"leaf {log.position} of {size} in the log {origin}"
 
+    def absorb(self, others: Logs) -> bool:
+        """Take the checkpoints of ``others`` too. False, and none is taken, if one is not the same here."""
+        found = [(origin, size, root) for origin, roots in others.roots.items() for size, root in roots.items()]
+        if any(self.roots.get(origin, {}).get(size, root) != root for origin, size, root in found):
+            return False
+        for origin, size, root in found:
+            self.roots.setdefault(origin, {})[size] = root
+        return True
+
     def check_earlier(
         self,
         earlier: Sequence[Earlier],

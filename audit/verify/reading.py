@@ -145,7 +145,7 @@ def _entry_of(line: int, value: dict[str, Any], **more: Any) -> Entry:
     )
     require(at_ms <= LAST_MS, Step.FORM, "The entry's time is after the year 9999.")
     said = evidence.says(kind, at_ms, details)
-    repeated = evidence.json_line([value["kind"], value["sequence"]]) == evidence.json_line([kind, sequence])
+    repeated = (value["kind"], value["sequence"]) == (kind, sequence) and type(value["sequence"]) is int
     require(repeated, Step.FORM, "The line's kind or number is not the one that its entry says.")
     require(value["says"] == said, Step.FORM, "The line says something else than its entry.")
     return Entry(

@@ -35,7 +35,15 @@ class Decisions:
     _before: tuple[str, int] = ("", 0)
 
     def add(self, key: bytes, entry: Entry) -> None:
-        decision = _Decision(entry.at_ms, f"Entry {entry.sequence} of {entry.chain}")
+        self._add(key, _Decision(entry.at_ms, f"Entry {entry.sequence} of {entry.chain}"))
+
+    def absorb(self, later: Decisions) -> None:
+        """Take the decisions in chains that come later too."""
+        for decisions in (later._first, later._last):
+            for key, decision in decisions.items():
+                self._add(key, decision)
+
+    def _add(self, key: bytes, decision: _Decision) -> None:
         if key not in self._first or decision.at_ms < self._first[key].at_ms:
             self._first[key] = decision
         if key not in self._last or decision.at_ms > self._last[key].at_ms:

@@ -176,4 +176,6 @@ def counted(number: int, thing: str) -> str:
 
 def inert(text: str) -> str:
     """Make control, bidirectional and zero-width characters visible: a report may quote what an agent wrote."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else f"⟨U+{ord(character):04X}⟩" for character in text)

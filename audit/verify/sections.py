@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from audit.statements.chains import is_service_chain
@@ -15,7 +16,7 @@ from audit.verify.records import Decisions
 from audit.verify.report import LineReport
 from audit.verify.service import ServiceChain
 from audit.verify.steps import Refused, Step, require
-from audit.verify.trust import Endorsed, Roots, endorsed_keys
+from audit.verify.trust import Endorsed, Roots, endorsed_keys, people_roots_of
 from audit.verify.warrants import Register
 
 WITHOUT_PEOPLE_ROOT = (
@@ -30,6 +31,11 @@ class Trust:
     roots: Roots
     people_roots: frozenset[bytes]
     approval_lifetime: int
+
+    @classmethod
+    def of(cls, roots: list[str], people_roots: Sequence[str], approval_lifetime: int) -> Trust:
+        """Return the trust in keys of 64 hexadecimal digits each. Raises ``UnusableInput``."""
+        return cls(Roots.of(roots), people_roots_of(people_roots), approval_lifetime)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import tenuo_core
 
@@ -69,14 +70,9 @@ def endorsed_keys(endorsements: Sequence[bytes], roots: Roots) -> Endorsed:
     """
     found: dict[str, set[bytes]] = {_LEDGER: set(), _RECEIPTS: set()}
     for data in endorsements:
-        try:
-            envelope = parse(data)
-            if envelope.signer_key not in roots.keys:
-                continue
-            envelope.verify(Context.ENDORSEMENT)
-        except MalformedStatement:
+        facts = _endorsed_by(roots.keys, data)
+        if facts is None:
             continue
-        facts = Fields(envelope.facts, Step.LEDGER_KEY)
         found.setdefault(facts.text("role"), set()).add(facts.data("key", 32))
     require(
         bool(found[_LEDGER]),
@@ -84,3 +80,17 @@ def endorsed_keys(endorsements: Sequence[bytes], roots: Roots) -> Endorsed:
         "No root key that you trust endorsed the key that signs this ledger. Check the --root you gave.",
     )
     return Endorsed(ledger=frozenset(found[_LEDGER]), receipts=frozenset(found[_RECEIPTS]))
+
+
+# Every incident carries the same few.
+@lru_cache(maxsize=64)
+def _endorsed_by(roots: frozenset[bytes], data: bytes) -> Fields | None:
+    """Return what the endorsement in ``data`` says, or None unless one of ``roots`` signed it."""
+    try:
+        envelope = parse(data)
+        if envelope.signer_key not in roots:
+            return None
+        envelope.verify(Context.ENDORSEMENT)
+    except MalformedStatement:
+        return None
+    return Fields(envelope.facts, Step.LEDGER_KEY)

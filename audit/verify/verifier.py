@@ -28,6 +28,7 @@ and of what is done with: the hashes of what a search found, the keys that decid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from audit.statements.chains import is_service_chain
 from audit.statements.evidence import FORMAT
@@ -40,7 +41,6 @@ from audit.verify.records import Decisions
 from audit.verify.report import LineReport, Report, Result, counted
 from audit.verify.sections import Section, Trust, check_section
 from audit.verify.steps import Refused, Step, require
-from audit.verify.trust import Roots, people_roots_of
 
 APPROVAL_LIFETIME_SECONDS = 24 * 3600
 NOT_CLOSED = "The file does not end with a close line: its tail is missing."
@@ -88,11 +88,11 @@ def verify_lines(
     ``approval_lifetime`` is the longest life of a person's signature that counts as sane, in seconds.
     Raises ``UnusableInput`` if this is no evidence at all, a root is no key or a checkpoint none.
     """
-    trust = Trust(Roots.of(roots), people_roots_of(people_roots), approval_lifetime)
-    run = _Run(trust, [Kept.of(data) for data in checkpoints], tell)
+    trust = Trust.of(roots, people_roots, approval_lifetime)
+    run = Run(trust, [Kept.of(data) for data in checkpoints], tell)
     for number, line in enumerate(lines, start=1):
         if number == 1:
-            _require_evidence(line)
+            require_evidence(line)
         if not run.take(LineReport(number), line):
             return run.result
     run.finish()
@@ -105,20 +105,34 @@ def split(data: bytes) -> list[bytes]:
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def _require_evidence(first: bytes) -> None:
+def require_evidence(first: bytes) -> None:
     if FORMAT.encode() not in first:
         raise UnusableInput(f"The file is not in the form {FORMAT}. Give a file that was written by export_receipts.")
 
 
-class _Run:
-    """One pass over a bundle."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was found in the whole chains ``first`` to ``last``, one after the other, in which nothing is wrong."""
 
-    def __init__(self, trust: Trust, kept: list[Kept], tell: Tell) -> None:
+    first: str
+    last: str
+    result: Result
+    entries: int
+    ledger_keys: frozenset[bytes]
+    logs: Logs
+    decisions: Decisions
+    population: Population
+
+
+class Run:
+    """One pass over a bundle, or over some of its chains: then ``bundle`` is its first line."""
+
+    def __init__(self, trust: Trust, kept: list[Kept], tell: Tell, bundle: Bundle | None = None) -> None:
         self.result = Result()
         self._trust, self._kept, self._tell = trust, kept, tell
-        self._bundle: Bundle | None = None
+        self._bundle = bundle
         self._section: Section | None = None
-        self._last_name = ""
+        self._first_name = self._last_name = ""
         self._ledger_keys: frozenset[bytes] = frozenset()
         self._logs, self._decisions, self._population = Logs(), Decisions(), Population()
         self._entries = self._records = 0
@@ -146,6 +160,44 @@ class _Run:
         with report.refusing():
             self._check(item, report)
         self._report(report)
+        return True
+
+    @property
+    def bundle(self) -> Bundle | None:
+        """The first line, once it was read."""
+        return self._bundle
+
+    def part(self) -> Part | None:
+        """Return what was found in the lines so far, or None if they are not whole chains in which nothing is wrong."""
+        self._tell_waiting()
+        if self.result.failed or self._section is not None or self._records or self._is_closed:
+            return None
+        return Part(
+            first=self._first_name,
+            last=self._last_name,
+            result=self.result,
+            entries=self._entries,
+            ledger_keys=self._ledger_keys,
+            logs=self._logs,
+            decisions=self._decisions,
+            population=self._population,
+        )
+
+    def absorb(self, part: Part, reports: Iterable[LineReport]) -> bool:
+        """Take the next lines as read elsewhere. False, and nothing is taken, if here they might be found wrong."""
+        is_next = self._section is None and not self._records and not self._is_closed and part.first > self._last_name
+        if not is_next or not self._logs.absorb(part.logs):
+            return False
+        self._last_name = part.last
+        self._entries += part.entries
+        self._ledger_keys |= part.ledger_keys
+        self._decisions.absorb(part.decisions)
+        self._population.absorb(part.population)
+        self.result.chains += part.result.chains
+        self.result.counts.update(part.result.counts)
+        self._note(*part.result.notes)
+        for report in reports:
+            self._report(report)
         return True
 
     def finish(self) -> None:
@@ -212,6 +264,7 @@ class _Run:
         elif first.chain <= self._last_name:
             sentence = "The chains are not in the order of their names, each once."
         self._section.fault = Refused(Step.FORM, sentence) if sentence else None
+        self._first_name = self._first_name or first.chain
         self._last_name = first.chain
 
     def _finish_section(self) -> None:

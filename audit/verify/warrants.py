@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import tenuo_core
 
@@ -91,9 +92,15 @@ class Register:
 
 def parse(chain: list[bytes]) -> list[tenuo_core.Warrant]:
     """Return the warrants in ``chain``. Checks their form only."""
+    return list(_parse(tuple(chain)))
+
+
+# Every call of an agent comes under the same warrants.
+@lru_cache(maxsize=64)
+def _parse(chain: tuple[bytes, ...]) -> tuple[tenuo_core.Warrant, ...]:
     require(bool(chain), Step.WARRANTS, "There is no warrant.")
     try:
-        warrants = [tenuo_core.Warrant.from_bytes(data) for data in chain]
+        warrants = tuple(tenuo_core.Warrant.from_bytes(data) for data in chain)
     except Exception as error:
         raise Refused(Step.WARRANTS, f"A warrant cannot be read: {error}.") from error
     canonical = all(bytes(warrant.to_bytes()) == data for warrant, data in zip(warrants, chain, strict=True))
