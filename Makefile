@@ -80,9 +80,8 @@ test-javascript: develop ## the browser's signing code, in Node
 	@$(NODE) --test tests/js/*.test.js
 
 test-postgresql: develop ## what touches the database, on a real PostgreSQL
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "not browser and not temporal"
-	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) tests/workers/test_relay.py \
-		tests/promises/test_6_no_decision_is_lost.py tests/promises/test_12_when_countersign_is_down.py
+	@TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(SIDE_BY_SIDE) \
+		-m "not browser and (postgresql or not temporal)"
 
 test-sqlite: develop ## everything, with a real Chromium and a real Temporal server
 	@$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)

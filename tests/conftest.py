@@ -21,7 +21,10 @@ __all__ = ["driver", "token"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL only what touches the database runs: the rest is the same as on SQLite, where everything runs."""
+    """On PostgreSQL only what touches the database runs: the rest is the same as on SQLite, where everything runs.
+
+    What asks the database for nothing that other tests do not ask it for says so: ``either_database``.
+    """
     if os.environ.get("TEST_DATABASE") != "postgresql":
         return
     touching = [item for item in items if _touches_the_database(item)]
@@ -30,6 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _touches_the_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("either_database") is not None:
+        return False
     fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
     return bool(fixtures) or item.get_closest_marker("django_db") is not None
 

@@ -1,17 +1,16 @@
-"""An empty installation, made once per process of the tests and copied: to migrate and collect takes seconds.
+"""An empty installation, made once per run of the tests and copied: to migrate and collect takes seconds.
 
 That an installation is made from nothing is tested in ``tests/workers/test_demo.py``.
 """
 
 from __future__ import annotations
 
-import atexit
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,10 +31,19 @@ def prepare(directory: Path) -> None:
         shutil.copytree(_empty(), directory, dirs_exist_ok=True)
 
 
-@lru_cache(maxsize=1)
 def _empty() -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="countersign-empty-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    """Return the empty installation of this run, whose processes share a data directory; the first makes it."""
+    directory = Path(os.environ["DATA_DIR"]) / "empty-installation"
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            making = Path(tempfile.mkdtemp(prefix="empty-", dir=directory.parent))
+            _make(making)
+            making.rename(directory)
+    return directory
+
+
+def _make(directory: Path) -> None:
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "DATA_DIR": str(directory),
@@ -43,4 +51,3 @@ def _empty() -> Path:
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
     subprocess.run([sys.executable, "-c", _COMMANDS], cwd=ROOT, env=environment, check=True)
-    return directory

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.browser.chromium import launch_options
 
 AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+# What the dark scheme can change: it has other colours, and nothing else.
+OF_COLOURS = ("color-contrast", "link-in-text-block")
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 
 
@@ -18,6 +20,30 @@ WIDTHS = {"desktop": (1280, 900), "phone": (360, 740)}
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """One running Chromium: to start one costs more than most tests do."""
+    running = playwright.chromium.launch(**launch_options())
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_browser(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Open a browser of somebody's own: no two share cookies, storage or keys."""
+    opened: list[BrowserContext] = []
+
+    def open_it(**options: Any) -> BrowserContext:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(30_000)
+        opened.append(context)
+        return context
+
+    yield open_it
+    for context in opened:
+        context.close()
 
 
 @pytest.fixture
@@ -38,12 +64,13 @@ def open_profile(playwright: Playwright, tmp_path: Path) -> Iterator[Callable[[]
         context.close()
 
 
-def check_accessibility(page: Page) -> None:
-    """Fail unless axe finds nothing on the page as it is."""
+def check_accessibility(page: Page, *rules: str) -> None:
+    """Fail unless axe finds nothing on the page as it is, by all of its rules or by ``rules``."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text() + "\n;undefined")
     # Details of what is right would take longer than finding what is wrong.
-    found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
     assert not found, [
         f"{violation['id']}: {violation['help']} at {[node['target'] for node in violation['nodes']]}"
         for violation in found
@@ -62,7 +89,7 @@ def look(page: Page, name: str) -> None:
             page.wait_for_load_state()
             overflow = page.locator("html").evaluate("root => root.scrollWidth - root.clientWidth")
             assert overflow <= 0, f"{name} is {overflow} px wider than a {device} screen"
-            check_accessibility(page)
+            check_accessibility(page, *(OF_COLOURS if scheme == "dark" else ()))
             if directory:
                 path = Path(directory) / f"{name}-{device}-{scheme}.png"
                 page.screenshot(path=str(path), full_page=True)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.prepared import prepare
+from tests.workers.processes import die_with_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
@@ -75,6 +76,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=die_with_tests,
         )
         threading.Thread(target=self._read, daemon=True).start()
         return self

@@ -25,7 +25,7 @@ GRACE = Acting("incident-agent", "local:grace")
 
 
 def test_the_page_shows_agent_and_person_as_the_warrant_says(
-    open_profile: Callable[[], BrowserContext], live_server: Any
+    open_browser: Callable[[], BrowserContext], live_server: Any
 ) -> None:
     ada = factories.approver("ada")
     asked = factories.open_request(
@@ -36,7 +36,7 @@ def test_the_page_shows_agent_and_person_as_the_warrant_says(
     client = Client()
     client.force_login(ada.person)
     cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-    context = open_profile()
+    context = open_browser()
     context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
     page = context.new_page()
     page.goto(f"{live_server.url}/approvals/{asked.pk}/")

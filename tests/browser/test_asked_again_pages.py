@@ -32,7 +32,7 @@ def site(live_server: Any, settings: Any) -> str:
 
 
 def test_the_two_pages_lead_to_each_other_and_say_why(
-    site: str, open_profile: Callable[[], BrowserContext], client: Client
+    site: str, open_browser: Callable[[], BrowserContext], client: Client
 ) -> None:
     ada, grace = factories.approver("ada"), factories.approver("grace")
     asked = factories.gate_request(factories.mint(ada, grace, min_approvals=1))
@@ -44,7 +44,7 @@ def test_the_two_pages_lead_to_each_other_and_say_why(
     services.open(
         gate_request=dataclasses.replace(asked, request_id="apr_asked_again", supersedes=before.pk, why_again=why)
     )
-    page = signed_in(site, open_profile(), client, grace)
+    page = signed_in(site, open_browser(), client, grace)
 
     page.goto(f"{site}/approvals/")
     expect(page.locator(".card-again")).to_have_text("Asked again")
@@ -61,13 +61,13 @@ def test_the_two_pages_lead_to_each_other_and_say_why(
 
 
 def test_an_approval_that_ran_out_before_the_others_signed_is_said(
-    site: str, open_profile: Callable[[], BrowserContext], client: Client
+    site: str, open_browser: Callable[[], BrowserContext], client: Client
 ) -> None:
     ada, grace = factories.approver("ada"), factories.approver("grace")
     waiting = factories.open_request(ada, grace, min_approvals=2)
     record(person=ada.person, request_id=waiting.pk, approval=ada.sign_approval(waiting))
     Decision.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    page = signed_in(site, open_profile(), client, grace)
+    page = signed_in(site, open_browser(), client, grace)
     page.goto(f"{site}/approvals/{waiting.pk}/")
     expect(page.locator("#so-far")).to_contain_text("0 of 2 approvals so far")
     expect(page.locator("#so-far")).to_contain_text("no longer counts")

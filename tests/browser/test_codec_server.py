@@ -151,9 +151,9 @@ def data_in(shown: subprocess.CompletedProcess[str]) -> bytes:
 
 
 def test_a_reader_reads_plaintext_in_temporals_ui_and_the_ledger_knows(
-    site: str, temporal: Temporal, workflow_id: str, rosa: Person, open_profile: Callable[[], BrowserContext]
+    site: str, temporal: Temporal, workflow_id: str, rosa: Person, open_browser: Callable[[], BrowserContext]
 ) -> None:
-    context = open_profile()
+    context = open_browser()
     sign_in(context, rosa, site)
     page = open_history(context, temporal, workflow_id, f"{site}/codec")
     expect(page.get_by_role("textbox", name="Input")).to_have_text(f'"{SECRET}"', timeout=PATIENCE_MS)
@@ -176,10 +176,10 @@ def test_without_the_right_and_without_a_codec_server_temporals_ui_shows_ciphert
     workflow_id: str,
     rosa: Person,
     vera: Person,
-    open_profile: Callable[[], BrowserContext],
+    open_browser: Callable[[], BrowserContext],
 ) -> None:
     """The workflow ran all the same, with an endpoint where nobody listens: workers never ask the codec server."""
-    context, (nobody_listens,) = open_profile(), free_ports(1)
+    context, (nobody_listens,) = open_browser(), free_ports(1)
     for person, endpoint in ((rosa, f"http://localhost:{nobody_listens}/codec"), (vera, f"{site}/codec")):
         sign_in(context, person, site)
         page = open_history(context, temporal, workflow_id, endpoint)

@@ -24,13 +24,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 
 
 def test_a_viewer_follows_a_request_and_sees_none_of_its_content(
-    live_server: Any, settings: Any, open_profile: Callable[[], BrowserContext], client: Client
+    live_server: Any, settings: Any, open_browser: Callable[[], BrowserContext], client: Client
 ) -> None:
     settings.SITE_ROOT = live_server.url
     ada = factories.approver("ada")
     waiting = factories.open_request(ada, reasoning="CANARY-reasoning")
     client.force_login(people.person("vera", Role.VIEWER))
-    context = open_profile()
+    context = open_browser()
     cookie = client.cookies[django_settings.SESSION_COOKIE_NAME].value
     context.add_cookies([{"name": django_settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
     page: Page = context.new_page()

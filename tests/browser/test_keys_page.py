@@ -30,10 +30,10 @@ PIN_ANOTHER = """async () => {
 
 
 def test_a_strong_key_signs_what_stops_and_a_changed_root_is_accepted_in_so_many_words(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data") as demo:
-        page = sign_in(open_profile(), demo)
+        page = sign_in(open_browser(), demo)
         Authenticator(page)
         make_strong_key(page)
         row = page.locator(".key-row")

@@ -75,10 +75,10 @@ def open_measures(context: BrowserContext, person: Person, site: str) -> Page:
     return page
 
 
-def test_an_auditor_sees_a_month_and_everybody(live_server: Any, open_profile: Callable[[], BrowserContext]) -> None:
+def test_an_auditor_sees_a_month_and_everybody(live_server: Any, open_browser: Callable[[], BrowserContext]) -> None:
     names = [("ada", "Ada Lovelace"), ("grace", "Grace Hopper"), ("emmy", "Emmy Noether")]
     a_month(*(factories.person(username, display_name=name) for username, name in names))
-    page = open_measures(open_profile(), factories.person("audrey", role=Role.AUDITOR), live_server.url)
+    page = open_measures(open_browser(), factories.person("audrey", role=Role.AUDITOR), live_server.url)
     page.get_by_role("link", name="30 days").click()
     expect(page.get_by_role("link", name="30 days")).to_have_attribute("aria-current", "true")
     expect(page.locator(".habit-row h3")).to_have_text(
@@ -91,8 +91,8 @@ def test_an_auditor_sees_a_month_and_everybody(live_server: Any, open_profile: C
 
 
 def test_before_anything_was_asked_the_page_says_what_it_will_show(
-    live_server: Any, open_profile: Callable[[], BrowserContext]
+    live_server: Any, open_browser: Callable[[], BrowserContext]
 ) -> None:
-    page = open_measures(open_profile(), factories.person("vera", role=Role.VIEWER), live_server.url)
+    page = open_measures(open_browser(), factories.person("vera", role=Role.VIEWER), live_server.url)
     expect(page.get_by_role("main")).to_contain_text("Nothing to measure yet")
     look(page, "measures-empty")

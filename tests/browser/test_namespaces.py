@@ -23,13 +23,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_one_namespace_of_several_is_shown_alone(
-    live_server: Any, open_profile: Callable[[], BrowserContext], settings: Settings
+    live_server: Any, open_browser: Callable[[], BrowserContext], settings: Settings
 ) -> None:
     settings.NAMESPACES = (Namespace("finance-ai-prd"), Namespace("finance-payments-prd"))
     ada = factories.approver("ada")
     for namespace in ("finance-ai-prd", "finance-payments-prd"):
         factories.open_request(ada, namespace=namespace)
-    page = signed_in(open_profile(), ada.person, live_server.url).new_page()
+    page = signed_in(open_browser(), ada.person, live_server.url).new_page()
     page.goto(f"{live_server.url}/approvals/")
     expect(page.get_by_text("in finance-payments-prd")).to_be_visible()
     look(page, "queue-of-namespaces")

@@ -78,10 +78,10 @@ def verified(page: Page, demo: Demo, chain: str, file: Path) -> str:
 
 
 def test_a_passkey_is_asked_for_at_sign_in_and_before_an_approval(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data", program=(STRICT,)) as demo:
-        page = sign_in(open_profile(), demo)
+        page = sign_in(open_browser(), demo)
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         authenticator = Authenticator(page)
         page.goto(f"{demo.address}/passkeys/")
@@ -134,10 +134,10 @@ def test_a_passkey_is_asked_for_at_sign_in_and_before_an_approval(
 
 
 def test_who_has_no_passkey_confirms_at_the_provider_and_finds_the_reason_again(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data", program=(STRICT, "--provider")) as demo:
-        page = sign_in(open_profile(), demo)
+        page = sign_in(open_browser(), demo)
         make_key(page, demo)
         wait_for_request(page, demo)
         page.get_by_label("Reason").fill(REASON)
@@ -154,10 +154,10 @@ def test_who_has_no_passkey_confirms_at_the_provider_and_finds_the_reason_again(
 
 
 def test_who_can_confirm_nowhere_is_led_to_a_passkey_and_back_and_can_always_deny(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data", program=(STRICT,)) as demo:
-        page = sign_in(open_profile(), demo)
+        page = sign_in(open_browser(), demo)
         Authenticator(page)
         make_key(page, demo)
         wait_for_request(page, demo)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.chromium import launch_options
 from tests.browser.conftest import look
 from tests.browser.demo import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
 
+Open = Callable[..., BrowserContext]
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Mobile/15E148 Safari/604.1"
-
-
-@pytest.fixture
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    running = playwright.chromium.launch(**launch_options())
-    yield running
-    running.close()
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +47,11 @@ def people() -> Iterator[tuple[str, ...]]:
             yield ("grant_role", username, *role.split())
 
 
-def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(demo: Demo, browser: Browser) -> None:
-    vera = sign_in(browser.new_context(), demo, "vera")
+def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(demo: Demo, open_browser: Open) -> None:
+    vera = sign_in(open_browser(), demo, "vera")
     vera.locator("live-queue[data-state=live]").wait_for()
 
-    sam = sign_in(browser.new_context(), demo, "sam")
+    sam = sign_in(open_browser(), demo, "sam")
     sam.get_by_role("link", name="People").click()
     look(sam, "people")
 
@@ -78,9 +71,9 @@ def test_an_administrator_shuts_somebody_out_and_their_open_page_goes_dark(demo:
     expect(sam.locator(".person", has_text="Vera Rubin")).to_contain_text("Disabled")
 
 
-def test_a_person_signs_out_on_another_device(demo: Demo, browser: Browser) -> None:
-    laptop = sign_in(browser.new_context(), demo, "ada")
-    phone = sign_in(browser.new_context(user_agent=PHONE), demo, "ada")
+def test_a_person_signs_out_on_another_device(demo: Demo, open_browser: Open) -> None:
+    laptop = sign_in(open_browser(), demo, "ada")
+    phone = sign_in(open_browser(user_agent=PHONE), demo, "ada")
     phone.locator("live-queue[data-state=live]").wait_for()
     laptop.get_by_role("link", name="Ada Lovelace").click()
     look(laptop, "sessions")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import tenuo_core
 from django.conf import settings as configured
 from django.test import Client
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import ApproverKey
 from approvals.contracts import RequestState
@@ -18,7 +18,6 @@ from approvals.models import ApprovalRequest, Decision
 from approvals.signing import denial, proposal
 from tests.approvals import factories
 from tests.approvals.factories import ARGUMENTS
-from tests.browser.chromium import launch_options
 from tests.browser.conftest import look
 from tests.endorsing import endorsed
 
@@ -30,17 +29,16 @@ SignIn = Callable[[str], Page]
 
 
 @pytest.fixture
-def sign_in(playwright: Playwright, live_server: Any, settings: Any) -> Iterator[SignIn]:
+def sign_in(open_browser: Callable[..., BrowserContext], live_server: Any, settings: Any) -> SignIn:
     """Return how somebody new signs in with a browser of their own, and makes a key there that is endorsed."""
     settings.SITE_ROOT = str(live_server.url)
     factories.trust(bytes(ISSUER.public_key_bytes()))
-    browser = playwright.chromium.launch(**launch_options())
 
     def come(name: str) -> Page:
         client = Client()
         client.force_login(factories.person(name))
         cookie = client.cookies[configured.SESSION_COOKIE_NAME]
-        context = browser.new_context(base_url=settings.SITE_ROOT)
+        context = open_browser(base_url=settings.SITE_ROOT)
         context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": settings.SITE_ROOT}])
         page = context.new_page()
         page.set_default_timeout(30_000)
@@ -52,8 +50,7 @@ def sign_in(playwright: Playwright, live_server: Any, settings: Any) -> Iterator
         endorsed(ApproverKey.objects.get(person__username=name))
         return page
 
-    yield come
-    browser.close()
+    return come
 
 
 def asked_of_everybody(min_approvals: int) -> ApprovalRequest:

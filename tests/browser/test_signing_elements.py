@@ -33,8 +33,8 @@ def site() -> Iterator[SigningSite]:
 
 
 @pytest.fixture
-def page(open_profile: Callable[[], BrowserContext]) -> Page:
-    page = open_profile().new_page()
+def page(open_browser: Callable[[], BrowserContext]) -> Page:
+    page = open_browser().new_page()
     page.on("pageerror", lambda error: pytest.fail(str(error)))
     return page
 

@@ -36,10 +36,10 @@ def page_of(context: BrowserContext, person: Person, site: str) -> Page:
 
 
 def test_ada_lets_her_command_line_in_and_revokes_it_again(
-    site: str, open_profile: Callable[[], BrowserContext]
+    site: str, open_browser: Callable[[], BrowserContext]
 ) -> None:
     ada = factories.person("ada", display_name="Ada Lovelace")
-    page = page_of(open_profile(), ada, site)
+    page = page_of(open_browser(), ada, site)
     page.goto(f"{site}/devices/")
     page.get_by_label("Code").fill("BCDF-BCDF")
     page.get_by_role("button", name="Show me what asks").click()

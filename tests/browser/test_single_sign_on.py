@@ -60,8 +60,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def page(open_profile: Callable[[], BrowserContext]) -> Page:
-    page = open_profile().new_page()
+def page(open_browser: Callable[[], BrowserContext]) -> Page:
+    page = open_browser().new_page()
     without_their_fonts(page)
     return page
 

@@ -134,10 +134,10 @@ def refused_to_export(page: Page) -> None:
 
 
 def test_a_request_survives_kill_9_of_the_one_process_and_executes_once(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     data = tmp_path / "data"
-    context = open_profile()
+    context = open_browser()
     with Demo(data) as demo:
         page = sign_in(context, demo)
         make_key(page, demo)
@@ -181,10 +181,10 @@ def executed_restarts(data: Path) -> int:
 
 
 def test_an_on_call_lead_sees_what_the_agent_tried_before_and_denies_with_a_reason(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data", "demo", "--alert", ALERT.replace("high-error-rate", "injection")) as demo:
-        page = sign_in(open_profile(), demo)
+        page = sign_in(open_browser(), demo)
         make_key(page, demo)
         demo.line(lambda line: "awaiting approval" in line)
         page.goto(f"{demo.address}/approvals/")

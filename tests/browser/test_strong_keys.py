@@ -91,8 +91,8 @@ def site() -> Iterator[SigningSite]:
 
 
 @pytest.fixture
-def page(open_profile: Callable[[], BrowserContext]) -> Page:
-    return new_page(open_profile())
+def page(open_browser: Callable[[], BrowserContext]) -> Page:
+    return new_page(open_browser())
 
 
 def new_page(context: BrowserContext) -> Page:

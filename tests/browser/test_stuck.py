@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300
 
 
 def test_a_decision_that_nobody_delivers_is_shown_as_stuck_until_a_relay_runs(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
-    data, context = tmp_path / "data", open_profile()
+    data, context = tmp_path / "data", open_browser()
     with Demo(data) as demo:
         page = sign_in(context, demo)
         make_key(page, demo)

@@ -17,10 +17,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300
 
 
 def test_a_payload_reader_finds_the_answer_that_asked_for_a_call(
-    tmp_path: Path, open_profile: Callable[[], BrowserContext]
+    tmp_path: Path, open_browser: Callable[[], BrowserContext]
 ) -> None:
     with Demo(tmp_path / "data") as demo:
-        context = open_profile()
+        context = open_browser()
         page = sign_in(context, demo)
         make_key(page, demo)
         page.goto(f"{demo.address}/approvals/")

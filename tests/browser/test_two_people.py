@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.chromium import launch_options
 from tests.browser.conftest import look
 from tests.browser.demo import Demo
 from tests.browser.test_endorsing import arrive
@@ -24,20 +23,6 @@ TARGET = "payment-service-prod"
 REASON = "The pool is exhausted, and the rollback is staged."
 
 Open = Callable[[], BrowserContext]
-
-
-@pytest.fixture
-def open_browser(playwright: Playwright) -> Iterator[Open]:
-    """Open a browser of somebody's own."""
-    browser = playwright.chromium.launch(**launch_options())
-
-    def open_it() -> BrowserContext:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(30_000)
-        return context
-
-    yield open_it
-    browser.close()
 
 
 def hold_ceremony(demo: Demo, open_browser: Open) -> tuple[Page, Page]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Playwright, expect
+from playwright.sync_api import Browser, Page, expect
 
 from audit.page.__main__ import build, main
 from audit.statements.entries import entry_hash
@@ -16,7 +16,6 @@ from audit.statements.evidence import about_chain, about_search
 from audit.statements.statements import parse
 from tests.audit.bundles import MemoryLog, bundled
 from tests.audit.evidence import edit, envelope_of, public
-from tests.browser.chromium import launch_options
 from tests.browser.conftest import look
 from tests.vectors.evidence import TABLE
 from tests.vectors.evidence_story import Story, whole
@@ -27,10 +26,9 @@ ROWS: dict[str, dict[str, Any]] = {Path(row["file"]).stem: row for row in json.l
 
 
 @pytest.fixture(scope="module")
-def page(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     target = tmp_path_factory.mktemp("verifier") / "verify.html"
     assert main([str(target)]) == 0
-    browser = playwright.chromium.launch(**launch_options())
     context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
     opened = context.new_page()
@@ -45,7 +43,7 @@ def page(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> It
     assert {url.split(":")[0] for url in asked} <= {"file"}
     assert len(asked) == 1, asked
     assert not complaints
-    browser.close()
+    context.close()
 
 
 def give(page: Page, row: dict[str, Any], *, roots: list[str] | None = None) -> None:

@@ -24,7 +24,7 @@ from tests.approvals import factories
 from tests.cli.conftest import Desk
 from warrants.models import IssuerKey
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.either_database]
 Enrolled = tuple[Desk, ApproverKey]
 
 

@@ -12,7 +12,7 @@ from approvals.models import ApprovalRequest, Decision, Opening
 from tests.approvals.factories import ARGUMENTS
 from tests.cli.conftest import Desk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.either_database]
 Enrolled = tuple[Desk, ApproverKey]
 READING_SECONDS = 4
 

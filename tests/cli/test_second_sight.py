@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.cli.terminal import CommandLine
+from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, until
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
@@ -38,8 +39,8 @@ class Browser:
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
+    prepare(tmp_path / "site")
     made = Installation(tmp_path / "site", SWEEP_SECONDS="3600")  # it would end requests that lie about their run
-    (tmp_path / "site").mkdir()
     yield made
     made.wait_until_gone()
 

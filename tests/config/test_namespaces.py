@@ -109,7 +109,7 @@ def test_a_service_whose_alerts_are_in_two_namespaces_is_refused() -> None:
     assert refused.value.path == "namespaces.prd.alerts"
 
 
-@pytest.mark.parametrize("text", ["", "\x00", "- a", "{", "namespaces: " + "[" * 4000, "a" * 70_000, "x: &x [*x]"])
+@pytest.mark.parametrize("text", ["", "\x00", "- a", "{", "namespaces: " + "[" * 700, "a" * 70_000, "x: &x [*x]"])
 def test_a_file_that_is_no_such_file_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "namespaces.yaml"
     path.write_text(text)

@@ -6,12 +6,14 @@ import re
 
 import pytest
 
+from tests.prepared import prepare
 from tests.workers.processes import Installation
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
 
 
 def test_two_programs_approve_a_payment_and_both_sides_evidence_verifies(tmp_path):
+    prepare(tmp_path)
     installation = Installation(tmp_path)
     code, output = installation.run("demo", "--payment", timeout=250)
     assert code == 0, output

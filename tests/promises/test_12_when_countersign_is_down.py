@@ -25,6 +25,7 @@ from workers.gates import nonces
 
 pytestmark = [
     pytest.mark.temporal,
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.asyncio(loop_scope="session"),
 ]

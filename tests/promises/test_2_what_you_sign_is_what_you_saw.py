@@ -98,22 +98,25 @@ def test_an_honest_page_is_signed_and_taken(desk: Desk) -> None:
 
 
 def test_any_changed_byte_of_the_arguments_is_refused(desk: Desk) -> None:
+    page = desk.page()
     for changed in flips(bytes(desk.waiting.arguments_cbor)):
-        fields = desk.refused_fields({**desk.page(), "arguments_cbor": text(changed)})
+        fields = desk.refused_fields({**page, "arguments_cbor": text(changed)})
         assert fields & {"arguments_cbor", "request_hash"}
 
 
 def test_any_changed_byte_of_the_warrant_is_refused(desk: Desk) -> None:
+    page = desk.page()
     for changed in flips(desk.minted.chain[0]):
-        assert desk.refused_fields({**desk.page(), "warrant_chain": [text(changed)]}) & {
+        assert desk.refused_fields({**page, "warrant_chain": [text(changed)]}) & {
             "warrant_chain",
             "warrant.signature",
         }
 
 
 def test_any_changed_byte_of_the_hash_is_refused(desk: Desk) -> None:
+    page = desk.page()
     for changed in flips(bytes(desk.waiting.request_hash)):
-        assert desk.refused_fields({**desk.page(), "request_hash": changed.hex()}) == {"request_hash"}
+        assert desk.refused_fields({**page, "request_hash": changed.hex()}) == {"request_hash"}
 
 
 def reissued(desk: Desk, **changes: Any) -> list[str]:

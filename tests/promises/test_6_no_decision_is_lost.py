@@ -24,6 +24,7 @@ from workers.nonces import DatabaseNonceStore
 
 pytestmark = [
     pytest.mark.temporal,
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.asyncio(loop_scope="session"),
 ]

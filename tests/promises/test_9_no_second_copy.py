@@ -32,6 +32,7 @@ from temporalio.client import Client
 
 from approvals.cli.visit import Visit
 from tests.incident.fake_provider import FakeProvider, fake_provider, openai_call, openai_words
+from tests.prepared import prepare
 from tests.promises.canaries import hits, hits_in_files, payloads_of, planted
 from tests.promises.canary_process import ENDED, READER, VIEWER
 from tests.promises.mailbox import Mailbox, mailbox
@@ -97,6 +98,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         openai_words(words["closing"]),
     ]
     directory, outside = tmp_path_factory.mktemp("canary"), tmp_path_factory.mktemp("outside")
+    prepare(directory)
     (directory / "archive").mkdir()
     with fake_provider(*[(200, call) for call in calls]) as provider, mailbox() as mails:
         installation = Installation(

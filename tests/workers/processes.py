@@ -13,7 +13,11 @@ from pathlib import Path
 
 import httpx
 
+from workers.development_server import die_with_parent
+
 BASE = Path(__file__).resolve().parents[2]
+# Where tests are killed, what they started is told to stop.
+die_with_tests = die_with_parent if sys.platform == "linux" else None
 
 
 def free_port() -> int:
@@ -49,6 +53,7 @@ class Installation:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=die_with_tests,
         )
 
     def run(self, *arguments: str, timeout: float = 120) -> tuple[int, str]:

@@ -23,6 +23,7 @@ from temporalio.testing import WorkflowEnvironment
 from accounts.namespaces.contracts import GroupRole, Namespace, SearchAttribute
 from accounts.roles.contracts import Role
 from audit.rings.queries import ring_of
+from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, stop
 from workers.development_server import development_flags
 from workers.namespaces.registration import describe
@@ -159,6 +160,7 @@ async def test_one_process_serves_them_all(tmp_path: Path) -> None:
     """An alert starts its incident where the file says; restarted, the same server goes on with what it has."""
     file = tmp_path / "namespaces.yaml"
     file.write_text(FILE)
+    prepare(tmp_path)
     installation = Installation(tmp_path, NAMESPACES_FILE=str(file), TEMPORAL_NAMESPACE="finance-ai-prd")
     code, output = await asyncio.to_thread(installation.run, "demo", "--auto", timeout=150)
     assert code == 0, output

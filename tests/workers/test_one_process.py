@@ -14,6 +14,7 @@ from temporalio.client import Client, ScheduleActionResult, ScheduleHandle, Work
 from temporalio.service import RPCError, RPCStatusCode
 
 from approvals.cli.visit import Visit
+from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, stop, until
 from workers.sweeping import SCHEDULE
 
@@ -22,9 +23,16 @@ pytestmark = [pytest.mark.temporal, pytest.mark.timeout(180)]
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
+    prepare(tmp_path)
     made = Installation(tmp_path)
     yield made
     assert made.processes() == []
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Installation:
+    """An installation that nobody has set up."""
+    return Installation(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -56,6 +64,7 @@ async def test_an_open_page_keeps_nothing_from_stopping(installation):
 
 
 async def test_it_schedules_the_sweep_and_sweeps(tmp_path):
+    prepare(tmp_path)
     installation = Installation(tmp_path, SWEEP_SECONDS="5")
     process = installation.start("demo")
     await asyncio.to_thread(lines_until, process, "Sign in once as")
@@ -101,6 +110,7 @@ def test_a_taken_port_is_one_sentence_and_exit_code_1(installation):
 
 
 def test_a_temporal_server_that_does_not_answer_is_one_sentence(tmp_path):
+    prepare(tmp_path)
     installation = Installation(tmp_path, TEMPORAL_ADDRESS="127.0.0.1:1")
     code, output = installation.run("demo")
     assert code == 1
@@ -108,22 +118,23 @@ def test_a_temporal_server_that_does_not_answer_is_one_sentence(tmp_path):
     assert "Traceback" not in output
 
 
-def test_workers_without_an_address_say_what_to_set(installation):
-    installation.run("demo", "--alert", "no such file")
-    code, output = installation.run("worker")
+def test_workers_without_an_address_say_what_to_set(empty):
+    empty.run("demo", "--alert", "no such file")
+    code, output = empty.run("worker")
     assert code == 1
     assert "Set TEMPORAL_ADDRESS" in output
 
 
-def test_without_a_setup_it_says_what_to_run(installation):
-    installation.run("demo", "--alert", "no such file")  # makes the secrets and nothing else
-    code, output = installation.run("serve")
+def test_without_a_setup_it_says_what_to_run(empty):
+    empty.run("demo", "--alert", "no such file")  # makes the secrets and nothing else
+    code, output = empty.run("serve")
     assert code == 1
     assert "was manage.py setup run?" in output
     assert "Traceback" not in output
 
 
 def test_a_phone_home_variable_stops_the_start(tmp_path):
+    prepare(tmp_path)
     installation = Installation(tmp_path, TENUO_CONTROL_PLANE_URL="https://elsewhere.example")
     code, output = installation.run("demo")
     assert code == 1

@@ -27,6 +27,7 @@ from workers.supervisor import cancel
 
 pytestmark = [
     pytest.mark.temporal,
+    pytest.mark.postgresql,
     pytest.mark.django_db(transaction=True),
     pytest.mark.asyncio(loop_scope="session"),
 ]
