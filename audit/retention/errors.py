@@ -17,7 +17,7 @@ class RetentionError(Exception):
 class NoNamespace(RetentionError):
     """The incident belongs to no namespace, so that there is no chain in which to say what was done to it."""
 
-    code = "no_namespace"
+    code = "evidence_without_namespace"
 
     def __init__(self) -> None:
         super().__init__(
