@@ -46,5 +46,5 @@ class ContentRemoved(CannotExport):
     def __init__(self, chain: str, removed_at: datetime) -> None:
         super().__init__(
             f"What the entries of {chain} said was removed under retention on {removed_at:%-d %B %Y}. The ledger still "
-            "says that they were there."
+            "says that they were there, and CSV and JSON Lines list them; for a bundle, leave them out of the search."
         )

@@ -23,6 +23,7 @@ from audit.models import Attachment, EvidenceHold, EvidenceRemoval, LedgerChain,
 from audit.retention import queries
 from audit.retention.errors import NoNamespace, NotOnHold, NotWhole, OnHold, StillNeeded
 from audit.retention.texts import clean_reason
+from audit.search.forgetting import forget_chain
 from audit.statements.kinds import EntryKind
 from audit.statements.removals import Index
 
@@ -65,6 +66,7 @@ def remove(*, chain: str, now: datetime) -> LedgerEntry:
     )
     LedgerEntry.objects.filter(chain=locked).update(envelope=b"")
     EvidenceRemoval.objects.create(chain=locked, size=locked.size, record=record, removed_at=timezone.now())
+    forget_chain(chain=chain)
     evidence_removed.send(sender=LedgerChain, chain=chain)
     return record
 
