@@ -171,7 +171,7 @@ def running_site() -> Iterator[SigningSite]:
     site = SigningSite()
     server = ThreadingHTTPServer(("localhost", 0), handler_for(site))
     site.address = f"http://localhost:{server.server_port}"
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield site
     server.shutdown()

@@ -243,7 +243,7 @@ async def test_keys_come_from_an_address_that_leads_nowhere_else(issuer) -> None
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         site = f"http://127.0.0.1:{server.server_port}"
         tokens = Tokens(keys=IssuerKeys(f"{site}/keys"), issuer=ISSUER, audience=AUDIENCE)
         assert (await caller_of(tokens, issuer.token("stg:read"))).subject == "worker-7"
