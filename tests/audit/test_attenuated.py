@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 
 from audit.access import Everywhere
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
 from audit.ledger.queries import details_of, tree
@@ -83,7 +83,7 @@ def test_a_child_warrant_is_told_once_before_its_first_call_and_the_file_verifie
     assert details["tools_narrowed"] == ["read_logs"]
     assert "restart_service" in details["tools_removed"]
     assert details["ends_earlier_seconds"] == 60
-    report = verify(b"".join(evidence_lines(chain=story.chain)), roots=[story.trusted_root_hex])
+    report = verify(b"".join(bundle_of(story.chain).lines()), roots=[story.trusted_root_hex])
     assert report.verified, report.as_text()
     assert "handed on by" in report.as_text()
 
@@ -116,7 +116,7 @@ def test_a_warrant_two_steps_down_is_told_with_the_one_between() -> None:
     found = [details_of(entry) for entry in LedgerEntry.objects.filter(kind=EntryKind.WARRANT_ATTENUATED)]
     assert [details["parent"] for details in found] == [story.chain, found[0]["warrant"]]
     assert (found[1]["tools_removed"], found[1]["tools_narrowed"]) == ([], [])
-    report = verify(b"".join(evidence_lines(chain=story.chain)), roots=[story.trusted_root_hex])
+    report = verify(b"".join(bundle_of(story.chain).lines()), roots=[story.trusted_root_hex])
     assert report.verified, report.as_text()
 
 

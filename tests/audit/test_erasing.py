@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.roles.contracts import Role
 from approvals.decisions import services as decisions
 from approvals.models import ApprovalRequest, Decision
-from audit.export.services import evidence_lines
+from audit.export.services import bundle_of
 from audit.ledger.chains import Subject, namespace_chain
 from audit.ledger.queries import details_of
 from audit.ledger.signals import payload_erased
@@ -57,7 +57,7 @@ def ended(asked: Rooms) -> Rooms:
 
 
 def verified(rooms: Rooms) -> Report:
-    report = verify(b"".join(evidence_lines(chain=rooms.chain)), roots=[root.hex() for root in trusted_roots()])
+    report = verify(b"".join(bundle_of(rooms.chain).lines()), roots=[root.hex() for root in trusted_roots()])
     assert report.verified, report.as_text()
     return report
 
