@@ -104,6 +104,10 @@ GET  incidents/<slug:chain>/timeline/                               in   404  20
 POST incidents/<slug:chain>/timeline/                               in   404  404  404  404  404  404  404   404   404  in
 POST incidents/<slug:chain>/evidence/                               in   404  404  404  404  404  200  200   200   404  in
 
+GET  evidence/exports/                                              in   404  404  404  404  404  200  200   200   200  in
+POST evidence/exports/                                              in   404  404  404  404  404  422  422   422   422  in
+GET  evidence/exports/newest/                                       in   404  404  404  404  404  200  200   200   200  in
+
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/<str:namespace>/decode                                   401  403  403  403  403  403  403  403   403   403  401
