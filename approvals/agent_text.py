@@ -11,7 +11,8 @@ import re
 import unicodedata
 
 _ALLOWED_CONTROLS = frozenset("\n\t")
-_WORD = re.compile(r"\w+")
+# A word with something beside ASCII in it. None starts inside another, so that the time grows with the text.
+_WORD = re.compile(r"\b[a-zA-Z0-9_]*+[^\W\x00-\x7f]\w*")
 # Scripts whose letters are taken for Latin ones.
 _LOOKALIKE_SCRIPTS = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "DESERET"})
 # Letters of those scripts that no eye tells from a Latin one.
@@ -29,11 +30,9 @@ def visible(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_shown, _WORD.sub(_marked_word, text.replace("\r\n", "\n"))))
-
-
-def _shown(character: str) -> str:
-    return _named(character) if _is_hidden(character) else character
+    marked = _WORD.sub(_marked_word, text.replace("\r\n", "\n"))
+    # Each character once: a long text has few that are different.
+    return marked.translate({ord(character): _named(character) for character in set(marked) if _is_hidden(character)})
 
 
 def _named(character: str) -> str:
@@ -56,8 +55,6 @@ def _is_variation_selector(number: int) -> bool:
 
 def _marked_word(match: re.Match[str]) -> str:
     word = match[0]
-    if word.isascii():
-        return word
     scripts = {_script(character) for character in word if character.isalpha()}
     mixes_scripts = "LATIN" in scripts and bool(scripts & _LOOKALIKE_SCRIPTS)
     # A word made of nothing but look-alikes reads as Latin, whatever stands around it.

@@ -199,7 +199,7 @@ def test_at_the_end_of_its_time_all_of_it_goes_here_too(ended: Rooms, client: Cl
         assert client.get(path).status_code == 200
     for path in ("/approvals/?show=all", f"/approvals/{REQUEST}/", "/measures/", "/payloads/"):
         assert client.get(path).status_code == 200
-    refused = client.get(f"/incidents/{ended.chain}/evidence/")
+    refused = client.post(f"/incidents/{ended.chain}/evidence/")
     assert (refused.status_code, b"removed under retention" in refused.content) == (409, True)
     with pytest.raises(CommandError, match="removed under retention"):
         call_command("export_receipts", ended.chain)
