@@ -120,8 +120,9 @@ def test_a_checkpoint_that_was_kept_shows_that_nothing_was_written_anew(page: Pa
     row = with_checkpoint(MemoryLog(), tmp_path / "kept.jsonl")
     (tmp_path / "kept.checkpoint").write_text(row["checkpoints"][0])
     give(page, {**row, "checkpoints": []})
-    said = "Only one that you keep yourself shows that nothing was written anew."
-    expect(page.locator("#notes")).to_contain_text(said)
+    expect(page.locator("#notes")).to_contain_text(
+        "Only one that you keep yourself shows that nothing was written anew."
+    )
     page.get_by_label("Or add checkpoint files").set_input_files(tmp_path / "kept.checkpoint")
     expect(page.get_by_label("Earlier checkpoints")).to_have_value(row["checkpoints"][0])
     page.get_by_role("button", name="Verify", exact=True).click()
@@ -153,9 +154,9 @@ def test_a_search_is_a_tree_of_chains_and_its_population(page: Page, tmp_path: P
     expect(chains.nth(0).locator("li")).to_have_count(0)
     expect(page.locator("#facts")).to_contain_text("local:⟨U+202E⟩lead")
     expect(page.locator("#notes")).to_contain_text("is the word of who wrote the file")
+    look(page, "verifier-search")
     page.get_by_role("button", name="Open everything shown").click()
     expect(chains.nth(0).locator("li").filter(has_text="step 3 (signature)").first).to_be_visible()
-    look(page, "verifier-search")
 
 
 def test_files_that_are_dropped_find_their_places(page: Page, tmp_path: Path) -> None:
