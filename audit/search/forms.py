@@ -82,7 +82,9 @@ class SearchForm(forms.Form):
     namespace = forms.ChoiceField(label="Namespace", required=False)
 
     def __init__(self, data: Any, *, namespaces: Iterable[str], records: bool, content: bool) -> None:
-        super().__init__(data, auto_id="search-%s")
+        # The kinds in the order that the choices have.
+        kinds = ",".join(sorted(str(data.get("kind", "")).split(",")))
+        super().__init__({**data, "kind": kinds}, auto_id="search-%s")
         self.search = Search()
         # Names that Python has taken.
         for name, label in (("from", "From"), ("to", "To, this day included")):

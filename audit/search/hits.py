@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -17,11 +18,10 @@ from audit.ledger.wording import word
 from audit.models import Attachment, IndexedEntry, TermSource
 from audit.search.errors import MalformedSearch
 from audit.search.facts import facts_of
-from audit.search.queries import NEWEST_FIRST, place_of
 
 PAGE = 50
 MAXIMUM_COUNT = 10_000
-_CURSOR = re.compile(r"(\d{1,15})\.([\w.-]{1,64})\.(\d{1,18})", re.ASCII)
+_CURSOR = re.compile(r"(\d{1,15})\.(\d{1,18})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +58,41 @@ class Page:
         return f"{self.count:,} {'entry' if self.count == 1 else 'entries'}" if self.count else "Nothing found"
 
 
-def page(rows: QuerySet[IndexedEntry], *, content: Reach | None, before: str = "", arguments: bool = False) -> Page:
-    """Return the newest hits of ``rows``, or those older than the cursor ``before``. Raises ``MalformedSearch``.
+def page(
+    newest: QuerySet[Any, tuple[int, int]], *, content: Reach | None, before: str = "", arguments: bool = False
+) -> Page:
+    """Return the newest hits (``queries.newest``), or those older than ``before``. Raises ``MalformedSearch``.
 
     ``content`` are the namespaces of which the person may see what agents said; ``arguments``: show these as well.
     """
-    newest = (_older(rows, before) if before else rows).order_by(*NEWEST_FIRST).select_related("entry__chain")
-    if arguments:
-        attached = Attachment.objects.filter(name="arguments")
-        newest = newest.prefetch_related(Prefetch("entry__attachments", queryset=attached, to_attr="asked"))
-    found = list(newest[: PAGE + 1])
-    shown = found[:PAGE]
-    count = rows.order_by()[: MAXIMUM_COUNT + 1].count()
+    rows = _rows([entry for _, entry in _older(newest, before)[: PAGE + 1]], arguments)
+    shown = rows[:PAGE]
+    count = newest.order_by()[: MAXIMUM_COUNT + 1].count()
     return Page(
         hits=[_hit(row, _reaches(content, row.namespace)) for row in shown],
         count=min(count, MAXIMUM_COUNT),
         has_more=count > MAXIMUM_COUNT,
-        older=_cursor(shown[-1]) if len(found) > PAGE else "",
+        older=f"{shown[-1].at_ms}.{shown[-1].pk}" if len(rows) > PAGE else "",
     )
 
 
-def _older(rows: QuerySet[IndexedEntry], before: str) -> QuerySet[IndexedEntry]:
+def _rows(entries: list[int], arguments: bool) -> list[IndexedEntry]:
+    rows = IndexedEntry.objects.filter(pk__in=entries).order_by("-at_ms", "-pk").select_related("entry__chain")
+    if arguments:
+        attached = Attachment.objects.filter(name="arguments")
+        rows = rows.prefetch_related(Prefetch("entry__attachments", queryset=attached, to_attr="asked"))
+    return list(rows)
+
+
+def _older(newest: QuerySet[Any, tuple[int, int]], before: str) -> QuerySet[Any, tuple[int, int]]:
+    if not before:
+        return newest
     match = _CURSOR.fullmatch(before)
     if match is None:
         raise MalformedSearch("This address does not lead to a page. Search again from the newest.", field="before")
-    at_ms, place = int(match[1]), place_of(match[2], int(match[3]))
-    # The first condition is what an index answers.
-    return rows.filter(Q(at_ms__lt=at_ms) | Q(at_ms=at_ms, place__lt=place), at_ms__lte=at_ms)
-
-
-def _cursor(row: IndexedEntry) -> str:
-    return f"{row.at_ms}.{row.entry.chain_id}.{row.entry.sequence}"
+    at_ms, entry = int(match[1]), int(match[2])
+    # The last condition is what an index answers.
+    return newest.filter(Q(at_ms__lt=at_ms) | Q(at_ms=at_ms, entry__lt=entry), at_ms__lte=at_ms)
 
 
 def _reaches(content: Reach | None, namespace: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from audit.access import Reach
-from audit.models import IndexedEntry, IndexState, LedgerChain, Log, LogReader, PendingLeaf, TermSource
+from audit.models import IndexedEntry, IndexState, LedgerChain, Log, LogReader, PendingLeaf, SearchTerm, TermSource
 from audit.search.contracts import Search
 from audit.search.errors import ContentIsNotYours
 from audit.search.keys import keys_within
@@ -17,29 +17,49 @@ from audit.search.tokens import token
 
 # Under this name the index keeps its place in the logs.
 READER = "search"
-# One order, from either end: entries of one millisecond by chain and sequence.
+# The order of populations: entries of one millisecond by chain and sequence, in every collation.
 OLDEST_FIRST = ("at_ms", "place")
-NEWEST_FIRST = ("-at_ms", "-place")
 _FINGERPRINT_DIGITS = 64
 
 
 def matching(
     search: Search, *, within: Reach, content: Reach | None, records: Reach | None = None
 ) -> QuerySet[IndexedEntry]:
-    """Return the index rows of the entries that match, in no order yet (``OLDEST_FIRST``, ``NEWEST_FIRST``).
+    """Return the index rows of the entries that match, in no order yet (``OLDEST_FIRST``).
 
     ``within``: the namespaces of whose incidents the person may read; ``content``: of which they may see what agents
     said and got, where alone arguments are searched; ``records``: of which they may read the service's own chains.
     No entry comes twice. Raises ``ContentIsNotYours``.
     """
-    if search.asks_for_content and not content:
-        raise ContentIsNotYours("value")
-    rows = _readable(within, records).filter(_plain(search))
-    if search.words:
-        rows = _with_words(rows, search, within, content)
-    if search.values and content:
-        rows = _with_values(rows, search, content)
+    rows = IndexedEntry.objects.filter(_readable(within, records), _said_plainly(search), _in_time(search))
+    if search.namespace:
+        rows = rows.filter(namespace=search.namespace)
+    for tokens in _tokens(search, within, content):
+        rows = rows.filter(pk__in=_with_one_of(tokens).values("entry"))
     return rows
+
+
+def newest(
+    search: Search, *, within: Reach, content: Reach | None, records: Reach | None = None
+) -> QuerySet[Any, tuple[int, int]]:
+    """Return (time, entry) of the same entries, the newest first; of one millisecond, the ones written last.
+
+    Where words are asked for, the first one's own rows are gone through, which know the time: the others, and the
+    entries, are looked at only as far as they must be.
+    """
+    words = _tokens(search, within, content)
+    if not words:
+        rows = matching(search, within=within, content=content, records=records)
+        return rows.order_by("-at_ms", "-pk").values_list("at_ms", "pk")
+    first, *others = words
+    found = _with_one_of(first).filter(_in_time(search))
+    for tokens in others:
+        found = found.filter(entry__in=_with_one_of(tokens).values("entry"))
+    # The tokens are those of the right namespaces already.
+    found = found.filter(_said_plainly(search, of="entry__"))
+    if not _covers(within, records):
+        found = found.filter(_readable(within, records, of="entry__"))
+    return found.order_by("-at_ms", "-entry").values_list("at_ms", "entry")
 
 
 def place_of(chain: str, sequence: int) -> bytes:
@@ -68,7 +88,8 @@ class Gaps:
 
 def gaps(*, within: Reach, records: Reach | None) -> Gaps:
     """Return the gaps of what a person may search; entries that wait are those of everybody."""
-    found = _readable(within, records).exclude(state=IndexState.WHOLE).order_by("state")
+    rows = IndexedEntry.objects.filter(_readable(within, records))
+    found = rows.exclude(state=IndexState.WHOLE).order_by("state")
     by_state = dict(found.values_list("state").annotate(count=Count("pk")))
     return Gaps(waiting(), by_state.get(IndexState.CLOSED, 0), by_state.get(IndexState.CUT, 0))
 
@@ -86,39 +107,43 @@ def closed_entries() -> dict[str, int]:
     return dict(closed.values_list("namespace").annotate(count=Count("pk")))
 
 
-def _readable(within: Reach, records: Reach | None) -> QuerySet[IndexedEntry]:
-    of_incidents = _reached(within)
+def _readable(within: Reach, records: Reach | None, *, of: str = "") -> Q:
+    of_incidents, of_service = _reached(within, of), f"{of}of_service"
     if not records:
-        return IndexedEntry.objects.filter(of_incidents, of_service=False)
-    if (records.everywhere, records.namespaces) == (within.everywhere, within.namespaces):
-        return IndexedEntry.objects.filter(of_incidents)
-    of_records = _reached(records)
-    return IndexedEntry.objects.filter(Q(of_incidents, of_service=False) | Q(of_records, of_service=True))
+        return of_incidents & Q(**{of_service: False})
+    if _covers(within, records):
+        return of_incidents
+    return (of_incidents & Q(**{of_service: False})) | (_reached(records, of) & Q(**{of_service: True}))
 
 
-def _reached(reach: Reach) -> Q:
-    return Q() if reach.everywhere else Q(namespace__in=reach.namespaces)
+def _covers(within: Reach, records: Reach | None) -> bool:
+    """Whether they may read the service's own chains of the same namespaces."""
+    return records is not None and (records.everywhere, records.namespaces) == (within.everywhere, within.namespaces)
 
 
-def _plain(search: Search) -> Q:
-    wanted = Q()
-    if search.namespace:
-        wanted &= Q(namespace=search.namespace)
-    if search.kinds:
-        wanted &= Q(kind=search.kinds[0]) if len(search.kinds) == 1 else Q(kind__in=search.kinds)
-    if search.tool:
-        wanted &= Q(tool=search.tool)
-    if search.agent:
-        wanted &= Q(agent=search.agent)
-    if search.workflow:
-        wanted &= Q(workflow_id=search.workflow)
+def _reached(reach: Reach, of: str = "") -> Q:
+    return Q() if reach.everywhere else Q(**{f"{of}namespace__in": reach.namespaces})
+
+
+def _said_plainly(search: Search, *, of: str = "") -> Q:
+    equal = {"tool": search.tool, "agent": search.agent, "workflow_id": search.workflow}
+    wanted = Q(**{f"{of}{column}": value for column, value in equal.items() if value})
+    if len(search.kinds) == 1:
+        wanted &= Q(**{f"{of}kind": search.kinds[0]})
+    elif search.kinds:
+        wanted &= Q(**{f"{of}kind__in": search.kinds})
     if search.person:
-        wanted &= Q(person=search.person) | Q(by=search.person)
+        wanted &= Q(**{f"{of}person": search.person}) | Q(**{f"{of}by": search.person})
     if search.key:
-        wanted &= _of_key("key", search.key) | _of_key("by_key", search.key)
+        wanted &= _of_key(f"{of}key", search.key) | _of_key(f"{of}by_key", search.key)
     if search.incident:
         named = Q(name=search.incident) | Q(label=search.incident)
-        wanted &= Q(chain__in=LedgerChain.objects.filter(named).values("pk"))
+        wanted &= Q(**{f"{of}chain__in": LedgerChain.objects.filter(named).values("pk")})
+    return wanted
+
+
+def _in_time(search: Search) -> Q:
+    wanted = Q()
     if search.since_ms is not None:
         wanted &= Q(at_ms__gte=search.since_ms)
     if search.before_ms is not None:
@@ -134,25 +159,27 @@ def _of_key(column: str, digits: str) -> Q:
     return Q(**{f"{column}__in": [digits, of_key]})
 
 
-def _with_words(
-    rows: QuerySet[IndexedEntry], search: Search, within: Reach, content: Reach | None
-) -> QuerySet[IndexedEntry]:
-    """Narrow to entries with all words. An entry has words of people or of agents, never both: none comes twice."""
+def _tokens(search: Search, within: Reach, content: Reach | None) -> list[list[int]]:
+    """Return, for each word that is asked for, its tokens: every entry has one of them at most.
+
+    An entry has words of people or of agents, never of both, and is of one namespace. Raises ``ContentIsNotYours``.
+    """
+    if search.asks_for_content and not content:
+        raise ContentIsNotYours("value")
+    if not search.words and not search.values:
+        return []
     of_people = keys_within(within, namespace=search.namespace).values()
     of_agents = keys_within(content, namespace=search.namespace).values() if content else ()
-    for word in search.words:
-        tokens = [token(key, TermSource.SAID_BY_PEOPLE, word) for key in of_people]
-        rows = _with_one_of(rows, tokens + [token(key, TermSource.SAID_BY_AGENTS, word) for key in of_agents])
-    return rows
+    said = [
+        [token(key, TermSource.SAID_BY_PEOPLE, word) for key in of_people]
+        + [token(key, TermSource.SAID_BY_AGENTS, word) for key in of_agents]
+        for word in search.words
+    ]
+    asked = [
+        [token(key, TermSource.ARGUMENT, value, name=search.argument) for key in of_agents] for value in search.values
+    ]
+    return asked + said
 
 
-def _with_values(rows: QuerySet[IndexedEntry], search: Search, content: Reach) -> QuerySet[IndexedEntry]:
-    keys = keys_within(content, namespace=search.namespace).values()
-    for value in search.values:
-        rows = _with_one_of(rows, (token(key, TermSource.ARGUMENT, value, name=search.argument) for key in keys))
-    return rows
-
-
-def _with_one_of(rows: QuerySet[IndexedEntry], tokens: Iterable[int]) -> QuerySet[IndexedEntry]:
-    # That both have the same time lets the database walk a word's entries in their order.
-    return rows.filter(terms__token__in=list(tokens), terms__at_ms=F("at_ms"))
+def _with_one_of(tokens: list[int]) -> QuerySet[SearchTerm]:
+    return SearchTerm.objects.filter(token__in=tokens)

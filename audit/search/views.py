@@ -125,8 +125,8 @@ def _page(
     error, found, before = None, None, data.get("before", "")
     if form.is_valid():
         try:
-            rows = sight.matching(form.search)
-            found = page(rows, content=sight.content, before=before, arguments=form.search.asks_for_content)
+            newest = queries.newest(form.search, within=sight.within, content=sight.content, records=sight.records)
+            found = page(newest, content=sight.content, before=before, arguments=form.search.asks_for_content)
         except SearchError as refused:
             error = refused
     context: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from audit.access import Everywhere
+from audit.custody import CustodyError
 from audit.ledger.services import append, erase_attachment
 from audit.log.services import integrate
 from audit.models import IndexedEntry, IndexState, LedgerEntry, SearchKey, SearchTerm
@@ -25,6 +27,7 @@ from audit.statements.kinds import EntryKind
 from tests.approvals.stored import every_column
 from tests.audit.evidence import LEAD, Evidence, denied_story, public
 from tests.audit.indexed import indexed, keys, take
+from workers import indexing as keeping
 
 pytestmark = pytest.mark.django_db
 ALL = Everywhere()
@@ -281,6 +284,27 @@ def test_one_call_cannot_fill_the_index(monkeypatch: pytest.MonkeyPatch) -> None
     assert SearchTerm.objects.count() == 10
     assert IndexedEntry.objects.get(entry=entry).state == IndexState.CUT
     assert len(found(argument="iban", value='"DE89"')) == 1, "whole values come first"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_process_indexes_and_goes_on_after_a_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns, done = [], asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def turn() -> int:
+        turns.append(1)
+        if len(turns) == 1:
+            raise CustodyError("The key does not open.")
+        loop.call_soon_threadsafe(done.set)
+        return 0
+
+    monkeypatch.setattr(keeping, "index", turn)
+    task = asyncio.create_task(keeping.keep_indexing(every=0, pause=0))
+    await asyncio.wait_for(done.wait(), 10)
+    task.cancel()
+    assert "no search finds them" in caplog.text
 
 
 def test_a_key_of_the_index_is_made_once_for_each_namespace(story: Evidence) -> None:

@@ -117,12 +117,10 @@ def test_what_cannot_be_asked_is_said_at_its_field(field: str, value: str) -> No
     shown(client, 422, reverse("search:charts"), **{field: value})
 
 
-@pytest.mark.parametrize(
-    "before", ["1", "x.y.1", "1..1", "-1.a.1", "1.a.99999999999999999999", "1.%00.1", "9" * 40 + ".a.1"]
-)
-def test_an_address_that_leads_to_no_page_is_refused(story: Evidence, before: str) -> None:
+def test_an_address_that_leads_to_no_page_is_refused() -> None:
     client, _ = visitor(Role.AUDITOR)
-    assert "does not lead to a page" in shown(client, 422, before=before)
+    for before in ("1", "x.1", "1..1", "-1.1", "1.99999999999999999999", "1.\x00", "9" * 40 + ".1"):
+        assert "does not lead to a page" in shown(client, 422, before=before), before
 
 
 def test_pages_follow_on_each_other_and_no_entry_is_lost_or_seen_twice(

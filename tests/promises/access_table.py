@@ -108,6 +108,11 @@ GET  evidence/exports/                                              in   404  40
 POST evidence/exports/                                              in   404  404  404  404  404  422  422   422   422  in
 GET  evidence/exports/newest/                                       in   404  404  404  404  404  200  200   200   200  in
 
+GET  search/                                                        in   404  200  200  200  200  200  200   200   200  in
+GET  search/charts/                                                 in   404  200  200  200  200  200  200   200   200  in
+POST search/saved/                                                  in   404  302  302  302  302  302  302   302   302  in
+POST search/saved/<int:saved_id>/deletion/                          in   404  404  302  404  404  404  404   404   404  in
+
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/<str:namespace>/decode                                   401  403  403  403  403  403  403  403   403   403  401

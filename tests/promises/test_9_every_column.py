@@ -28,6 +28,7 @@ from audit.statements.kinds import EntryKind
 from tests import people
 from tests.approvals import factories
 from tests.approvals.stored import every_column
+from tests.audit.indexed import take
 from tests.promises.canaries import hits, planted
 from warrants.issuers.services import ensure_issuer
 from warrants.models import Warrant
@@ -61,6 +62,7 @@ def words() -> dict[str, str]:
     caller = Caller(reader)
     sealed = encode(caller=caller, namespace=NAMESPACE, payloads=[Payload(data=words["payload"].encode())])
     assert decode(caller=caller, namespace=NAMESPACE, payloads=sealed)[0].data == words["payload"].encode()
+    take()
     return words
 
 

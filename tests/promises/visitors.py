@@ -18,6 +18,8 @@ from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
 from approvals.models import ApprovalRequest
+from audit.search.contracts import Search
+from audit.search.saving import save as save_search
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.people import hold, person
@@ -100,6 +102,7 @@ def make_world() -> World:
         "passkey_id": Authenticator.objects.create(
             user=ada.person, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone"}
         ).pk,
+        "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
         "namespace": NAMESPACE,
