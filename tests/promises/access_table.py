@@ -107,14 +107,14 @@ POST incidents/<slug:chain>/evidence/                               in   404  40
 GET  incidents/<slug:chain>/erasure/                                in   404  404  404  404  404  404  200   200   404  in
 POST incidents/<slug:chain>/erasure/                                in   404  404  404  404  404  404  409   409   404  in
 
+GET  evidence/exports/                                              in   404  404  404  404  404  200  200   200   200  in
+POST evidence/exports/                                              in   404  404  404  404  404  422  422   422   422  in
+GET  evidence/exports/newest/                                       in   404  404  404  404  404  200  200   200   200  in
+
 GET  search/                                                        in   404  200  200  200  200  200  200   200   200  in
 GET  search/charts/                                                 in   404  200  200  200  200  200  200   200   200  in
 POST search/saved/                                                  in   404  302  302  302  302  302  302   302   302  in
 POST search/saved/<int:saved_id>/deletion/                          in   404  404  302  404  404  404  404   404   404  in
-
-GET  evidence/exports/                                              in   404  404  404  404  404  200  200   200   200  in
-POST evidence/exports/                                              in   404  404  404  404  404  422  422   422   422  in
-GET  evidence/exports/newest/                                       in   404  404  404  404  404  200  200   200   200  in
 
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
