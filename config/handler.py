@@ -7,6 +7,7 @@ the whole of a request runs in one of a few threads that live as long as the pro
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -43,7 +44,23 @@ class SiteHandler(ASGIHandler):
         with closing(body):
             http_request, refusal = self.create_request(scope, body)
             response = refusal if http_request is None else await self._in_thread(http_request)
-            await self.send_response(response, send)  # type: ignore[arg-type]
+            if response is not None and response.streaming:
+                await self._stream(response, receive, send)
+            else:
+                await self.send_response(response, send)  # type: ignore[arg-type]
+
+    async def _stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
+        """Send what is made while it is sent, for as long as the client is there."""
+        sending = asyncio.ensure_future(self.send_response(response, send))
+        leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (sending, leaving):
+                task.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+        if not sending.cancelled():
+            sending.result()
 
     def _respond(self, http_request: ASGIRequest) -> HttpResponseBase:
         set_script_prefix("/")

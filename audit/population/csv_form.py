@@ -5,7 +5,7 @@ with a character by which spreadsheets know a formula, or with an apostrophe, ha
 away from every cell that begins with one gives the text back.
 
     last row   "at" is "complete", "arguments" is as JSON {"count", "export", "gaps": {"closed", "cut"},
-               "logs": [{"origin", "size"}], "periods": [{"count", "period", "root"}], "root"}, the other cells are empty
+               "logs": [{"origin", "size"}], "periods": [{"count", "period", "root"}], "root"}; the others are empty
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from audit.population.described import ARGUMENTS, Described
 
 
 class File(Protocol):
-    """A form of file. ``claim`` is {"count", "export", "gaps", "logs", "periods", "root"}; ``end`` says that it is whole."""
+    """A form of file. ``claim`` is {"count", "export", "gaps", "logs", "periods", "root"}; ``end`` says it is whole."""
 
     def begin(self, claim: dict[str, Any], search: dict[str, str]) -> bytes: ...
 

@@ -9,7 +9,8 @@
 
 "logs" are [{"origin", "size"}]: the entries up to there were searched. "gaps" are {"closed", "cut"}: so many of them
 do not open, or have more words than the index takes, so that the search may have missed them. Bytes are in
-hexadecimal. Lines are JSON in one form, and counts and roots are written, as in a bundle (``audit.statements.evidence``).
+hexadecimal. Lines are JSON in one form, and counts and roots are written, as in a bundle
+(``audit.statements.evidence``).
 """
 
 from __future__ import annotations

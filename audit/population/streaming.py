@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections
+
+T = TypeVar("T")
 
 # A client that takes nothing for so long is let go.
 STALL_SECONDS = 300
+# All exports of a process take turns in these: pages do not wait for them, however many there are.
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="exports")
 
 
 async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS) -> AsyncIterator[bytes]:
@@ -17,9 +24,8 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
     ``steps`` may yield nothing, to say that it got on. It is closed when the client is gone, or takes nothing for
     ``stall_seconds``.
     """
-    step, close = database_sync_to_async(_next), database_sync_to_async(steps.close)
     try:
-        while (part := await step(steps)) is not None:
+        while (part := await _in_thread(_next)(steps)) is not None:
             if part:
                 waiting = _let_go_after(stall_seconds)
                 try:
@@ -27,11 +33,25 @@ async def sent(steps: Generator[bytes], *, stall_seconds: float = STALL_SECONDS)
                 finally:
                     waiting.cancel()
     finally:
-        await close()
+        await _in_thread(_close)(steps)
+
+
+def _in_thread(step: Callable[[Generator[bytes]], T]) -> Callable[[Generator[bytes]], Awaitable[T]]:
+    return sync_to_async(step, thread_sensitive=False, executor=_THREADS)
 
 
 def _next(steps: Generator[bytes]) -> bytes | None:
-    return next(steps, None)
+    try:
+        return next(steps, None)
+    finally:
+        close_old_connections()
+
+
+def _close(steps: Generator[bytes]) -> None:
+    try:
+        steps.close()
+    finally:
+        close_old_connections()
 
 
 def _let_go_after(seconds: float) -> asyncio.TimerHandle:
