@@ -11,6 +11,7 @@ from django.db import transaction
 from audit.export.services import bundle_of
 from audit.keys.queries import private_key_of
 from audit.keys.services import ensure_service_key
+from audit.ledger.queries import details_of
 from audit.ledger.services import append, erase_attachment
 from audit.models import LedgerChain, LedgerEntry, PendingLeaf
 from audit.receipts.services import record
@@ -112,6 +113,10 @@ def test_the_command_writes_a_file_by_label_or_chain(story: Evidence, tmp_path: 
         call_command("export_receipts", name, output=output)
         assert check(story, output.read_bytes()).verified
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.jsonl"]
+    recorded = LedgerEntry.objects.filter(kind=EntryKind.EVIDENCE_EXPORTED)
+    assert [(details_of(entry)["by"], details_of(entry)["chain"]) for entry in recorded] == [
+        ("command line", story.chain)
+    ] * 2
 
 
 def test_the_command_writes_to_standard_output(story: Evidence, capsys: pytest.CaptureFixture[str]) -> None:

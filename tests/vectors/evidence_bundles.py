@@ -421,7 +421,8 @@ def proof_from_another_checkpoint() -> Told:
 def proof_to_another_checkpoint() -> Told:
     """The proof leads to a checkpoint with which nothing in the file is proven."""
     other = MemoryLog()
-    return _kept(4, change=lambda one: other.earlier(one.kept, other.note(whole().ledger, 5), (4, 5)))
+    note = other.note(whole().ledger, 5)
+    return _kept(4, change=lambda one: other.earlier(one.kept, note, (4, 5)), is_given=False)
 
 
 def proof_from_the_kept_checkpoint_cut() -> Told:
