@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from django.db.models import Q
 
-SERVICE_CHAINS = ("keys", "people", "rings")
+SERVICE_CHAINS = ("keys", "people", "policies", "rings")
 
 
 class Subject(StrEnum):

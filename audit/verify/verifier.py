@@ -46,6 +46,8 @@ _KEYS = (
 )
 _PEOPLE = (EntryKind.ROLE_GRANTED, EntryKind.ROLE_REVOKED, EntryKind.PERSON_DISABLED, EntryKind.PERSON_ENABLED)
 _SERVICE = (
+    EntryKind.POLICY_PUBLISHED,
+    EntryKind.POLICY_RETIRED,
     EntryKind.PAYLOAD_DECODED,
     EntryKind.PAYLOAD_ENCODED,
     EntryKind.RING_KEY_MADE,
@@ -213,7 +215,7 @@ def _check_kind(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -
     elif kind in _PEOPLE:
         raise Refused(Step.PLACE, "What people may do is recorded in a chain of its own, not in an incident's.")
     elif kind in _SERVICE:
-        raise Refused(Step.PLACE, "Rings, decoded payloads and exports are recorded in chains of their own.")
+        raise Refused(Step.PLACE, "Policies, rings, decoded payloads and exports are recorded in chains of their own.")
 
 
 def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:
