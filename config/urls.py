@@ -11,6 +11,7 @@ urlpatterns = [
     path("measures/", include("approvals.measures.urls")),
     path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),
     path("incidents/", include("audit.urls")),
+    path("policies/", include("warrants.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),

@@ -109,11 +109,11 @@ def live_endorsed_keys() -> list[ApproverKey]:
     return list(live_keys().filter(Exists(standing)).order_by("enrolled_at", "pk"))
 
 
-def statements_above_keys_of(person: Person) -> list[bytes]:
-    """Return the endorsements by which the keys of ``person`` are a security administrator's."""
+def statements_above_keys_of(person: Person, role: EndorsedRole = EndorsedRole.SECURITY_ADMINISTRATOR) -> list[bytes]:
+    """Return the endorsements by which the keys of ``person`` are of someone with ``role``."""
     found: dict[bytes, None] = {}
     for key in ApproverKey.objects.filter(person=person, revoked_at=None):
-        found.update(dict.fromkeys(statements_above(bytes(key.public_key), EndorsedRole.SECURITY_ADMINISTRATOR)))
+        found.update(dict.fromkeys(statements_above(bytes(key.public_key), role)))
     return list(found)[:MAXIMUM_ENDORSEMENTS]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
@@ -43,3 +43,6 @@ class Compared:
     text: str
     replaced_number: int
     replaced_text: str
+
+    def as_json(self) -> dict[str, str | int]:
+        return asdict(self)
