@@ -19,7 +19,7 @@ from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.activities import build_approvals_worker
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread

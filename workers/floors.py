@@ -10,7 +10,7 @@ from typing import Any
 
 from warrants.policies.constraints import Constraint, OneOf, Range
 from warrants.policies.gates import Form, Gate
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.gates.floors import Condition, Floor
 
 

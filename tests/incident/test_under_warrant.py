@@ -20,7 +20,7 @@ from tests.gates.closing import ClosingReportDesk
 from tests.gates.people import Desk, Keys, approve, decision, deny, send
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter

@@ -28,7 +28,7 @@ from tests.incident.agents import BRIEF, ScriptedModel, call, done
 from tests.mcp.servers import AGENT, PERSON, Loopback, loopback
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.credentials.secret import Secret
 from workers.gates.nonces import InMemoryNonceStore

@@ -40,7 +40,7 @@ from warrants.issuers.signing import tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.floors import floors_of
 from workers.gates.people_roots import PeopleRoots
 from workers.revocation import refresh_keys

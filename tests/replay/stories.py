@@ -28,7 +28,7 @@ from tests.gates.conftest import CAPABILITIES, GATES
 from tests.gates.people import Desk, Keys, approve, decision, deny, send
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.gates import activity_side
 from workers.gates.nonces import InMemoryNonceStore

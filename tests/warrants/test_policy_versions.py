@@ -33,7 +33,8 @@ from warrants.errors import (
 from warrants.models import PolicyVersion
 from warrants.policies import services
 from warrants.policies.contracts import State
-from warrants.policies.queries import load, shipped, shipped_text
+from warrants.policies.queries import load
+from warrants.policies.release import shipped, shipped_text
 
 pytestmark = pytest.mark.django_db
 

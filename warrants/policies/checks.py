@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core import checks
 
 from warrants.errors import PolicyError
-from warrants.policies.queries import shipped, shipped_names
+from warrants.policies.release import shipped, shipped_names
 
 
 def register() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from warrants.errors import PolicyError, UnknownPolicy
 from warrants.models import PolicyVersion
-from warrants.policies import queries
+from warrants.policies import queries, release
 from warrants.policies.contracts import State
 
 _VERSION = re.compile(r"^version: *\d+", re.MULTILINE)
@@ -38,7 +38,7 @@ class PolicyCard:
 
 def cards() -> list[PolicyCard]:
     """Return every policy, by name, with its versions, newest first."""
-    found = {name: PolicyCard(name, queries.shipped(name).version) for name in queries.shipped_names()}
+    found = {name: PolicyCard(name, release.shipped(name).version) for name in release.shipped_names()}
     for version in PolicyVersion.objects.order_by("name", "-number").defer("text"):
         card = found.setdefault(version.name, PolicyCard(version.name, 0))
         if version.state == State.PUBLISHED:
@@ -62,7 +62,7 @@ def first_text(name: str) -> str:
 
 
 def _shipped(name: str) -> tuple[int, str]:
-    return queries.shipped(name).version, queries.shipped_text(name)
+    return release.shipped(name).version, release.shipped_text(name)
 
 
 def _refusal(name: str) -> str:

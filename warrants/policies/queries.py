@@ -1,20 +1,15 @@
 """Finding policies: what was published here, else what the release came with.
 
-A release's own policies stand in this folder as YAML, changed by review like any code. A version that was published
-here takes the place of the file of its name, for good: taking it back needs another publication.
+A version that was published here takes the place of the release's own of its name, until it is retired.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from warrants.errors import PolicyError, UnknownPolicy
 from warrants.models import PolicyVersion
 from warrants.policies.contracts import State
 from warrants.policies.publications import verified
+from warrants.policies.release import shipped, shipped_names
 from warrants.policies.rules import Policy, parse_policy
-
-FOLDER = Path(__file__).parent
 
 
 def load(name: str) -> Policy:
@@ -35,29 +30,6 @@ def load(name: str) -> Policy:
 def published(name: str) -> PolicyVersion | None:
     """Return the version of ``name`` that is published here. Nothing of it was verified."""
     return PolicyVersion.objects.filter(name=name, state=State.PUBLISHED).first()
-
-
-def shipped(name: str) -> Policy:
-    """Return the release's own policy ``name``. Raises ``UnknownPolicy`` and ``PolicyError``."""
-    policy = parse_policy(shipped_text(name))
-    if policy.name != name:
-        raise PolicyError("name", f"The policy in {name}.yaml must be named {name}.")
-    return policy
-
-
-def shipped_text(name: str) -> str:
-    """Return the text of the release's own policy ``name``. Raises ``UnknownPolicy`` and ``PolicyError``."""
-    if name not in shipped_names():
-        raise UnknownPolicy(name)
-    try:
-        return (FOLDER / f"{name}.yaml").read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise PolicyError("", "The policy is not text in UTF-8.") from error
-
-
-def shipped_names() -> list[str]:
-    """Return the names of the release's own policies."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def names() -> list[str]:

@@ -31,7 +31,7 @@ from warrants.errors import (
     UnknownPolicy,
 )
 from warrants.models import PolicyVersion
-from warrants.policies import queries
+from warrants.policies import queries, release
 from warrants.policies.contracts import Act, Compared, State
 from warrants.policies.publications import require_publisher
 from warrants.policies.reading import MAXIMUM_CHARACTERS
@@ -261,7 +261,7 @@ def _standing(name: str) -> tuple[int, str]:
 
 def _shipped(name: str) -> tuple[int, str]:
     try:
-        return queries.shipped(name).version, queries.shipped_text(name)
+        return release.shipped(name).version, release.shipped_text(name)
     except UnknownPolicy:
         return 0, ""
 

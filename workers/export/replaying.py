@@ -13,7 +13,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.worker import Plugin, Replayer
 
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.answers.contracts import workflow_id_of
 from workers.closing_report import ClosingReportWorkflow
 from workers.codec.converter import ClientOptions, client_options

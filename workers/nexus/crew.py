@@ -18,7 +18,7 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name

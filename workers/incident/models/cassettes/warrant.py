@@ -6,7 +6,7 @@ import tenuo_core
 
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import shipped
+from warrants.policies.release import shipped
 from workers.incident.contracts import POLICY, IncidentBrief
 
 
