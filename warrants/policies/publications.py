@@ -34,13 +34,13 @@ def verified(version: PolicyVersion) -> str:
     if publication.person in publication.authors:  # 3
         raise _refused(version, "Who published it is among its authors.")
     try:
-        require_publisher(publication)  # 2
+        require_publishers_key(publication)  # 2
     except NotEndorsed as error:
         raise _refused(version, str(error)) from error
     return version.text
 
 
-def require_publisher(publication: Publication) -> None:
+def require_publishers_key(publication: Publication) -> None:
     """Raise ``NotEndorsed`` unless the key that signed was the named person's, as a policy publisher's, at that time.
 
     A key that was revoked later signed for good.

@@ -33,7 +33,7 @@ from warrants.errors import (
 from warrants.models import PolicyVersion
 from warrants.policies import queries, release
 from warrants.policies.contracts import Act, Compared, State
-from warrants.policies.publications import require_publisher
+from warrants.policies.publications import require_publishers_key
 from warrants.policies.reading import MAXIMUM_CHARACTERS
 from warrants.policies.rules import parse_policy, policy_name
 from warrants.policies.transitions import lock, move, require
@@ -111,7 +111,7 @@ def propose(*, name: str, number: int, revision: int, author: Person) -> PolicyV
 @transaction.atomic
 def send_back(*, name: str, number: int, publisher: Person) -> PolicyVersion:
     """Return a proposed version to its authors. Raises ``NotAPolicyPublisher``, ``UnknownVersion``, ``WrongState``."""
-    _require_publisher(publisher)
+    require_publisher(publisher)
     version = lock(name, number)
     version.changed_at = timezone.now()
     move(version, Act.RETURN)
@@ -137,7 +137,7 @@ def publish(*, name: str, number: int, publisher: Person, envelope: bytes) -> Po
     Raises ``NotAPolicyPublisher``, ``UnknownVersion``, ``WrongState``, ``DraftExpired``, ``PolicyError`` and
     ``PublicationRefused``; then nothing was written.
     """
-    _require_publisher(publisher)  # 1
+    require_publisher(publisher)  # 1
     version = _lock_all(name, number)
     if publisher.external_id in version.authors:
         raise PublicationRefused("Nobody publishes what they wrote themselves. Ask another publisher.", field="person")
@@ -148,7 +148,7 @@ def publish(*, name: str, number: int, publisher: Person, envelope: bytes) -> Po
     looked_at = compared(version)
     _require_signed(publication, version, looked_at, publisher)  # 3
     try:
-        require_publisher(publication)  # 4
+        require_publishers_key(publication)  # 4
     except NotEndorsed as error:
         raise PublicationRefused(f"{error} {_LOOK_AGAIN}", field=error.field) from error
     _retire_standing(name)
@@ -165,7 +165,7 @@ def retire(*, name: str, number: int, publisher: Person, reason: str) -> PolicyV
 
     Raises ``NotAPolicyPublisher``, ``UnknownVersion``, ``WrongState`` and ``InvalidReason``.
     """
-    _require_publisher(publisher)
+    require_publisher(publisher)
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= MAXIMUM_REASON or not reason.isprintable():
         raise InvalidReason(maximum=MAXIMUM_REASON)
@@ -184,6 +184,12 @@ def retire(*, name: str, number: int, publisher: Person, reason: str) -> PolicyV
         },
     )
     return version
+
+
+def require_publisher(person: Person) -> None:
+    """Raise ``NotAPolicyPublisher`` unless ``person`` publishes policies, in all namespaces."""
+    if not has_role(person, Role.POLICY_PUBLISHER, namespace=EVERYWHERE):
+        raise NotAPolicyPublisher
 
 
 def _lock_all(name: str, number: int) -> PolicyVersion:
@@ -279,11 +285,6 @@ def _require_young(version: PolicyVersion) -> None:
 def _require_author(person: Person) -> None:
     if not has_role(person, Role.POLICY_AUTHOR, namespace=EVERYWHERE):
         raise NotAPolicyAuthor
-
-
-def _require_publisher(person: Person) -> None:
-    if not has_role(person, Role.POLICY_PUBLISHER, namespace=EVERYWHERE):
-        raise NotAPolicyPublisher
 
 
 def _storable(text: str) -> str:

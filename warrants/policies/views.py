@@ -31,7 +31,7 @@ from accounts.models import Person
 from accounts.roles.access import require_role
 from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import has_role
-from accounts.web import error_as_json, signed_in, wants_json
+from accounts.web import error_as_json, signed_in
 from audit.statements.key_endorsements import EndorsedRole
 from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
 from warrants.models import PolicyVersion
@@ -113,18 +113,13 @@ def send_back(http_request: HttpRequest, name: str, number: int) -> HttpResponse
 @_publishers
 def publication(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
     """Publish a version. JSON: 201 ``{"name", "number"}``, or the error."""
-    found = _find(name, number)
+    _find(name, number)
+    envelope = http_request.POST.get("envelope", "")
     try:
-        services.publish(
-            name=name,
-            number=number,
-            publisher=signed_in(http_request),
-            envelope=decode_base64(http_request.POST.get("envelope", "")),
-        )
-    except AccountError as error:
+        services.require_publisher(signed_in(http_request))
+        services.publish(name=name, number=number, publisher=signed_in(http_request), envelope=decode_base64(envelope))
+    except (AccountError, WarrantError) as error:
         return error_as_json(error)
-    except WarrantError as error:
-        return error_as_json(error) if wants_json(http_request) else _page(http_request, found, error=error)
     return JsonResponse({"name": name, "number": number}, status=201)
 
 
