@@ -25,11 +25,14 @@ tools:
 class PolicyCard:
     """One policy. ``standing`` is the version warrants are minted from; None: the release's own, ``shipped``.
 
+    A policy that is not of the release has 0 and no text for that.
+
     ``refusal`` says why nothing is minted from it.
     """
 
     name: str
-    shipped: int
+    shipped: int = 0
+    shipped_text: str = ""
     standing: PolicyVersion | None = None
     refusal: str = ""
     waiting: list[PolicyVersion] = field(default_factory=list)
@@ -38,9 +41,9 @@ class PolicyCard:
 
 def cards() -> list[PolicyCard]:
     """Return every policy, by name, with its versions, newest first."""
-    found = {name: PolicyCard(name, release.shipped(name).version) for name in release.shipped_names()}
+    found = {name: PolicyCard(name, *_shipped(name)) for name in release.shipped_names()}
     for version in PolicyVersion.objects.order_by("name", "-number").defer("text"):
-        card = found.setdefault(version.name, PolicyCard(version.name, 0))
+        card = found.setdefault(version.name, PolicyCard(version.name))
         if version.state == State.PUBLISHED:
             card.standing, card.refusal = version, _refusal(version.name)
         elif version.state == State.RETIRED:
