@@ -128,7 +128,8 @@ class NotAnApprover(AccountError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Only approvers and security administrators have keys. Ask an administrator for the approver role.",
+            "Only approvers, policy publishers and security administrators have keys. "
+            "Ask an administrator for such a role.",
             field="person",
         )
 

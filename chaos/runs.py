@@ -72,9 +72,9 @@ def mint(case: Case) -> Any:
     from warrants.agents.services import ensure_agent
     from warrants.minting.contracts import Incident
     from warrants.minting.services import mint as mint_warrant
-    from warrants.policies import queries
+    from warrants.policies import release
 
-    queries.FOLDER = POLICIES
+    release.FOLDER = POLICIES
     incident = Incident(id=case.name, title="Chaos", severity="high", service="chaos", namespace="default")
     return mint_warrant(
         policy="chaos-one" if case.quorum == 1 else "chaos-two",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from accounts.keys.contracts import KeyStrength
+from warrants.policies.contracts import Act, State
 
 
 class WarrantError(Exception):
@@ -45,9 +46,84 @@ class UnknownPolicy(WarrantError):
     http_status = 404
 
     def __init__(self, name: str) -> None:
+        super().__init__(f"There is no policy named {name[:100]!r}. The page /policies/ lists them.", field="policy")
+
+
+class UnknownVersion(WarrantError):
+    code = "unknown_policy_version"
+    http_status = 404
+
+    def __init__(self, *, name: str, number: int) -> None:
+        super().__init__(f"There is no version {number} of {name[:100]!r} here.", field="version")
+
+
+class WrongState(WarrantError):
+    """A version that is elsewhere in its life than what was asked of it needs."""
+
+    code = "policy_version_state"
+    http_status = 409
+
+    def __init__(self, *, number: int, state: State, act: Act) -> None:
+        words = {
+            State.DRAFT: "is still a draft",
+            State.REVIEW: "waits to be published, so that its text stays as it is",
+            State.PUBLISHED: "is published",
+            State.RETIRED: "is retired",
+        }
         super().__init__(
-            f"There is no policy named {name[:100]!r}. Policies stand in warrants/policies/.", field="policy"
+            f"Version {number} {words[state]}: to {act} it is not possible. Reload the page to see how it stands.",
+            field="version",
         )
+
+
+class EditedMeanwhile(WarrantError):
+    """Somebody else saved the draft since it was opened. ``text`` and ``revision`` are theirs."""
+
+    code = "edited_meanwhile"
+    http_status = 409
+
+    def __init__(self, *, by: str, revision: int, text: str) -> None:
+        super().__init__(
+            f"{by} saved this draft since you opened it. Nothing of yours was saved, and nothing is lost: "
+            "look at both texts, take over what you want, and save again.",
+            field="text",
+        )
+        self.by, self.revision, self.text = by, revision, text
+
+
+class DraftExpired(WarrantError):
+    code = "draft_expired"
+    http_status = 409
+
+    def __init__(self, *, days: int) -> None:
+        super().__init__(
+            f"Nobody changed this version for {days} days. Look at it again, and save it, before it goes further.",
+            field="version",
+        )
+
+
+class NotAPolicyAuthor(WarrantError):
+    code = "not_a_policy_author"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("Only policy authors of all namespaces write policies. Ask an administrator for the role.")
+
+
+class NotAPolicyPublisher(WarrantError):
+    code = "not_a_policy_publisher"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only policy publishers of all namespaces publish policies. Ask an administrator for the role."
+        )
+
+
+class PublicationRefused(WarrantError):
+    """What a publisher signed does not fit; the field says what."""
+
+    code = "publication_refused"
 
 
 # --- Minting --------------------------------------------------------------------------------

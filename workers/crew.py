@@ -19,7 +19,7 @@ from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.activities import build_approvals_worker
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
@@ -137,7 +137,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=load(POLICY).endorsers,
+            endorsers=shipped(POLICY).endorsers,
         ),
         people_roots=roots,
         floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),

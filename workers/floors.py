@@ -10,13 +10,13 @@ from typing import Any
 
 from warrants.policies.constraints import Constraint, OneOf, Range
 from warrants.policies.gates import Form, Gate
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.gates.floors import Condition, Floor
 
 
 def floors_of(policy_name: str) -> dict[str, Floor]:
     """Return the floors of the tools that a policy gates. Raises ``PolicyError``."""
-    policy = load(policy_name)
+    policy = shipped(policy_name)
     return {
         name: _floor(tool.gate, policy.min_approvals) for name, tool in policy.tools.items() if tool.gate is not None
     }

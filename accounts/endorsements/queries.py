@@ -12,7 +12,7 @@ from accounts.errors import MalformedInput
 from accounts.keys.enrolment import parse as parse_enrolment
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey, KeyEndorsement, PeopleRoot, Person, RoleGrant
-from accounts.roles.contracts import EVERYWHERE, Role
+from accounts.roles.contracts import EVERYWHERE, KEY_HOLDERS, Role
 from audit.statements.key_endorsements import (
     MAXIMUM_ENDORSEMENTS,
     MAXIMUM_LINKS,
@@ -78,9 +78,7 @@ def roles_to_endorse(key: ApproverKey) -> list[EndorsedRole]:
 
 def live_keys() -> QuerySet[ApproverKey]:
     """Return the keys that are not revoked, of active people who may have one."""
-    holders = RoleGrant.objects.filter(
-        person=OuterRef("person"), role__in=[Role.APPROVER.value, Role.SECURITY_ADMINISTRATOR.value]
-    )
+    holders = RoleGrant.objects.filter(person=OuterRef("person"), role__in=[role.value for role in KEY_HOLDERS])
     return ApproverKey.objects.filter(Exists(holders), revoked_at=None, person__is_active=True).select_related("person")
 
 
@@ -111,11 +109,11 @@ def live_endorsed_keys() -> list[ApproverKey]:
     return list(live_keys().filter(Exists(standing)).order_by("enrolled_at", "pk"))
 
 
-def statements_above_keys_of(person: Person) -> list[bytes]:
-    """Return the endorsements by which the keys of ``person`` are a security administrator's."""
+def statements_above_keys_of(person: Person, role: EndorsedRole = EndorsedRole.SECURITY_ADMINISTRATOR) -> list[bytes]:
+    """Return the endorsements by which the keys of ``person`` are of someone with ``role``."""
     found: dict[bytes, None] = {}
     for key in ApproverKey.objects.filter(person=person, revoked_at=None):
-        found.update(dict.fromkeys(statements_above(bytes(key.public_key), EndorsedRole.SECURITY_ADMINISTRATOR)))
+        found.update(dict.fromkeys(statements_above(bytes(key.public_key), role)))
     return list(found)[:MAXIMUM_ENDORSEMENTS]
 
 

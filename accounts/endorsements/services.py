@@ -43,6 +43,8 @@ from audit.statements.key_endorsements import (
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Context, sign
 
+# What the key of the ceremony is for. Who publishes policies is endorsed by it like everybody else.
+_OF_THE_FIRST = (EndorsedRole.APPROVER, EndorsedRole.SECURITY_ADMINISTRATOR)
 _BEGIN_AGAIN = "Nothing was endorsed: reload the page and look again."
 
 
@@ -68,7 +70,7 @@ def establish_root(*, person: Person, fingerprint: str = "", replace: bool = Fal
     root = PeopleRoot.objects.create(
         public_key=private_key.public_key().public_bytes_raw(), person=person.external_id, established_at=now
     )
-    signed = [_sign_as_root(private_key, key, role, now) for role in EndorsedRole]
+    signed = [_sign_as_root(private_key, key, role, now) for role in _OF_THE_FIRST]
     for statement in signed:
         _write(statement, key, root, PEOPLE_ROOT)
     append(
@@ -138,7 +140,12 @@ def endorse(*, administrator: Person, envelope: bytes) -> KeyEndorsement:
 
 def in_words(role: EndorsedRole) -> str:
     """Return the role with its article."""
-    return "an approver’s" if role is EndorsedRole.APPROVER else "a security administrator’s"
+    words = {
+        EndorsedRole.APPROVER: "an approver’s",
+        EndorsedRole.POLICY_PUBLISHER: "a policy publisher’s",
+        EndorsedRole.SECURITY_ADMINISTRATOR: "a security administrator’s",
+    }
+    return words[role]
 
 
 def _own_key(person: Person, fingerprint: str) -> ApproverKey:

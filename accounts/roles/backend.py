@@ -23,6 +23,12 @@ _ROLES_FOR = {
     "audit.erase_payload": (Role.SECURITY_ADMINISTRATOR,),
     "accounts.add_approverkey": KEY_HOLDERS,
     "accounts.add_keyendorsement": (Role.SECURITY_ADMINISTRATOR,),
+    "warrants.view_policyversion": (
+        Role.POLICY_AUTHOR,
+        Role.POLICY_PUBLISHER,
+        Role.AUDITOR,
+        Role.SECURITY_ADMINISTRATOR,
+    ),
     "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
 }
 

@@ -24,5 +24,5 @@ class Role(StrEnum):
         return frozenset(Role) if self is Role.VIEWER else frozenset({self})
 
 
-# Those who sign: approvers decide, security administrators endorse keys.
-KEY_HOLDERS = (Role.APPROVER, Role.SECURITY_ADMINISTRATOR)
+# Those who sign: approvers decide, policy publishers publish, security administrators endorse keys.
+KEY_HOLDERS = (Role.APPROVER, Role.POLICY_PUBLISHER, Role.SECURITY_ADMINISTRATOR)

@@ -125,11 +125,11 @@ def record_export(bundle: Bundle, *, by: str, namespace: str | None = None) -> L
         chain=namespace_chain(Subject.EXPORTS, namespace),
         kind=EntryKind.EVIDENCE_EXPORTED,
         details={
-            "by": by,
             "chains": len(bundle.chains),
             "count": bundle.totals.count,
             "form": evidence.FORMAT,
             "namespace": namespace,
+            "person": by,
             "root": bundle.totals.root,
             **subject,
         },

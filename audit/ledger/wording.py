@@ -284,6 +284,8 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.APPROVAL_SUPERSEDED: _superseded,
     EntryKind.CALL_RESULT: _result,
     EntryKind.RUN_COMPLETED: _completed,
+    EntryKind.POLICY_PUBLISHED: _service("policy-published", "policy"),
+    EntryKind.POLICY_RETIRED: _service("policy-retired", "policy"),
     EntryKind.ROLE_GRANTED: _role("granted"),
     EntryKind.ROLE_REVOKED: _role("revoked"),
     EntryKind.PERSON_DISABLED: _person("disabled"),

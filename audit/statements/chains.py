@@ -6,7 +6,8 @@ import hashlib
 from enum import StrEnum
 
 KEYS_CHAIN = "keys"
-SERVICE_CHAINS = (KEYS_CHAIN, "people", "rings")
+POLICIES_CHAIN = "policies"
+SERVICE_CHAINS = (KEYS_CHAIN, "people", POLICIES_CHAIN, "rings")
 
 
 class Subject(StrEnum):

@@ -2,7 +2,8 @@
 
     context   = "countersign-key-endorsement-v1"                  (see ``audit.statements.statements``)
     statement = canonical CBOR {"at": ms since 1970, "key": bytes 32, "person": external id,
-                "role": "approver" | "security_administrator", "strength": "ordinary" | "strong", "version": 1}
+                "role": "approver" | "policy_publisher" | "security_administrator",
+                "strength": "ordinary" | "strong", "version": 1}
 
 The endorser signs it in their own browser. It counts only if statements lead from a people root, a public key
 known from outside, through security administrators to the key:
@@ -48,6 +49,7 @@ class EndorsedRole(StrEnum):
 
     APPROVER = "approver"
     SECURITY_ADMINISTRATOR = "security_administrator"
+    POLICY_PUBLISHER = "policy_publisher"
 
 
 class NotEndorsed(MalformedStatement):

@@ -23,6 +23,8 @@ class EntryKind(StrEnum):
     APPROVAL_SUPERSEDED = "approval.superseded"
     CALL_RESULT = "call.result"
     RUN_COMPLETED = "run.completed"
+    POLICY_PUBLISHED = "policy.published"
+    POLICY_RETIRED = "policy.retired"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"
     KEY_ENDORSED = "key.endorsed"

@@ -36,6 +36,7 @@ class Context(StrEnum):
     ENTRY = "countersign-entry-v1"
     KEY_ENDORSEMENT = "countersign-key-endorsement-v1"
     KEY_REVOCATIONS = "countersign-key-revocations-v1"
+    POLICY_PUBLICATION = "countersign-policy-publication-v1"
     RETRACTION = "countersign-retraction-v1"
 
 

@@ -54,7 +54,7 @@ def check_kind(entry: Entry, report: LineReport, case: Case, decisions: Decision
     elif kind in PEOPLE:
         raise Refused(Step.PLACE, "What people may do is recorded in a chain of its own, not in an incident's.")
     elif kind in SERVICE:
-        raise Refused(Step.PLACE, "Rings, decoded payloads and exports are recorded in chains of their own.")
+        raise Refused(Step.PLACE, "Policies, rings, decoded payloads and exports are recorded in chains of their own.")
 
 
 def _check_call(kind: EntryKind, entry: Entry, report: LineReport, case: Case) -> None:

@@ -33,6 +33,8 @@ PEOPLE = frozenset(
 )
 SERVICE = frozenset(
     {
+        EntryKind.POLICY_PUBLISHED,
+        EntryKind.POLICY_RETIRED,
         EntryKind.PAYLOAD_DECODED,
         EntryKind.PAYLOAD_ENCODED,
         EntryKind.RING_KEY_MADE,

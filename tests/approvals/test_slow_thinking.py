@@ -29,7 +29,7 @@ from warrants.agents.services import ensure_agent
 from warrants.minting.contracts import Incident
 from warrants.minting.services import mint
 from warrants.models import Warrant
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 
 JSON = {"accept": "application/json"}
 

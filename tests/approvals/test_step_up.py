@@ -34,7 +34,7 @@ from tests.approvals.factories import Approver
 from warrants.agents.services import ensure_agent
 from warrants.minting.contracts import Incident
 from warrants.minting.services import mint
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 
 SESSION = "the-session-of-ada"
 

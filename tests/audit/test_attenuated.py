@@ -185,8 +185,8 @@ def test_both_verifiers_refuse_an_entry_that_says_something_else_of_the_warrant(
         report = verify(data, roots=[story.trusted_root_hex])
         said.append([(line.line, line.failure.step if line.failure else 0) for line in report.failures])
         asked.append({"path": str(path), "roots": [story.trusted_root_hex], "people_roots": []})
-    assert said == [[]] + [[(2, 6)]] * (len(LIES) - 1)
+    assert said == [[]] + [[(3, 6)]] * (len(LIES) - 1)
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     command = [str(NODE), str(ROOT / "tests" / "js" / "verdicts.js"), str(tmp_path / "asked.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert [one["failures"] for one in json.loads(done.stdout)] == [[]] + [[2]] * (len(LIES) - 1)
+    assert [one["failures"] for one in json.loads(done.stdout)] == [[]] + [[3]] * (len(LIES) - 1)

@@ -114,7 +114,7 @@ def test_the_command_writes_a_file_by_label_or_chain(story: Evidence, tmp_path: 
         assert check(story, output.read_bytes()).verified
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.jsonl"]
     recorded = LedgerEntry.objects.filter(kind=EntryKind.EVIDENCE_EXPORTED)
-    assert [(details_of(entry)["by"], details_of(entry)["chain"]) for entry in recorded] == [
+    assert [(details_of(entry)["person"], details_of(entry)["chain"]) for entry in recorded] == [
         ("command line", story.chain)
     ] * 2
 

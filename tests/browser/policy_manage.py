@@ -15,17 +15,17 @@ import django  # noqa: E402
 from django.core.management import execute_from_command_line  # noqa: E402
 
 from config import demo  # noqa: E402
-from warrants.policies import queries  # noqa: E402
+from warrants.policies import release  # noqa: E402
 
 
 def main(policy: str, arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     demo.prepare(ROOT)
     with tempfile.TemporaryDirectory() as folder:
-        for policy_file in queries.FOLDER.glob("*.yaml"):
+        for policy_file in release.FOLDER.glob("*.yaml"):
             shutil.copy(policy_file, folder)
-        queries.FOLDER = Path(folder)
-        (queries.FOLDER / "incident-response.yaml").write_text((ROOT / policy).read_text())
+        release.FOLDER = Path(folder)
+        (release.FOLDER / "incident-response.yaml").write_text((ROOT / policy).read_text())
         django.setup()
         execute_from_command_line(["manage.py", *arguments])
 

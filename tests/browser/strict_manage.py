@@ -19,13 +19,13 @@ import django  # noqa: E402
 from django.core.management import execute_from_command_line  # noqa: E402
 
 from config import demo  # noqa: E402
-from warrants.policies import queries  # noqa: E402
+from warrants.policies import release  # noqa: E402
 
 
 def ask_for_a_second_factor(folder: Path) -> None:
-    for path in queries.FOLDER.glob("*.yaml"):
+    for path in release.FOLDER.glob("*.yaml"):
         (folder / path.name).write_text(f"{path.read_text()}\nstep_up_seconds: 300\n")
-    queries.FOLDER = folder
+    release.FOLDER = folder
 
 
 def register_provider() -> None:

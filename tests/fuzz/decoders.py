@@ -51,7 +51,7 @@ from tests.fuzz.mutations import (
     replaced,
 )
 from warrants.errors import PolicyError
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 from warrants.policies.rules import parse_policy
 from workers.gates import dispatches
 from workers.gates.key_revocations import KeyRevocations

@@ -20,7 +20,7 @@ from tests.gates.closing import ClosingReportDesk
 from tests.gates.people import Desk, Keys, approve, decision, deny, send
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
@@ -49,7 +49,7 @@ class Incidents:
     task_queue: str
 
     async def start(self, brief: IncidentBrief) -> WorkflowHandle[IncidentWorkflow, IncidentReport]:
-        policy = load("incident-response")
+        policy = shipped("incident-response")
         incident = Incident(brief.incident_id, brief.title, brief.severity, brief.service, "default")
         return await start_workflow_authorized(
             client=self.guarded,

@@ -28,7 +28,7 @@ from tests.incident.agents import BRIEF, ScriptedModel, call, done
 from tests.mcp.servers import AGENT, PERSON, Loopback, loopback
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.credentials.secret import Secret
 from workers.gates.nonces import InMemoryNonceStore
@@ -108,7 +108,7 @@ class Agents:
             yield partial(self._start, guarded, tenuo_plugin, queue)
 
     async def _start(self, guarded: Any, tenuo_plugin: Any, queue: str, acting: Acting | None) -> Any:
-        policy = load(POLICY_FOR_A_PERSON)
+        policy = shipped(POLICY_FOR_A_PERSON)
         brief = replace(BRIEF, incident_id=f"P{uuid.uuid4().hex[:8]}")
         incident = Incident(brief.incident_id, brief.title, brief.severity, brief.service, "default")
         gates = approval_gates(policy, incident)

@@ -39,9 +39,9 @@ GET  accounts/second-factor/                                        in   302  30
 POST accounts/second-factor/                                        in   302  302  302  302  302  302  302   302   302  in
 POST accounts/second-factor/challenge/                              in   302  302  302  302  302  302  302   302   302  in
 
-GET  keys/                                                          in   404  404  200  404  404  404  200   200   200  in
-POST keys/                                                          in   404  404  400  404  404  404  400   400   400  in
-POST keys/challenge/                                                in   404  404  200  404  404  404  200   200   200  in
+GET  keys/                                                          in   404  404  200  404  200  404  200   200   200  in
+POST keys/                                                          in   404  404  400  404  400  404  400   400   400  in
+POST keys/challenge/                                                in   404  404  200  404  200  404  200   200   200  in
 POST keys/<int:key_id>/name/                                        in   404  404  302  404  404  404  404   404   404  in
 POST keys/<int:key_id>/revocation/                                  in   404  404  302  404  404  404  404   404   404  in
 GET  keys/endorsements/                                             in   404  404  404  404  404  404  404   200   404  in
@@ -115,6 +115,16 @@ GET  search/                                                        in   404  20
 GET  search/charts/                                                 in   404  200  200  200  200  200  200   200   200  in
 POST search/saved/                                                  in   404  302  302  302  302  302  302   302   302  in
 POST search/saved/<int:saved_id>/deletion/                          in   404  404  302  404  404  404  404   404   404  in
+
+GET  policies/                                                      in   404  404  404  200  200  200  200   200   200  in
+POST policies/                                                      in   404  404  404  404  404  404  404   404   404  in
+POST policies/check/                                                in   404  404  404  200  404  404  404   404   200  in
+GET  policies/<slug:name>/<int:number>/                             in   404  404  404  200  200  200  200   200   200  in
+POST policies/<slug:name>/<int:number>/                             in   404  404  404  404  404  404  404   404   404  in
+POST policies/<slug:name>/<int:number>/proposal/                    in   404  404  404  404  404  404  404   404   404  in
+POST policies/<slug:name>/<int:number>/return/                      in   404  404  404  404  404  404  404   404   404  in
+POST policies/<slug:name>/<int:number>/publication/                 in   404  404  404  404  404  404  404   404   404  in
+POST policies/<slug:name>/<int:number>/retirement/                  in   404  404  404  404  404  404  404   404   404  in
 
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401

@@ -40,7 +40,7 @@ from warrants.issuers.signing import tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.floors import floors_of
 from workers.gates.people_roots import PeopleRoots
 from workers.revocation import refresh_keys
@@ -175,7 +175,7 @@ async def test_one_person_with_two_keys_counts_once(house: House) -> None:
 
 def _two_of_two(person: Person) -> MintedWarrant:
     """Mint, as the issuer's key can, a warrant that asks for both keys of one person."""
-    policy = load("incident-response")
+    policy = shipped("incident-response")
     incident = Incident("PTWO", "High error rate", "high", "checkout", "default")
     agent = ensure_agent(name="incident-agent")
     warrant = tenuo_core.Warrant.issue(

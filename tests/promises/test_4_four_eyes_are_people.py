@@ -44,7 +44,7 @@ from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 from warrants.policies.rules import parse_policy
 from workers.floors import floors_of
 from workers.gates.people_roots import PeopleRoots

@@ -31,7 +31,7 @@ from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
 from warrants.minting.contracts import Incident
 from warrants.minting.services import mint
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 from warrants.policies.rules import parse_policy
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,6 +23,7 @@ from audit.search.saving import save as save_search
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.people import hold, person
+from warrants.policies.services import begin
 
 NAMESPACE = "payments"
 _ROLE_OF = {
@@ -91,6 +92,7 @@ def make_world() -> World:
     vera = person("vera", Role.VIEWER, namespace=NAMESPACE)
     waiting = factories.open_request(ada, namespace=NAMESPACE)
     world = World(ada, vera, waiting)
+    draft = begin(name="night-shift", author=person("writer", Role.POLICY_AUTHOR), text="name: night-shift")
     world.examples = {
         "request_id": waiting.pk,
         "chain": waiting.chain,
@@ -105,6 +107,8 @@ def make_world() -> World:
         "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
+        "name": draft.name,
+        "number": draft.number,
         "namespace": NAMESPACE,
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],
     }

@@ -28,7 +28,7 @@ from tests.gates.conftest import CAPABILITIES, GATES
 from tests.gates.people import Desk, Keys, approve, decision, deny, send
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.client import with_plugins
 from workers.gates import activity_side
 from workers.gates.nonces import InMemoryNonceStore
@@ -104,7 +104,7 @@ class Stage:
         return await self.start(run, *args, warrant=warrant, name=name)
 
     async def incident(self, name: str, scenario: str) -> WorkflowHandle[Any, Any]:
-        policy, brief = load("incident-response"), brief_of(scenario)
+        policy, brief = shipped("incident-response"), brief_of(scenario)
         about = Incident(brief.incident_id, brief.title, brief.severity, brief.service, "default")
         warrant = self.keys.warrant(
             capabilities(policy, about), approval_gates(policy, about), ttl_seconds=WARRANT_SECONDS

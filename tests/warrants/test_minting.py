@@ -46,7 +46,7 @@ from warrants.minting.contracts import MintedWarrant
 from warrants.minting.queries import minted
 from warrants.minting.services import mint
 from warrants.models import AgentIdentity, Endorsement, IssuerKey, Warrant
-from warrants.policies import queries as policies
+from warrants.policies import release as policies
 from warrants.policies.rules import parse_policy
 from warrants.templatetags import trust
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from warrants.errors import PolicyError, UnknownPolicy
-from warrants.policies import queries
+from warrants.policies import release
 from warrants.policies.checks import policies_are_safe
 from warrants.policies.constraints import Anything, OneOf, Range
 from warrants.policies.gates import Form
@@ -183,7 +183,7 @@ def test_a_gate_without_holes_is_taken(gate: str) -> None:
 
 
 def test_every_policy_of_this_repository_is_safe() -> None:
-    assert queries.names() == [
+    assert release.shipped_names() == [
         "incident-response",
         "incident-response-for-a-person",
         "payments",
@@ -194,18 +194,18 @@ def test_every_policy_of_this_repository_is_safe() -> None:
 
 
 def test_a_policys_digest_is_that_of_its_file() -> None:
-    data = (queries.FOLDER / "incident-response.yaml").read_bytes()
-    assert queries.load("incident-response").digest == hashlib.sha256(data).digest()
+    data = (release.FOLDER / "incident-response.yaml").read_bytes()
+    assert release.shipped("incident-response").digest == hashlib.sha256(data).digest()
 
 
 @pytest.mark.parametrize("name", ["", "no-such", "../policies/incident-response", "incident-response.yaml", "x" * 9999])
 def test_a_policy_that_is_not_here_is_not_looked_for_elsewhere(name: str) -> None:
     with pytest.raises(UnknownPolicy):
-        queries.load(name)
+        release.shipped(name)
 
 
 def test_the_example_in_the_document_is_a_safe_policy() -> None:
-    text = (queries.FOLDER.parents[1] / "docs" / "policies.md").read_text()
+    text = (release.FOLDER.parents[1] / "docs" / "policies.md").read_text()
     example = text.split("```yaml\n")[1].split("```")[0]
     assert parse_policy(example).tools["restart_service"].gate is not None
 

@@ -1,6 +1,16 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import KeyRevocationList, Revocation, RevocationList
 from warrants.models.warrant import Warrant
 
-__all__ = ["AgentIdentity", "Endorsement", "IssuerKey", "KeyRevocationList", "Revocation", "RevocationList", "Warrant"]
+__all__ = [
+    "AgentIdentity",
+    "Endorsement",
+    "IssuerKey",
+    "KeyRevocationList",
+    "PolicyVersion",
+    "Revocation",
+    "RevocationList",
+    "Warrant",
+]

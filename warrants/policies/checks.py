@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core import checks
 
 from warrants.errors import PolicyError
-from warrants.policies.queries import load, names
+from warrants.policies.release import shipped, shipped_names
 
 
 def register() -> None:
@@ -15,9 +15,9 @@ def register() -> None:
 def policies_are_safe(**_: object) -> list[checks.CheckMessage]:
     """Return one error for each policy that cannot be used."""
     errors: list[checks.CheckMessage] = []
-    for name in names():
+    for name in shipped_names():
         try:
-            load(name)
+            shipped(name)
         except PolicyError as error:
             errors.append(checks.Error(f"Policy {name}: {error}", id="warrants.E001"))
     return errors

@@ -1,29 +1,38 @@
-"""Finding policies: files in this folder, changed by review."""
+"""Finding policies: what was published here, else what the release came with.
+
+A version that was published here takes the place of the release's own of its name, until it is retired.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from warrants.errors import PolicyError, UnknownPolicy
+from warrants.models import PolicyVersion
+from warrants.policies.contracts import State
+from warrants.policies.publications import verified
+from warrants.policies.release import shipped, shipped_names
 from warrants.policies.rules import Policy, parse_policy
-
-FOLDER = Path(__file__).parent
 
 
 def load(name: str) -> Policy:
-    """Return the policy ``name`` as its file says now. Raises ``UnknownPolicy`` and ``PolicyError``."""
-    if name not in names():
-        raise UnknownPolicy(name)
-    try:
-        text = (FOLDER / f"{name}.yaml").read_bytes().decode()
-    except UnicodeDecodeError as error:
-        raise PolicyError("", "The policy is not text in UTF-8.") from error
-    policy = parse_policy(text)
-    if policy.name != name:
-        raise PolicyError("name", f"The policy in {name}.yaml must be named {name}.")
-    return policy
+    """Return the policy ``name`` from which warrants are minted now.
+
+    1. The version that is published here, if there is one, and then only if a second person's signature stands
+       behind its text.
+    2. Otherwise the release's own.
+
+    Raises ``UnknownPolicy`` and ``PolicyError``: what was published and does not verify is never passed over.
+    """
+    version = published(name)
+    if version is None:
+        return shipped(name)
+    return parse_policy(verified(version))
+
+
+def published(name: str) -> PolicyVersion | None:
+    """Return the version of ``name`` that is published here. Nothing of it was verified."""
+    return PolicyVersion.objects.filter(name=name, state=State.PUBLISHED).first()
 
 
 def names() -> list[str]:
-    """Return the names of all policies."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    """Return the names of all policies that warrants can be minted from."""
+    here = PolicyVersion.objects.filter(state=State.PUBLISHED).values_list("name", flat=True)
+    return sorted({*shipped_names(), *here})

@@ -30,7 +30,7 @@ from warrants.policies.constraints import Constraint, parse
 from warrants.policies.gates import Gate, parse_gate
 from warrants.policies.reading import Section, read
 
-__all__ = ["Policy", "PolicyError", "Tool", "parse_policy"]
+__all__ = ["Policy", "PolicyError", "Tool", "parse_policy", "policy_name"]
 
 SHORTEST_LIFETIME, LONGEST_LIFETIME = 60, 24 * 3600
 MAXIMUM_APPROVALS = 10
@@ -108,7 +108,7 @@ def parse_policy(text: str) -> Policy:
         "tools",
     )
     return Policy(
-        name=_policy_name(section),
+        name=policy_name(section.text("name", maximum=64)),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
         digest=hashlib.sha256(text.encode()).digest(),
         lifetimes=_lifetimes(section.section("lifetimes")),
@@ -132,12 +132,10 @@ def _whole(section: Section, name: str, minimum: int, maximum: int) -> int | Non
     return section.whole_number(name, minimum=minimum, maximum=maximum) if name in section.values else None
 
 
-def _policy_name(section: Section) -> str:
-    name = section.text("name", maximum=64)
+def policy_name(name: str) -> str:
+    """Return ``name`` if a policy may have it. Raises ``PolicyError``."""
     if not _POLICY_NAME.fullmatch(name):
-        raise PolicyError(
-            section.at("name"), "The name must be lower-case letters, digits and -, beginning with a letter."
-        )
+        raise PolicyError("name", "The name must be lower-case letters, digits and -, beginning with a letter.")
     return name
 
 

@@ -13,7 +13,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.worker import Plugin, Replayer
 
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.answers.contracts import workflow_id_of
 from workers.closing_report import ClosingReportWorkflow
 from workers.codec.converter import ClientOptions, client_options
@@ -121,7 +121,7 @@ def guarded(workflow_id: str) -> dict[type, Activities]:
         IncidentWorkflow: TOOLS,
         PaymentWorkflow: PAYMENT_TOOLS,
         PaymentAgentWorkflow: [],
-        ApprovalWorkflow: [action for policy in policies for action in activities_of(load(policy))],
+        ApprovalWorkflow: [action for policy in policies for action in activities_of(shipped(policy))],
     }
 
 

@@ -18,7 +18,7 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
@@ -82,7 +82,7 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
-        actions = activities_of(load(asker.policy))
+        actions = activities_of(shipped(asker.policy))
         guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
         crew.gate_plugins.append(gate_plugin)
         crew.workers.append(
@@ -100,7 +100,7 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
 def askers_of(endpoints: Mapping[str, str], namespace: str) -> dict[str, Asker]:
     """Return who may ask, by endpoint, from ``{endpoint: policy}``. Raises ``PolicyError``."""
     for policy in endpoints.values():
-        load(policy)
+        shipped(policy)
     return {endpoint: Asker(endpoint, policy, namespace) for endpoint, policy in endpoints.items()}
 
 
@@ -145,7 +145,7 @@ def guarded_client(
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=load(policy).endorsers,
+            endorsers=shipped(policy).endorsers,
         ),
         people_roots=shared.people_roots,
         floors=floors_of(policy),

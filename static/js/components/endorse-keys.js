@@ -151,7 +151,7 @@ async function requireProof(waiting, key) {
 
 /** @param {string} role @returns {import("../lib/key-endorsements.js").EndorsedRole} */
 function asRole(role) {
-  if (role !== "approver" && role !== "security_administrator") throw new Refusal("role", "The role is not known here.");
+  if (role !== "approver" && role !== "policy_publisher" && role !== "security_administrator") throw new Refusal("role", "The role is not known here.");
   return role;
 }
 

@@ -11,7 +11,7 @@ import { asBytes, asCount, asText, isBlank } from "./shape.js";
 import { parseEnvelope, signStatement, verifyEnvelope } from "./statements.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
-/** @typedef {"approver" | "security_administrator"} EndorsedRole */
+/** @typedef {"approver" | "policy_publisher" | "security_administrator"} EndorsedRole */
 /**
  * @typedef {object} KeyEndorsement
  * @property {number} at UTC milliseconds since 1970
@@ -30,7 +30,7 @@ const MAXIMUM_LINKS = 8;
 const MAXIMUM_PERSON = 320;
 const CLOCK_TOLERANCE_MS = 60_000;
 const FIELDS = ["at", "key", "person", "role", "strength", "version"];
-const ROLES = ["approver", "security_administrator"];
+const ROLES = ["approver", "policy_publisher", "security_administrator"];
 
 /**
  * @param {{ at: number, key: Bytes, person: string, role: EndorsedRole, strength: string }} terms

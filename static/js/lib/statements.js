@@ -23,6 +23,7 @@ import { asBytes, asTextMap } from "./shape.js";
 export const Context = {
   DENIAL: "countersign-denial-v1",
   ENROLMENT: "countersign-enrolment-v1",
+  POLICY_PUBLICATION: "countersign-policy-publication-v1",
   RETRACTION: "countersign-retraction-v1",
 };
 

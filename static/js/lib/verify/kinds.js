@@ -25,10 +25,11 @@ export const ELSEWHERE = new Map([
   ...["role.granted", "role.revoked", "person.disabled", "person.enabled"].map(
     (kind) => /** @type {[string, string]} */ ([kind, "What people may do is recorded in a chain of its own, not in an incident's."])),
   ...[
+    "policy.published", "policy.retired",
     "payload.decoded", "payload.encoded", "ring.key_made", "ring.key_retired", "ring.exported", "history.exported",
     "evidence.exported", "payload.erased", "retention.applied",
   ].map(
-    (kind) => /** @type {[string, string]} */ ([kind, "Rings, decoded payloads and exports are recorded in chains of their own."])),
+    (kind) => /** @type {[string, string]} */ ([kind, "Policies, rings, decoded payloads and exports are recorded in chains of their own."])),
 ]);
 
 export const KINDS = new Set([...Object.values(Kind), ...ELSEWHERE.keys()]);

@@ -13,7 +13,7 @@ import { Refused, Step, require } from "./steps.js";
 /** @typedef {{ data: Bytes, said: KeyEndorsement }} Statement */
 
 const KEYS = "keys";
-const NAMES = new Set([KEYS, "people", "rings"]);
+const NAMES = new Set([KEYS, "people", "policies", "rings"]);
 const BEGINNINGS = ["payloads.", "exports."];
 const MAXIMUM_LINKS = 8;
 

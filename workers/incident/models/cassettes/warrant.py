@@ -6,13 +6,13 @@ import tenuo_core
 
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident
-from warrants.policies.queries import load
+from warrants.policies.release import shipped
 from workers.incident.contracts import POLICY, IncidentBrief
 
 
 def practice_warrant(brief: IncidentBrief) -> tenuo_core.Warrant:
     """Return a warrant that decides as the minted one would, and opens nothing."""
-    policy = load(POLICY)
+    policy = shipped(POLICY)
     incident = Incident(brief.incident_id, brief.title, brief.severity, brief.service, namespace="rehearsal")
     return tenuo_core.Warrant.issue(
         tenuo_core.SigningKey.generate(),

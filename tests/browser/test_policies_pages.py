@@ -1,0 +1,117 @@
+"""A policy is written by one person and published by another, who signs in their browser what it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright, Route, expect
+
+from tests.browser.chromium import launch_options
+from tests.browser.conftest import look
+from tests.browser.demo import Demo
+
+pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
+
+Open = Callable[[], BrowserContext]
+
+
+@pytest.fixture
+def open_browser(playwright: Playwright) -> Iterator[Open]:
+    """Open a browser of somebody's own."""
+    browser = playwright.chromium.launch(**launch_options())
+
+    def open_it() -> BrowserContext:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(30_000)
+        return context
+
+    yield open_it
+    browser.close()
+
+
+def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) -> Page:
+    """Create somebody and sign them in in a browser of their own."""
+    said = demo.manage_all(("create_person", username, "--name", name, "--role", role), ("sign_in_link", username))
+    page = open_browser().new_page()
+    page.goto(re.findall(r"http\S+/sign-in/\S+", said)[-1])
+    page.get_by_role("button", name="Sign in").click()
+    return page
+
+
+def make_key(demo: Demo, page: Page) -> None:
+    page.goto(f"{demo.address}/keys/")
+    page.get_by_label("Name of this browser").fill("Laptop")
+    page.get_by_role("button", name="Make this browser").click()
+    page.locator("enrol-key[data-state=waiting] [data-part=own-fingerprint] code").wait_for()
+
+
+def write(paula: Page, demo: Demo) -> str:
+    """Let Paula write the next version of the incident's policy; return its address."""
+    paula.goto(f"{demo.address}/policies/")
+    look(paula, "policies")
+    paula.locator(".policy", has=paula.get_by_role("heading", name="incident-response", exact=True)).get_by_role(
+        "button", name="Begin a new version"
+    ).click()
+    editor = paula.get_by_label("The policy, as YAML")
+    text = editor.input_value()
+    editor.fill(text.replace("critical: 1 h", "critical: 99 h"))
+    expect(paula.locator("#findings")).to_contain_text("lifetimes.critical")
+    look(paula, "policy-editor")
+    editor.fill(text.replace("critical: 1 h", "critical: 2 h"))
+    expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
+    paula.get_by_role("button", name="Save").click()
+    expect(paula.locator("policy-change [data-kind=added]")).to_contain_text("critical: 2 h")
+    paula.get_by_role("button", name="Hand on what is saved").click()
+    expect(paula.get_by_text("Waits to be published")).to_be_visible()
+    expect(paula.get_by_role("button", name="Publish version")).to_have_count(0)
+    return paula.url
+
+
+def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:
+    with Demo(tmp_path / "data") as demo:
+        demo.line(lambda line: "people root established" in line)
+        olga = arrive(demo, open_browser, "olga", "Olga", "security_administrator")
+        make_key(demo, olga)
+        demo.manage("bootstrap_root", "olga", "--replace")
+        pete = arrive(demo, open_browser, "pete", "Pete", "policy_publisher")
+        make_key(demo, pete)
+        paula = arrive(demo, open_browser, "paula", "Paula", "policy_author")
+        address = write(paula, demo)
+
+        pete.goto(address)
+        # Nobody endorsed his key as a policy publisher's yet.
+        pete.locator("publish-policy[data-state=not-endorsed]").wait_for()
+        olga.goto(f"{demo.address}/keys/endorsements/")
+        olga.get_by_role("button", name="I compared it").click()
+        row = olga.locator("[data-endorse]", has_text="local:pete")
+        expect(row).to_contain_text("publish what agents may do")
+        row.get_by_role("button", name="Endorse this key").click()
+        olga.locator("[data-endorse]", has_text="local:pete").wait_for(state="detached")
+
+        refused_where_the_page_lies(pete, address)
+        pete.goto(address)
+        pete.locator("publish-policy[data-state=ready]").wait_for()
+        expect(pete.locator("policy-change [data-kind=removed]")).to_contain_text("critical: 1 h")
+        look(pete, "policy-to-publish")
+        pete.get_by_role("button", name="Publish version").click()
+        expect(pete.get_by_text("In force")).to_be_visible()
+        paula.goto(f"{demo.address}/policies/")
+        expect(paula.get_by_text("local:pete published it")).to_be_visible()
+
+
+def refused_where_the_page_lies(page: Page, address: str) -> None:
+    """The server shows another text than the one that waits: what the browser signs is what it showed."""
+
+    def other_text(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("critical: 2 h", "critical: 1 h"))
+
+    page.route(address, other_text)
+    page.goto(address)
+    page.locator("publish-policy[data-state=ready]").wait_for()
+    page.get_by_role("button", name="Publish version").click()
+    expect(page.locator("publish-policy [data-part=error]")).to_contain_text("signed for another version")
+    page.unroute(address)

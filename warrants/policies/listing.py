@@ -1,0 +1,76 @@
+"""What the list of policies shows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from warrants.errors import PolicyError, UnknownPolicy
+from warrants.models import PolicyVersion
+from warrants.policies import queries, release
+from warrants.policies.contracts import State
+
+_VERSION = re.compile(r"^version: *\d+", re.MULTILINE)
+_NEW = """\
+name: {name}
+version: {number}
+lifetimes: {{critical: 1 h, high: 1 h, medium: 30 min, low: 15 min}}
+min_approvals: 1
+tools:
+  # Which calls an agent may make, with every argument of each, and which of them stop for a person.
+"""
+
+
+@dataclass(slots=True)
+class PolicyCard:
+    """One policy. ``standing`` is the version warrants are minted from; None: the release's own, ``shipped``.
+
+    A policy that is not of the release has 0 and no text for that.
+
+    ``refusal`` says why nothing is minted from it.
+    """
+
+    name: str
+    shipped: int = 0
+    shipped_text: str = ""
+    standing: PolicyVersion | None = None
+    refusal: str = ""
+    waiting: list[PolicyVersion] = field(default_factory=list)
+    earlier: list[PolicyVersion] = field(default_factory=list)
+
+
+def cards() -> list[PolicyCard]:
+    """Return every policy, by name, with its versions, newest first."""
+    found = {name: PolicyCard(name, *_shipped(name)) for name in release.shipped_names()}
+    for version in PolicyVersion.objects.order_by("name", "-number").defer("text"):
+        card = found.setdefault(version.name, PolicyCard(version.name))
+        if version.state == State.PUBLISHED:
+            card.standing, card.refusal = version, _refusal(version.name)
+        elif version.state == State.RETIRED:
+            card.earlier.append(version)
+        else:
+            card.waiting.append(version)
+    return [found[name] for name in sorted(found)]
+
+
+def first_text(name: str) -> str:
+    """Return what a new version of ``name`` begins with: what stands, under its next number, or an outline."""
+    newest = PolicyVersion.objects.filter(name=name).order_by("-number").values_list("number", flat=True).first()
+    standing = queries.published(name)
+    try:
+        number, text = (standing.number, standing.text) if standing else _shipped(name)
+    except UnknownPolicy:
+        return _NEW.format(name=name, number=(newest or 0) + 1)
+    return _VERSION.sub(f"version: {max(newest or 0, number) + 1}", text, count=1)
+
+
+def _shipped(name: str) -> tuple[int, str]:
+    return release.shipped(name).version, release.shipped_text(name)
+
+
+def _refusal(name: str) -> str:
+    try:
+        queries.load(name)
+    except PolicyError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,210 @@
+"""The pages on which people write policies, look at what a version changes, and publish it.
+
+``warrants/policies.html`` gets ``policies`` (list of ``PolicyCard``), ``may_write``, ``error``.
+``warrants/policy.html`` gets ``version`` (a ``PolicyVersion``), ``text`` (what the editor holds), ``compared``
+(``Compared``, or None once it was published), ``findings`` (list of ``PolicyError``), ``may_write``,
+``may_publish``, ``publishing`` (what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused;
+then the status is 4xx, and after ``EditedMeanwhile`` ``theirs`` is the other author's text.
+
+Forms, POST with a CSRF token: ``policies:policies`` (``name``, ``text`` optional) begins a version; for a version
+``policies:version`` (``text``, ``revision``) saves, ``policies:proposal`` (``revision``), ``policies:return``,
+``policies:publication`` (``envelope`` base64; JSON back) and ``policies:retirement`` (``reason``) move it.
+``policies:check`` (``text``) answers with the fragment ``warrants/_findings.html``.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.endorsements.queries import people_root, statements_above_keys_of
+from accounts.errors import AccountError
+from accounts.keys.enrolment import decode_base64
+from accounts.models import Person
+from accounts.roles.access import require_role
+from accounts.roles.contracts import EVERYWHERE, Role
+from accounts.roles.queries import has_role
+from accounts.web import error_as_json, signed_in
+from audit.statements.key_endorsements import EndorsedRole
+from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
+from warrants.models import PolicyVersion
+from warrants.policies import listing, services
+from warrants.policies.contracts import State
+from warrants.policies.rules import parse_policy
+
+_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
+_authors = require_role(Role.POLICY_AUTHOR)
+_publishers = require_role(Role.POLICY_PUBLISHER)
+_LARGEST = 2**31 - 1
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@_readers
+def policies(http_request: HttpRequest) -> HttpResponse:
+    """List the policies, or begin a version of one."""
+    if http_request.method != "POST":
+        return _list(http_request)
+    name = http_request.POST.get("name", "").strip()
+    try:
+        text = http_request.POST.get("text") or listing.first_text(name)
+        version = services.begin(name=name, author=signed_in(http_request), text=text)
+    except WarrantError as error:
+        return _list(http_request, error=error)
+    return redirect("policies:version", version.name, version.number)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@_readers
+def version(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Show a version, or save a draft's text."""
+    found = _find(name, number)
+    if http_request.method != "POST":
+        return _page(http_request, found)
+    text = http_request.POST.get("text", "")
+    try:
+        services.save(
+            name=name, number=number, revision=_revision(http_request), author=signed_in(http_request), text=text
+        )
+    except WarrantError as error:
+        return _page(http_request, _find(name, number), error=error, text=text)
+    messages.success(http_request, "Saved.")
+    return redirect("policies:version", name, number)
+
+
+@never_cache
+@require_POST
+@_authors
+def proposal(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Hand a draft to those who publish."""
+    found = _find(name, number)
+    try:
+        services.propose(name=name, number=number, revision=_revision(http_request), author=signed_in(http_request))
+    except WarrantError as error:
+        return _page(http_request, found, error=error)
+    messages.success(http_request, f"Version {number} waits for somebody who publishes.")
+    return redirect("policies:version", name, number)
+
+
+@never_cache
+@require_POST
+@_publishers
+def send_back(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Return a version to its authors."""
+    found = _find(name, number)
+    try:
+        services.send_back(name=name, number=number, publisher=signed_in(http_request))
+    except WarrantError as error:
+        return _page(http_request, found, error=error)
+    messages.success(http_request, f"Version {number} is a draft again.")
+    return redirect("policies:version", name, number)
+
+
+@never_cache
+@require_POST
+@_publishers
+def publication(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Publish a version. JSON: 201 ``{"name", "number"}``, or the error."""
+    _find(name, number)
+    envelope = http_request.POST.get("envelope", "")
+    try:
+        services.require_publisher(signed_in(http_request))
+        services.publish(name=name, number=number, publisher=signed_in(http_request), envelope=decode_base64(envelope))
+    except (AccountError, WarrantError) as error:
+        return error_as_json(error)
+    return JsonResponse({"name": name, "number": number}, status=201)
+
+
+@never_cache
+@require_POST
+@_publishers
+def retirement(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Take a published version out of use."""
+    found = _find(name, number)
+    try:
+        services.retire(
+            name=name, number=number, publisher=signed_in(http_request), reason=http_request.POST.get("reason", "")
+        )
+    except WarrantError as error:
+        return _page(http_request, found, error=error)
+    messages.success(http_request, f"Version {number} is retired. Warrants minted from it keep their terms.")
+    return redirect("policies:version", name, number)
+
+
+@require_POST
+@_authors
+def check(http_request: HttpRequest) -> HttpResponse:
+    """Answer with what is wrong with a text, as it is being written."""
+    return render(http_request, "warrants/_findings.html", {"findings": _findings(http_request.POST.get("text", ""))})
+
+
+def _find(name: str, number: int) -> PolicyVersion:
+    found = PolicyVersion.objects.filter(name=name, number=number).first() if number <= _LARGEST else None
+    if found is None:
+        raise Http404
+    return found
+
+
+def _revision(http_request: HttpRequest) -> int:
+    given = http_request.POST.get("revision", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+
+
+def _findings(text: str) -> list[PolicyError]:
+    try:
+        parse_policy(text)
+    except PolicyError as error:
+        return [error]
+    return []
+
+
+def _list(http_request: HttpRequest, *, error: WarrantError | None = None) -> HttpResponse:
+    context = {
+        "policies": listing.cards(),
+        "may_write": has_role(signed_in(http_request), Role.POLICY_AUTHOR, namespace=EVERYWHERE),
+        "error": error,
+    }
+    return render(http_request, "warrants/policies.html", context, status=error.http_status if error else 200)
+
+
+def _page(
+    http_request: HttpRequest, found: PolicyVersion, *, error: WarrantError | None = None, text: str = ""
+) -> HttpResponse:
+    person = signed_in(http_request)
+    is_open = found.state in (State.DRAFT, State.REVIEW)
+    compared = services.compared(found) if is_open else None
+    may_publish = has_role(person, Role.POLICY_PUBLISHER, namespace=EVERYWHERE)
+    context = {
+        "version": found,
+        "text": text or found.text,
+        "compared": compared.as_json() if compared else None,
+        "findings": _findings(text or found.text) if is_open else [],
+        "may_write": found.state == State.DRAFT and has_role(person, Role.POLICY_AUTHOR, namespace=EVERYWHERE),
+        "may_publish": may_publish,
+        "publishing": _publishing(found, person) if may_publish and found.state == State.REVIEW else None,
+        "theirs": error.text if isinstance(error, EditedMeanwhile) else "",
+        "revision": error.revision if isinstance(error, EditedMeanwhile) else found.revision,
+        "error": error,
+    }
+    return render(http_request, "warrants/policy.html", context, status=error.http_status if error else 200)
+
+
+def _publishing(found: PolicyVersion, person: Person) -> dict[str, Any]:
+    root = people_root()
+    chain = statements_above_keys_of(person, EndorsedRole.POLICY_PUBLISHER)
+    return {
+        "external_id": person.external_id,
+        "people_root": bytes(root.public_key).hex() if root else "",
+        "chain": [base64.b64encode(data).decode() for data in chain],
+        "authors": found.authors,
+        "url": reverse("policies:publication", args=[found.name, found.number]),
+        **services.compared(found).as_json(),
+    }
