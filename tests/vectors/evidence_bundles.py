@@ -741,7 +741,6 @@ _GOOD = (
     "kept_checkpoint_is_the_newer_one",
     "kept_checkpoint_is_the_same",
     "kept_by_somebody_else",
-    "kept_of_another_log",
     "chain_of_keys",
     "chain_of_keys_with_administrators",
     "chain_of_people",
