@@ -12,10 +12,9 @@ from audit.verify.reading import UnusableInput
 from audit.verify.report import counted
 from audit.verify.steps import Refused, Step, require
 
-
 _NONE_OF_THESE = (
-    "Nothing here is in a log of which you gave a checkpoint: the file is from elsewhere, or its log goes by another name "
-    "than the one that you know."
+    "Nothing here is in a log of which you gave a checkpoint: the file is from elsewhere, or its log goes by another "
+    "name than the one that you know."
 )
 
 
