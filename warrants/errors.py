@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from accounts.keys.contracts import KeyStrength
+from audit.keepers.contracts import CustodyError
 from warrants.policies.contracts import Act, State
 
 
@@ -127,6 +128,16 @@ class PublicationRefused(WarrantError):
 
 
 # --- Minting --------------------------------------------------------------------------------
+
+
+class IssuerUnavailable(WarrantError, CustodyError):
+    """What keeps the issuer's key did not sign; the sentence is for whoever runs this."""
+
+    code = "issuer_unavailable"
+    http_status = 503
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The issuer's key cannot sign now, so nothing was minted or changed. {reason}")
 
 
 class InvalidIncident(WarrantError):
