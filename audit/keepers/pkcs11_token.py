@@ -11,7 +11,7 @@ import importlib
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,12 +103,9 @@ class Pkcs11Keeper:
 @contextmanager
 def token_session(place: Place, pin: str, *, no_key: str, rw: bool = False) -> Iterator[Any]:
     """Open the token and log in. Every error of the token becomes ``CustodyError``; ``no_key`` says that for no key."""
-    pkcs11, errors = library(), library("pkcs11.exceptions")
+    errors = library("pkcs11.exceptions")
     try:
-        with (
-            _one_at_a_time,
-            pkcs11.lib(place.module).get_token(token_label=place.token).open(user_pin=pin, rw=rw) as session,
-        ):
+        with _one_at_a_time, _token(place).open(user_pin=pin, rw=rw) as session:
             yield session
     except (errors.PinIncorrect, errors.PinLenRange, errors.PinInvalid, errors.PinLocked) as error:
         raise CustodyError("The token refuses PKCS11_PIN. Tokens lock after a few wrong ones.") from error
@@ -118,7 +115,25 @@ def token_session(place: Place, pin: str, *, no_key: str, rw: bool = False) -> I
         raise CustodyError(no_key) from error
     except (errors.PKCS11Error, RuntimeError) as error:
         detail = str(error) or type(error).__name__
+        _start_anew(place)
         raise CustodyError(f"The token cannot be used through {place.module} ({detail}).") from error
+
+
+def _token(place: Place) -> Any:
+    """Return the token, after a second look: some drivers find one that was away only when they are started anew."""
+    driver, errors = library().lib(place.module), library("pkcs11.exceptions")
+    try:
+        return driver.get_token(token_label=place.token)
+    except errors.NoSuchToken:
+        driver.reinitialize()
+        return driver.get_token(token_label=place.token)
+
+
+def _start_anew(place: Place) -> None:
+    """Give up what the driver holds of a token that went away while it was used."""
+    errors = library("pkcs11.exceptions")
+    with _one_at_a_time, suppress(errors.PKCS11Error, RuntimeError):
+        library().lib(place.module).reinitialize()
 
 
 def _gcm(nonce: bytes, label: str, purpose: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class KmsKey:
         if len(data) > MAXIMUM_BYTES:
             raise CustodyError(
                 f"AWS KMS signs at most {MAXIMUM_BYTES} bytes at once, and this is {len(data)}. "
-                "Name fewer approvers, or keep the issuer's key elsewhere."
+                "Name fewer approvers in a warrant; where more is revoked than fits, keep the issuer's key in a token."
             )
         answer = ask(
             self._client,

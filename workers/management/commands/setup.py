@@ -36,6 +36,11 @@ class Command(BaseCommand):
         ensure_agent(name=AGENT)
         if _static_files_are_old():
             _collect_static_files()
+        if issuer.keeper != settings.ISSUER_KEEPER:
+            self.stderr.write(
+                f"ISSUER_KEEPER is {settings.ISSUER_KEEPER}, but the root key is {issuer.keeper}: a key that exists "
+                "stays where it is."
+            )
         if options["verbosity"]:
             self.stdout.write(f"Ready. The root key is {bytes(issuer.public_key).hex()}")
 
