@@ -11,6 +11,7 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.statements.statements import Context, sign
+from warrants.errors import IssuerUnavailable
 from warrants.issuers.contracts import Keeper
 from warrants.issuers.keepers.aws_kms import kms_key
 from warrants.issuers.signing import signer_of, token_key, wrapping_purpose
@@ -22,9 +23,12 @@ ROOT = "root"
 def ensure_issuer(*, name: str = ROOT) -> IssuerKey:
     """Return the issuer ``name``, making its key where ``settings.ISSUER_KEEPER`` says if there is none.
 
-    Two processes at once end with one key. Raises ``CustodyError`` if it cannot be kept there.
+    Two processes at once end with one key. Raises ``IssuerUnavailable`` if it cannot be kept there.
     """
-    return IssuerKey.objects.filter(name=name).first() or _make(name)
+    try:
+        return IssuerKey.objects.filter(name=name).first() or _make(name)
+    except custody.CustodyError as error:
+        raise IssuerUnavailable(str(error)) from error
 
 
 @transaction.atomic
