@@ -81,7 +81,7 @@ def test_a_program_gets_a_warrant_that_its_person_cannot_approve_under(text: str
     minted = answer.json()
     warrant = tenuo_core.Warrant.from_bytes(base64.b64decode(minted["chain"][0]))
     assert (warrant.id, minted["agent"], minted["namespace"]) == (minted["id"], "incident-agent", "default")
-    assert admin.external_id in terms_of(warrant).barred_people
+    assert admin.external_id in terms_of([warrant]).barred_people
     assert MintOrder.objects.get().requester == admin.external_id
 
 
@@ -249,7 +249,7 @@ def commanded(*more: str) -> str:
 def test_the_command_prints_the_same_warrant_for_the_same_incident() -> None:
     first = commanded("--barred", "local:grace")
     warrant = tenuo_core.Warrant.from_bytes(base64.b64decode(first))
-    assert terms_of(warrant).barred_people == ("local:grace",)
+    assert terms_of([warrant]).barred_people == ("local:grace",)
     assert commanded("--barred", "local:grace") == first
     assert commanded("--idempotency-key", "another") != first
     with pytest.raises(CommandError, match="Idempotency-Key"):

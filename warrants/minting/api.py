@@ -71,18 +71,18 @@ def _order(document: dict[str, Any]) -> Order:
     for name in document:
         if name not in (*_REQUIRED, *_OPTIONAL):
             raise MalformedOrder(f"{name[:80]!r} is not known here.", field=name[:80])
-    texts = {name: document.get(name) for name in _REQUIRED}
-    texts |= {
-        "namespace": document.get("namespace", settings.TEMPORAL_NAMESPACE),
-        "agent": document.get("agent", INCIDENT_AGENT),
-    }
-    for name, value in texts.items():
-        if not isinstance(value, str) or not value:
-            raise MalformedOrder(f"{name} must be text.", field=name)
+    defaults = {"namespace": settings.TEMPORAL_NAMESPACE, "agent": INCIDENT_AGENT}
+    texts = {name: _text(name, document.get(name, defaults.get(name))) for name in (*_REQUIRED, *defaults)}
     barred = document.get("barred_people", [])
     if not isinstance(barred, list) or not all(isinstance(person, str) for person in barred):
         raise MalformedOrder("barred_people must be a list of texts.", field="barred_people")
     return Order(**texts, barred_people=tuple(barred))
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise MalformedOrder(f"{name} must be text.", field=name)
+    return value
 
 
 def _as_json(warrant: MintedWarrant) -> dict[str, Any]:

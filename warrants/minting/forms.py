@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -27,13 +28,13 @@ class MintForm(forms.Form):
     agent = forms.ChoiceField(label="Agent", help_text="Who holds the warrant.")
     idempotency_key = forms.CharField(max_length=200, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, namespaces: list[str], **options: Any) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, namespaces: list[str]) -> None:
         initial = {
             "idempotency_key": secrets.token_urlsafe(16),
             "namespace": settings.TEMPORAL_NAMESPACE,
             "agent": INCIDENT_AGENT,
         }
-        super().__init__(*args, initial=initial, **options)
+        super().__init__(data, initial=initial)
         agents = AgentIdentity.objects.values_list("name", flat=True)
         choices = {"policy": names(), "severity": _severities(), "namespace": namespaces, "agent": agents}
         for name, values in choices.items():

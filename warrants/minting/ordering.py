@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 
 from django.conf import settings
@@ -13,7 +14,14 @@ from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
-from warrants.errors import IdempotencyConflict, InvalidIdempotencyKey, InvalidIncident, NotAMinter, UnknownAgent
+from warrants.errors import (
+    IdempotencyConflict,
+    InvalidIdempotencyKey,
+    InvalidIncident,
+    NotAMinter,
+    UnknownAgent,
+    UnknownPolicy,
+)
 from warrants.minting.contracts import Incident, MintedWarrant, Order
 from warrants.minting.queries import minted
 from warrants.minting.services import mint
@@ -21,6 +29,9 @@ from warrants.models import AgentIdentity, MintOrder
 from warrants.policies.queries import load
 
 MAXIMUM_KEY = 200
+_IDEMPOTENCY_KEY = re.compile(rf"[ -~]{{1,{MAXIMUM_KEY}}}")
+# What no name of a policy or an agent is longer or other than: databases refuse some of the rest.
+_NAME = re.compile(r"[!-~]{1,64}")
 COMMAND_LINE = "command line"
 
 
@@ -42,9 +53,7 @@ def order_once(*, order: Order, idempotency_key: str, requester: str) -> tuple[M
     ``InvalidIdempotencyKey``, ``IdempotencyConflict``, ``UnknownAgent``, and what ``mint`` raises; then nothing was
     written.
     """
-    if not 1 <= len(idempotency_key) <= MAXIMUM_KEY or not (
-        idempotency_key.isascii() and idempotency_key.isprintable()
-    ):
+    if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise InvalidIdempotencyKey(maximum=MAXIMUM_KEY)
     digest = _digest(order)
     earlier = _earlier(requester, idempotency_key, digest)
@@ -77,7 +86,9 @@ def _mint(order: Order, requester: str) -> MintedWarrant:
     known = [namespace.name for namespace in settings.NAMESPACES]
     if order.namespace not in known:
         raise InvalidIncident(f"There is no such namespace here. There is {', '.join(known)}.", field="namespace")
-    agent = AgentIdentity.objects.filter(name=order.agent).first() if "\0" not in order.agent else None
+    if not _NAME.fullmatch(order.policy):
+        raise UnknownPolicy(order.policy)
+    agent = AgentIdentity.objects.filter(name=order.agent).first() if _NAME.fullmatch(order.agent) else None
     if agent is None:
         raise UnknownAgent(name=order.agent)
     barred = () if requester == COMMAND_LINE else (requester,)
