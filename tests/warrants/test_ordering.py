@@ -28,6 +28,7 @@ from audit.statements.terms import terms_of
 from tests.people import person
 from tests.warrants.conftest import approver_key
 from warrants.errors import IssuerUnavailable
+from warrants.minting import ordering as ordering_services
 from warrants.models import AgentIdentity, MintOrder, Warrant
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +100,21 @@ def test_the_same_key_gives_the_same_warrant_and_mints_once(text: str) -> None:
     assert first.json() == again.json()
     assert Warrant.objects.count() == LedgerEntry.objects.filter(kind=EntryKind.WARRANT_MINTED).count() == 1
     assert ordering(text, key="two").json()["id"] != first.json()["id"]
+
+
+def test_two_at_once_with_the_same_key_end_with_one_warrant(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looked before the first had finished."""
+    first = ordering(text).json()
+    real, looks = ordering_services._earlier, []
+
+    def too_early(*arguments: Any) -> Any:
+        looks.append(arguments)
+        return real(*arguments) if len(looks) > 1 else None
+
+    monkeypatch.setattr(ordering_services, "_earlier", too_early)
+    answer = ordering(text)
+    assert (answer.status_code, answer.json()) == (200, first)
+    assert Warrant.objects.count() == LedgerEntry.objects.filter(kind=EntryKind.WARRANT_MINTED).count() == 1
 
 
 def test_the_same_key_for_something_else_is_a_conflict(text: str) -> None:
