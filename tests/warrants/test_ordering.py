@@ -153,6 +153,7 @@ def test_another_persons_key_is_another_key(text: str) -> None:
         ({"policy": "../../etc/passwd"}, 404, "unknown_policy", "policy"),
         ({"agent": "a\0b"}, 404, "unknown_agent", "agent"),
         ({"agent": "somebody-else"}, 404, "unknown_agent", "agent"),
+        ({"namespace": "\ud800"}, 422, "invalid_incident", "namespace"),
         ({"namespace": "elsewhere"}, 422, "invalid_incident", "namespace"),
     ],
 )

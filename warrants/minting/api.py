@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.errors import DeadToken
@@ -26,7 +25,6 @@ _OPTIONAL = ("namespace", "agent", "barred_people")
 
 
 @never_cache
-@csrf_exempt  # Only a token counts here, and no browser sends one by itself.
 @require_POST
 @accepts_minting_tokens
 def warrants(http_request: HttpRequest) -> JsonResponse:

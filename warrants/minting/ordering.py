@@ -41,6 +41,7 @@ def order_by(person: Person, *, order: Order, idempotency_key: str) -> tuple[Min
     They are a security administrator of its namespace, and never approve under it. Raises what ``order_once`` does,
     and ``NotAMinter``.
     """
+    _require_namespace(order.namespace)
     if not has_role(person, Role.SECURITY_ADMINISTRATOR, namespace=order.namespace):
         raise NotAMinter(namespace=order.namespace)
     return order_once(order=order, idempotency_key=idempotency_key, requester=person.external_id)
@@ -83,9 +84,7 @@ def _earlier(requester: str, idempotency_key: str, digest: bytes) -> MintedWarra
 
 
 def _mint(order: Order, requester: str) -> MintedWarrant:
-    known = [namespace.name for namespace in settings.NAMESPACES]
-    if order.namespace not in known:
-        raise InvalidIncident(f"There is no such namespace here. There is {', '.join(known)}.", field="namespace")
+    _require_namespace(order.namespace)
     if not _NAME.fullmatch(order.policy):
         raise UnknownPolicy(order.policy)
     agent = AgentIdentity.objects.filter(name=order.agent).first() if _NAME.fullmatch(order.agent) else None
@@ -102,6 +101,12 @@ def _mint(order: Order, requester: str) -> MintedWarrant:
     )
     approvers = list(endorsed_keys(endorsers=load(order.policy).endorsers, namespace=order.namespace))
     return mint(policy=order.policy, incident=incident, agent=agent, approvers=approvers)
+
+
+def _require_namespace(name: str) -> None:
+    known = [namespace.name for namespace in settings.NAMESPACES]
+    if name not in known:
+        raise InvalidIncident(f"There is no such namespace here. There is {', '.join(known)}.", field="namespace")
 
 
 def _digest(order: Order) -> bytes:

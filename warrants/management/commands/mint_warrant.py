@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -46,12 +49,20 @@ class Command(BaseCommand):
             agent=options["agent"],
             barred_people=tuple(options["barred"]),
         )
-        key = options["idempotency_key"] or f"{order.policy}/{order.incident_id}"
+        key = options["idempotency_key"] or _key_of(order)
         try:
             warrant, is_new = order_once(order=order, idempotency_key=key, requester=COMMAND_LINE)
         except WarrantError as error:
             raise CommandError(f"{error.field}: {error.sentence}" if error.field else error.sentence) from error
         except CustodyError as error:
             raise CommandError(str(error)) from error
-        self.stderr.write(f"{warrant.id} was minted {'now' if is_new else 'before'}.")
+        ends = datetime.fromtimestamp(warrant.expires_at, UTC)
+        self.stderr.write(
+            f"{warrant.id} was minted {'now' if is_new else 'before'} and ends {ends:%Y-%m-%d %H:%M} UTC."
+        )
         self.stdout.write(base64.b64encode(warrant.chain[0]).decode())
+
+
+def _key_of(order: Order) -> str:
+    """Return the same key for the same policy and incident, whose names may be longer than a key, or not ASCII."""
+    return hashlib.sha256(json.dumps([order.policy, order.incident_id]).encode()).hexdigest()
