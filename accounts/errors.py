@@ -425,6 +425,16 @@ class InvalidTokenLifetime(AccountError):
         super().__init__(f"A token is valid for at least an hour and at most {days} days.", field="hours")
 
 
+class MintingTokenRefused(AccountError):
+    code = "minting_token_refused"
+    http_status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Only security administrators make tokens that mint warrants. Ask one of them to make it.", field="scope"
+        )
+
+
 class UnknownToken(AccountError):
     """No such token, or not this person's: the two look the same from outside."""
 

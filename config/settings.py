@@ -243,6 +243,11 @@ PKCS11_KEY = env.text("PKCS11_KEY", "countersign")
 PKCS11_KEY_PREVIOUS = env.text("PKCS11_KEY_PREVIOUS", "")
 PKCS11_PIN = env.secret("PKCS11_PIN")
 
+# Where a new issuer's key is made: wrapped in the database, in the same token, or in KMS. One that exists stays.
+ISSUER_KEEPER = env.choice("ISSUER_KEEPER", "wrapped", ("wrapped", "pkcs11", "aws-kms"))
+ISSUER_PKCS11_KEY = env.text("ISSUER_PKCS11_KEY", "countersign-issuer")
+ISSUER_KMS_KEY_ID = env.text("ISSUER_KMS_KEY_ID", "")
+
 # The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
 PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
 

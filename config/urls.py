@@ -15,6 +15,7 @@ urlpatterns = [
     path("evidence/exports/", include("audit.population.urls")),
     path("ledger/", include("audit.log.urls")),
     path("policies/", include("warrants.urls")),
+    path("", include("warrants.minting.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),

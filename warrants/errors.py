@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from accounts.keys.contracts import KeyStrength
+from audit.keepers.contracts import CustodyError
 from warrants.policies.contracts import Act, State
 
 
@@ -129,6 +130,16 @@ class PublicationRefused(WarrantError):
 # --- Minting --------------------------------------------------------------------------------
 
 
+class IssuerUnavailable(WarrantError, CustodyError):
+    """What keeps the issuer's key did not sign; the sentence is for whoever runs this."""
+
+    code = "issuer_unavailable"
+    http_status = 503
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The issuer's key cannot sign now, so nothing was minted or changed. {reason}")
+
+
 class InvalidIncident(WarrantError):
     """An incident that no warrant can be minted for; the field says why."""
 
@@ -221,6 +232,57 @@ class UnknownWarrant(WarrantError):
 
     def __init__(self) -> None:
         super().__init__("There is no such warrant here.", field="warrant_id")
+
+
+class NotAMinter(WarrantError):
+    code = "not_a_minter"
+    http_status = 403
+
+    def __init__(self, *, namespace: str) -> None:
+        super().__init__(
+            f"Only security administrators of {namespace[:200]!r} mint warrants for it. Ask an administrator for the "
+            "role.",
+            field="namespace",
+        )
+
+
+class UnknownAgent(WarrantError):
+    code = "unknown_agent"
+    http_status = 404
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"There is no agent named {name[:64]!r} here, so there is no key to mint for.", field="agent")
+
+
+class MalformedOrder(WarrantError):
+    """A request for a warrant that cannot be read; the field is the path in its JSON."""
+
+    code = "malformed_order"
+    http_status = 400
+
+
+class InvalidIdempotencyKey(WarrantError):
+    code = "invalid_idempotency_key"
+    http_status = 400
+
+    def __init__(self, *, maximum: int) -> None:
+        super().__init__(
+            f"Send Idempotency-Key with 1 to {maximum} printable ASCII characters, the same at every try.",
+            field="Idempotency-Key",
+        )
+
+
+class IdempotencyConflict(WarrantError):
+    """The key was used for something else: whoever sent it would take the first warrant for the second."""
+
+    code = "idempotency_conflict"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key got a warrant for something else. Use a new one for a new warrant.",
+            field="Idempotency-Key",
+        )
 
 
 # --- Revocation -----------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.utils import timezone
 
+from accounts.tokens.contracts import Scope
+
 MAXIMUM_NAME = 100
 
 
@@ -18,6 +20,9 @@ class ApiToken(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     token_hash = models.BinaryField(max_length=32, unique=True)
     name = models.CharField(max_length=MAXIMUM_NAME)
+    scope = models.CharField(
+        max_length=16, choices=[(scope.value, scope.value) for scope in Scope], default=Scope.COMMAND_LINE.value
+    )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     # Kept to the minute, so that a program that asks often does not write often.
@@ -29,6 +34,9 @@ class ApiToken(models.Model):
         constraints = [
             models.CheckConstraint(name="api_token_hash_is_32_bytes", condition=Exact(Length("token_hash"), 32)),
             models.CheckConstraint(name="api_token_has_a_name", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="api_token_scope_known", condition=Q(scope__in=[scope.value for scope in Scope])
+            ),
             models.CheckConstraint(name="api_token_expires_later", condition=Q(expires_at__gt=F("created_at"))),
         ]
 

@@ -1,7 +1,7 @@
 """Requests that come with ``Authorization: Bearer``: whose they are, and what they may reach.
 
-A token is for the command line and nothing else: a view takes one only if it says so. A request with a
-token has no cookies, whatever was sent: a session's rights are never mixed in, and cross-site forgery has
+A token is for the command line, or for minting, and nothing else: a view takes one only if it says which. A request
+with a token has no cookies, whatever was sent: a session's rights are never mixed in, and cross-site forgery has
 nothing to ride on, which is why such requests need no CSRF token.
 """
 
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
 from accounts.errors import AccountError, DeadToken, TokenNotTaken
 from accounts.models import ApiToken
+from accounts.tokens.contracts import Scope
 from accounts.tokens.queries import live_token
 from accounts.tokens.services import mark_used
 from accounts.web import error_as_json
@@ -26,8 +27,14 @@ _LONGEST_TOKEN = 200
 
 
 def accepts_tokens(view: ViewFunction) -> ViewFunction:
-    """Let the view be reached with a token. It still asks for the person's role, as for a session."""
-    view.accepts_tokens = True  # type: ignore[attr-defined]
+    """Let the view be reached with a token of the command line. It still asks for the person's role."""
+    view.accepts_tokens = Scope.COMMAND_LINE  # type: ignore[attr-defined]
+    return view
+
+
+def accepts_minting_tokens(view: ViewFunction) -> ViewFunction:
+    """Let the view be reached with a token for minting, and with no other. It still asks for the person's role."""
+    view.accepts_tokens = Scope.MINTING  # type: ignore[attr-defined]
     return view
 
 
@@ -60,7 +67,8 @@ class BearerTokenMiddleware:
         self, http_request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
         """Refuse the token where no view asked for it: whatever is added later is closed to tokens."""
-        if token_of(http_request) is None or getattr(view, "accepts_tokens", False):
+        token = token_of(http_request)
+        if token is None or getattr(view, "accepts_tokens", None) == token.scope:
             return None
         return _refused(TokenNotTaken())
 

@@ -1,4 +1,4 @@
-"""Making and revoking tokens. Whoever has one may do what its person may do with the command line."""
+"""Making and revoking tokens. Whoever has one may do what its person may do, as far as its scope goes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.errors import InvalidTokenLifetime, InvalidTokenName, NoRole, UnknownToken
+from accounts.errors import InvalidTokenLifetime, InvalidTokenName, MintingTokenRefused, NoRole, UnknownToken
 from accounts.models import ApiToken, Person
 from accounts.models.api_token import MAXIMUM_NAME
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
+from accounts.tokens.contracts import Scope
 from accounts.tokens.queries import token_hash
 
 DEFAULT_LIFETIME = timedelta(hours=8)
@@ -24,20 +25,29 @@ _NOTED_EVERY = timedelta(minutes=1)
 
 
 @transaction.atomic
-def make(*, person: Person, name: str, lifetime: timedelta = DEFAULT_LIFETIME) -> tuple[ApiToken, str]:
+def make(
+    *, person: Person, name: str, lifetime: timedelta = DEFAULT_LIFETIME, scope: Scope = Scope.COMMAND_LINE
+) -> tuple[ApiToken, str]:
     """Return a new token of ``person`` and its text, which nobody can ask for again.
 
-    Raises ``NoRole``, ``InvalidTokenName`` and ``InvalidTokenLifetime``.
+    Raises ``NoRole``, ``MintingTokenRefused``, ``InvalidTokenName`` and ``InvalidTokenLifetime``.
     """
     if not has_role(person, Role.VIEWER):
         raise NoRole
+    if scope is Scope.MINTING and not has_role(person, Role.SECURITY_ADMINISTRATOR):
+        raise MintingTokenRefused
     name = clean_name(name)
     if not timedelta(0) < lifetime <= LONGEST_LIFETIME:
         raise InvalidTokenLifetime(days=LONGEST_LIFETIME.days)
     text = PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     now = timezone.now()
     token = ApiToken.objects.create(
-        person=person, token_hash=token_hash(text), name=name, created_at=now, expires_at=now + lifetime
+        person=person,
+        token_hash=token_hash(text),
+        name=name,
+        scope=scope.value,
+        created_at=now,
+        expires_at=now + lifetime,
     )
     return token, text
 

@@ -3,7 +3,8 @@
 ``accounts/tokens.html`` gets:
     ``live_tokens``, ``past_tokens``   lists of ``ApiToken``, newest first: ``pk``, ``name``, ``created_at``,
                                        ``expires_at``, ``last_used_at`` and ``revoked_at`` (both may be None)
-    ``form``      ``name`` and ``hours``, with what was typed and why it was refused
+    ``form``      ``name``, ``hours`` and ``scope``, with what was typed and why it was refused
+    ``may_mint``  whether the person may make a token that mints
     ``made``      None, or the text of the token that was just made
     ``error``     None, or what was refused: ``code``, ``field``, ``sentence``; then the status is 4xx
 """
@@ -21,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.errors import AccountError, DeadToken
 from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
+from accounts.roles.queries import has_role
 from accounts.tokens import services
 from accounts.tokens.access import accepts_tokens, token_of
 from accounts.tokens.forms import TokenForm
@@ -43,6 +45,7 @@ def tokens(http_request: HttpRequest) -> HttpResponse:
             person=signed_in(http_request),
             name=form.cleaned_data["name"],
             lifetime=timedelta(hours=form.cleaned_data["hours"]),
+            scope=form.cleaned_data["scope"],
         )
     except AccountError as error:
         return _page(http_request, form, error=error)
@@ -104,6 +107,7 @@ def _page(
         "live_tokens": [token for token in own if token.is_live],
         "past_tokens": [token for token in own if not token.is_live],
         "form": form,
+        "may_mint": has_role(signed_in(http_request), Role.SECURITY_ADMINISTRATOR),
         "made": made,
         "error": error,
     }

@@ -60,43 +60,58 @@ class KmsKeeper:
         try:
             answer = self._ask("decrypt", KeyId=key, CiphertextBlob=blob, EncryptionContext=_context(purpose))
             return AESGCM(bytes(answer["Plaintext"])).decrypt(nonce, sealed, purpose.encode())
-        except (_NotThisKey, InvalidTag):
+        except InvalidTag:
             return None
+        except KmsRefused as error:
+            if error.code in _NOT_THIS_KEY:
+                return None
+            raise
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         if not self._key:
             raise CustodyError("KMS_KEY_ID is not set. Set it to the key that wraps secrets, as an ARN or an alias.")
-        client, errors = self._client, _sdk("botocore.exceptions")
-        try:
-            answer: dict[str, Any] = getattr(client, operation)(**arguments)
-        except errors.ClientError as error:
-            # What AWS says may repeat what it was sent; the code is enough.
-            code = str(error.response.get("Error", {}).get("Code", "unknown"))
-            if code in _NOT_THIS_KEY:
-                raise _NotThisKey(code) from None
-            raise CustodyError(
-                f"AWS KMS refused {operation} with {self._key!r} ({code}). Check the key, its policy and this "
-                "process's role."
-            ) from None
-        except errors.BotoCoreError as error:
-            raise CustodyError(
-                f"AWS KMS does not answer ({type(error).__name__}). Check region, credentials and network."
-            ) from None
-        return answer
+        return ask(self._client, operation, **arguments)
 
     @cached_property
     def _client(self) -> Any:
-        options = _sdk("botocore.config").Config(
-            connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": ATTEMPTS}
+        return kms_client()
+
+
+class KmsRefused(CustodyError):
+    """AWS KMS said no; ``code`` is its word for why."""
+
+    def __init__(self, code: str, operation: str, key: str) -> None:
+        super().__init__(
+            f"AWS KMS refused {operation} with {key!r} ({code}). Check the key, its policy and this process's role."
         )
-        try:
-            return _sdk("boto3").session.Session().client("kms", config=options)
-        except _sdk("botocore.exceptions").BotoCoreError as error:
-            raise CustodyError(f"AWS KMS cannot be used ({type(error).__name__}). Set AWS_REGION.") from None
+        self.code = code
 
 
-class _NotThisKey(Exception):
-    """KMS says that this ciphertext is not of this key and purpose."""
+def kms_client() -> Any:
+    """Return a client that gives up after seconds. Raises ``CustodyError``."""
+    options = _sdk("botocore.config").Config(
+        connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": ATTEMPTS}
+    )
+    try:
+        return _sdk("boto3").session.Session().client("kms", config=options)
+    except _sdk("botocore.exceptions").BotoCoreError as error:
+        raise CustodyError(f"AWS KMS cannot be used ({type(error).__name__}). Set AWS_REGION.") from None
+
+
+def ask(client: Any, operation: str, **arguments: Any) -> dict[str, Any]:
+    """Return KMS's answer to ``operation`` with the key ``KeyId``. Raises ``KmsRefused`` and ``CustodyError``."""
+    errors = _sdk("botocore.exceptions")
+    try:
+        answer: dict[str, Any] = getattr(client, operation)(**arguments)
+    except errors.ClientError as error:
+        # What AWS says may repeat what it was sent; the code is enough.
+        code = str(error.response.get("Error", {}).get("Code", "unknown"))
+        raise KmsRefused(code, operation, str(arguments.get("KeyId"))) from None
+    except errors.BotoCoreError as error:
+        raise CustodyError(
+            f"AWS KMS does not answer ({type(error).__name__}). Check region, credentials and network."
+        ) from None
+    return answer
 
 
 def _context(purpose: str) -> dict[str, str]:

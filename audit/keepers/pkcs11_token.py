@@ -11,7 +11,7 @@ import importlib
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class Pkcs11Keeper:
 
     def make_key(self) -> bool:
         """Make the key in the token unless it is there; return whether it was made. Raises ``CustodyError``."""
-        pkcs11 = _library()
+        pkcs11 = library()
         with self._session(rw=True) as session:
             if list(session.get_objects({pkcs11.Attribute.LABEL: self._place.key})):
                 return False
@@ -76,7 +76,7 @@ class Pkcs11Keeper:
         nonce, sealed = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
         if wrapped[:1] != bytes([self.version]) or len(sealed) < _TAG_BYTES:
             raise malformed(purpose)
-        errors = _library("pkcs11.exceptions")
+        errors = library("pkcs11.exceptions")
         with self._session() as session:
             key = self._key(session, label)
             try:
@@ -85,44 +85,67 @@ class Pkcs11Keeper:
                 return None  # tokens have several words for a tag that does not match
 
     def _key(self, session: Any, label: str) -> Any:
-        pkcs11 = _library()
+        pkcs11 = library()
         return session.get_key(object_class=pkcs11.ObjectClass.SECRET_KEY, key_type=pkcs11.KeyType.AES, label=label)
 
-    @contextmanager
-    def _session(self, *, rw: bool = False) -> Iterator[Any]:
-        """Open the token and log in. Every error of the token becomes ``CustodyError``."""
-        pkcs11, place = _library(), self._place
-        if not (place.module and place.token and place.key):
+    def _session(self, *, rw: bool = False) -> AbstractContextManager[Any]:
+        if not (self._place.module and self._place.token and self._place.key):
             raise CustodyError("Set PKCS11_MODULE, PKCS11_TOKEN and PKCS11_KEY to where the key is.")
-        errors = _library("pkcs11.exceptions")
-        try:
-            with (
-                _one_at_a_time,
-                pkcs11.lib(place.module).get_token(token_label=place.token).open(user_pin=self._pin, rw=rw) as session,
-            ):
-                yield session
-        except (errors.PinIncorrect, errors.PinLenRange, errors.PinInvalid, errors.PinLocked) as error:
-            raise CustodyError("The token refuses PKCS11_PIN. Tokens lock after a few wrong ones.") from error
-        except errors.NoSuchToken as error:
-            raise CustodyError(f"There is no token {place.token!r}. Is it plugged in?") from error
-        except errors.NoSuchKey as error:
-            raise CustodyError(
-                f"The token {place.token!r} holds no such AES key. Make it with: manage.py rewrap_keys --make-key"
-            ) from error
-        except (errors.PKCS11Error, RuntimeError) as error:
-            detail = str(error) or type(error).__name__
-            raise CustodyError(f"The token cannot be used through {place.module} ({detail}).") from error
+        return token_session(
+            self._place,
+            self._pin,
+            no_key=f"The token {self._place.token!r} holds no such AES key. "
+            "Make it with: manage.py rewrap_keys --make-key",
+            rw=rw,
+        )
+
+
+@contextmanager
+def token_session(place: Place, pin: str, *, no_key: str, rw: bool = False) -> Iterator[Any]:
+    """Open the token and log in. Every error of the token becomes ``CustodyError``; ``no_key`` says that for no key."""
+    errors = library("pkcs11.exceptions")
+    try:
+        with _one_at_a_time, _token(place).open(user_pin=pin, rw=rw) as session:
+            yield session
+    except (errors.PinIncorrect, errors.PinLenRange, errors.PinInvalid, errors.PinLocked) as error:
+        raise CustodyError("The token refuses PKCS11_PIN. Tokens lock after a few wrong ones.") from error
+    except errors.NoSuchToken as error:
+        raise CustodyError(f"There is no token {place.token!r}. Is it plugged in?") from error
+    except errors.NoSuchKey as error:
+        raise CustodyError(no_key) from error
+    except (errors.PKCS11Error, RuntimeError) as error:
+        detail = str(error) or type(error).__name__
+        _start_anew(place)
+        raise CustodyError(f"The token cannot be used through {place.module} ({detail}).") from error
+
+
+def _token(place: Place) -> Any:
+    """Return the token, after a second look: some drivers find one that was away only when they are started anew."""
+    driver, errors = library().lib(place.module), library("pkcs11.exceptions")
+    try:
+        return driver.get_token(token_label=place.token)
+    except errors.NoSuchToken:
+        driver.reinitialize()
+        return driver.get_token(token_label=place.token)
+
+
+def _start_anew(place: Place) -> None:
+    """Give up what the driver holds of a token that went away while it was used."""
+    errors = library("pkcs11.exceptions")
+    with _one_at_a_time, suppress(errors.PKCS11Error, RuntimeError):
+        library().lib(place.module).reinitialize()
 
 
 def _gcm(nonce: bytes, label: str, purpose: str) -> dict[str, Any]:
-    pkcs11 = _library()
-    parameters = _library("pkcs11.mechanisms").GCMParams(
+    pkcs11 = library()
+    parameters = library("pkcs11.mechanisms").GCMParams(
         nonce, label.encode() + b"\0" + purpose.encode(), _TAG_BYTES * 8
     )
     return {"mechanism": pkcs11.Mechanism.AES_GCM, "mechanism_param": parameters}
 
 
-def _library(module: str = "pkcs11") -> Any:
+def library(module: str = "pkcs11") -> Any:
+    """Return a module of python-pkcs11. Raises ``CustodyError`` where it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

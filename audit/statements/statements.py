@@ -14,10 +14,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.statements import cbor
 
@@ -38,6 +38,15 @@ class Context(StrEnum):
     KEY_REVOCATIONS = "countersign-key-revocations-v1"
     POLICY_PUBLICATION = "countersign-policy-publication-v1"
     RETRACTION = "countersign-retraction-v1"
+
+
+class Signer(Protocol):
+    """Whatever signs with one Ed25519 key: a private key in memory, or one that stays in a token or a KMS."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the 64-byte signature over ``data``."""
+
+    def public_key(self) -> Ed25519PublicKey: ...
 
 
 class MalformedStatement(ValueError):
@@ -73,14 +82,14 @@ def message(context: Context, statement: bytes) -> bytes:
     return context.encode() + b"\x00" + statement
 
 
-def sign(context: Context, facts: dict[str, Any], private_key: Ed25519PrivateKey) -> Envelope:
-    """Return ``facts`` (without "version", which is added) signed by ``private_key``."""
+def sign(context: Context, facts: dict[str, Any], signer: Signer) -> Envelope:
+    """Return ``facts`` (without "version", which is added) signed by ``signer``. Raises what its ``sign`` raises."""
     facts = {"version": 1, **facts}
     statement = cbor.encode(facts)
     return Envelope(
         statement=statement,
-        signer_key=private_key.public_key().public_bytes_raw(),
-        signature=private_key.sign(message(context, statement)),
+        signer_key=signer.public_key().public_bytes_raw(),
+        signature=signer.sign(message(context, statement)),
         facts=facts,
     )
 

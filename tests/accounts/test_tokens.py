@@ -75,6 +75,7 @@ ACCEPTING = {
     "accounts:key-revocation",
     "accounts:token-current",
     "accounts:token-sign-out",
+    "minting:api",
     "codec:decode",
     "codec:decode-in",
     "codec:encode",

@@ -126,6 +126,10 @@ POST policies/<slug:name>/<int:number>/return/                      in   404  40
 POST policies/<slug:name>/<int:number>/publication/                 in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/retirement/                  in   404  404  404  404  404  404  404   404   404  in
 
+GET  warrants/mint/                                                 in   404  404  404  404  404  404  200   200   200  in
+POST warrants/mint/                                                 in   404  404  404  404  404  404  422   422   422  in
+POST api/v1/warrants                                                401  401  401  401  401  401  401  401   401   401  401
+
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/<str:namespace>/decode                                   401  403  403  403  403  403  403  403   403   403  401

@@ -39,11 +39,11 @@ from audit.statements.terms import terms_of
 from tests.approvals import factories
 from tests.approvals.factories import Approver, approver
 from tests.gates import agents
+from tests.issuing import private_key
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.queries import trusted_roots
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import statement_key
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
 from workers.activities import ACTIVITIES
@@ -148,7 +148,7 @@ def server_keys() -> dict[str, Ed25519PrivateKey]:
     agent = ensure_agent(name="incident-agent")
     holder = custody.unwrap(bytes(agent.wrapped_private_key), purpose=f"agent-key:{agent.name}")
     return {
-        "issuer": statement_key(ensure_issuer()),
+        "issuer": private_key(ensure_issuer()),
         "agent": Ed25519PrivateKey.from_private_bytes(holder),
         "ledger": service_private_key(Purpose.LEDGER),
         "receipts": service_private_key(Purpose.RECEIPTS),

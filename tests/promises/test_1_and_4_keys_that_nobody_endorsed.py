@@ -33,10 +33,10 @@ from tests.approvals import factories
 from tests.approvals.factories import base64_text, sign_approval
 from tests.endorsing import ADMINISTRATOR, ROOT, statement
 from tests.gates import agents
+from tests.issuing import tenuo_key
 from tests.promises.conftest import House, approvals_message, eventually, server_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint

@@ -36,11 +36,11 @@ from tests.approvals.factories import Approver, base64_text, sign_approval
 from tests.endorsing import ROOT, endorsed, ensure_people_root, statement
 from tests.extending import with_terms
 from tests.gates import agents
+from tests.issuing import private_key, tenuo_key
 from tests.promises.conftest import House, approvals_message, denials_message, server_keys
 from warrants.agents.services import ensure_agent
 from warrants.errors import SharedKey, TooFewPeople
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import statement_key, tenuo_key
 from warrants.minting.compilation import approval_gates, capabilities
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.minting.services import mint
@@ -100,7 +100,7 @@ def minted_by_force(approvers: Iterable[bytes], *, terms: Terms, people: int = 1
         min_approvals=people,
         approval_gates=approval_gates(policy, incident()),
     )
-    warrant = with_terms(plain, terms, statement_key(issuer))
+    warrant = with_terms(plain, terms, private_key(issuer))
     return MintedWarrant(warrant.id, [bytes(warrant.to_bytes())], agent.key_id, int(time.time()) + 600, "default")
 
 

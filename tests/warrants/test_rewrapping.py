@@ -23,11 +23,11 @@ from audit.models import RingKey
 from audit.rings.queries import ring_of
 from audit.rings.services import ensure_ring, rotate
 from audit.search.keys import ensure_key
+from tests.issuing import private_key
 from tests.softhsm import PIN, TOKEN
 from warrants.agents.queries import holder_keys
 from warrants.agents.services import ensure_agent
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import statement_key
 from warrants.rewrapping import services
 from warrants.rewrapping.services import rewrap
 
@@ -56,7 +56,7 @@ def everything() -> list[bytes]:
     search_keys.cache_clear()
     return [
         *(service_private_key(purpose).private_bytes_raw() for purpose in Purpose),
-        statement_key(ensure_issuer()).private_bytes_raw(),
+        private_key(ensure_issuer()).private_bytes_raw(),
         *holder_keys().values(),
         *ring_of("prd").keys.values(),
         *ring_of("stg").keys.values(),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import signal
+import sqlite3
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.audit.alone import verify_alone
+from tests.softhsm import PIN, TOKEN
 from tests.workers.processes import Installation, lines_until, stop
 
 pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
@@ -57,6 +60,28 @@ def test_a_ticket_is_opened_for_the_person_whom_the_agent_works_for(installation
     assert len(secrets) == 2
     written = [output.encode(), *(file.read_bytes() for file in installation.directory.glob("*.*") if file.is_file())]
     assert not any(secret in place for secret in secrets for place in written)
+
+
+def test_it_runs_to_its_end_with_an_issuer_whose_key_is_in_a_token(tmp_path, token):
+    installation = Installation(
+        tmp_path,
+        ISSUER_KEEPER="pkcs11",
+        ISSUER_PKCS11_KEY="issuer-of-the-demo",
+        PKCS11_MODULE=token,
+        PKCS11_TOKEN=TOKEN,
+        PKCS11_PIN=PIN,
+        SOFTHSM2_CONF=os.environ["SOFTHSM2_CONF"],
+    )
+    code, output = installation.run("demo", "--auto", "--incident", "P2004", timeout=200)
+    assert code == 0, output
+    told = [line for line in output.splitlines() if line.startswith("[")]
+    for earlier, later in itertools.pairwise(_APPROVED):
+        assert _place(told, earlier) < _place(told, later), output
+    with sqlite3.connect(tmp_path / "countersign.sqlite3") as database:
+        issuers = database.execute("SELECT keeper, kept_as, length(wrapped_private_key) FROM warrants_issuerkey")
+        assert issuers.fetchall() == [("pkcs11", "issuer-of-the-demo", 0)]
+    code, verdict = _verify(tmp_path / "evidence-P2004.jsonl", _root_of(installation))
+    assert code == 0, verdict
 
 
 def test_running_it_again_keeps_the_old_incidents(installation):

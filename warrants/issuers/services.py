@@ -11,18 +11,24 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.statements.statements import Context, sign
-from warrants.issuers.signing import statement_key, wrapping_purpose
+from warrants.errors import IssuerUnavailable
+from warrants.issuers.contracts import Keeper
+from warrants.issuers.keepers.aws_kms import kms_key
+from warrants.issuers.signing import signer_of, token_key, wrapping_purpose
 from warrants.models import Endorsement, IssuerKey
 
 ROOT = "root"
 
 
 def ensure_issuer(*, name: str = ROOT) -> IssuerKey:
-    """Return the issuer ``name``, making its key if there is none. Two processes at once end with one key.
+    """Return the issuer ``name``, making its key where ``settings.ISSUER_KEEPER`` says if there is none.
 
-    Raises ``CustodyError`` if keys cannot be stored.
+    Two processes at once end with one key. Raises ``IssuerUnavailable`` if it cannot be kept there.
     """
-    return IssuerKey.objects.filter(name=name).first() or _make(name)
+    try:
+        return IssuerKey.objects.filter(name=name).first() or _make(name)
+    except custody.CustodyError as error:
+        raise IssuerUnavailable(str(error)) from error
 
 
 @transaction.atomic
@@ -41,13 +47,28 @@ def endorsements() -> list[bytes]:
 
 
 def _make(name: str) -> IssuerKey:
+    keeper = Keeper(settings.ISSUER_KEEPER)
+    making = {Keeper.PKCS11: _in_token, Keeper.AWS_KMS: _in_kms, Keeper.WRAPPED: _wrapped}[keeper]
+    issuer, _ = IssuerKey.objects.get_or_create(name=name, defaults={"keeper": keeper, **making(name)})
+    return issuer
+
+
+def _wrapped(name: str) -> dict[str, object]:
     private_key = Ed25519PrivateKey.generate()
     wrapped = custody.wrap(private_key.private_bytes_raw(), purpose=wrapping_purpose(name))
-    issuer, _ = IssuerKey.objects.get_or_create(
-        name=name,
-        defaults={"public_key": private_key.public_key().public_bytes_raw(), "wrapped_private_key": wrapped},
-    )
-    return issuer
+    return {"public_key": private_key.public_key().public_bytes_raw(), "wrapped_private_key": wrapped}
+
+
+def _in_token(name: str) -> dict[str, object]:
+    # One label is one key: an issuer beside the root gets a label of its own.
+    label = settings.ISSUER_PKCS11_KEY if name == ROOT else f"{settings.ISSUER_PKCS11_KEY}-{name}"
+    return {"public_key": token_key(label).ensure(), "kept_as": label}
+
+
+def _in_kms(name: str) -> dict[str, object]:
+    # An alias may mean another key tomorrow, so the ARN is what is kept.
+    arn, public_key = kms_key(settings.ISSUER_KMS_KEY_ID).find()
+    return {"public_key": public_key, "kept_as": arn}
 
 
 def _endorsement(issuer: IssuerKey, purpose: Purpose, key: bytes) -> bytes:
@@ -58,7 +79,7 @@ def _endorsement(issuer: IssuerKey, purpose: Purpose, key: bytes) -> bytes:
 def _endorse(issuer: IssuerKey, purpose: Purpose, key: bytes) -> Endorsement:
     now = timezone.now()
     facts = {"role": purpose.value, "key": key, "issued_at": int(now.timestamp())}
-    envelope = sign(Context.ENDORSEMENT, facts, statement_key(issuer))
+    envelope = sign(Context.ENDORSEMENT, facts, signer_of(issuer))
     row, _ = Endorsement.objects.get_or_create(
         issuer=issuer,
         role=purpose.value,

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.keys.queries import revocation_times
 from audit.statements.statements import Context, sign
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import statement_key
+from warrants.issuers.signing import signer_of
 from warrants.models import IssuerKey, KeyRevocationList
 
 
@@ -36,7 +36,7 @@ def _sign_next() -> bytes:
     number = newest.number + 1 if newest else 1
     keys = [{"at": at, "key": key} for key, at in sorted(times.items())]
     facts = {"at": int(now.timestamp() * 1000), "keys": keys, "number": number}
-    envelope = sign(Context.KEY_REVOCATIONS, facts, statement_key(issuer)).to_bytes()
+    envelope = sign(Context.KEY_REVOCATIONS, facts, signer_of(issuer)).to_bytes()
     KeyRevocationList.objects.create(
         number=number, issuer=issuer, envelope=envelope, revoked_keys=len(times), signed_at=now
     )

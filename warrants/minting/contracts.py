@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from warrants.agents.contracts import INCIDENT_AGENT
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -21,6 +23,23 @@ class Incident:
     namespace: str
     barred_people: tuple[str, ...] = ()
     acting_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A warrant that somebody asks for: under which policy, for which incident, for whom, where.
+
+    ``barred_people`` must not approve, besides whoever asks; each is named as in ``Incident``.
+    """
+
+    policy: str
+    incident_id: str
+    title: str
+    severity: str
+    service: str
+    namespace: str
+    agent: str = INCIDENT_AGENT
+    barred_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

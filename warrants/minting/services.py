@@ -15,7 +15,7 @@ from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
 from warrants.issuers.services import endorsements, ensure_issuer
-from warrants.issuers.signing import statement_key, tenuo_key
+from warrants.issuers.signing import signer_of
 from warrants.minting.checks import (
     barred_people,
     person_acted_for,
@@ -75,7 +75,7 @@ def _sign(
 ) -> Warrant:
     lifetime = policy.lifetimes[incident.severity]
     plain = tenuo_core.Warrant.issue(
-        tenuo_key(issuer),
+        tenuo_core.SigningKey.generate(),  # its place is taken by the issuer's
         capabilities=capabilities(policy, incident),
         ttl_seconds=lifetime,
         holder=_public(agent.public_key),
@@ -83,7 +83,7 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_extensions(plain, _extensions(terms, approvers, incident, acting), statement_key(issuer))
+    warrant = with_extensions(plain, _extensions(terms, approvers, incident, acting), signer_of(issuer))
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,

@@ -1,5 +1,6 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import KeyRevocationList, Revocation, RevocationList
 from warrants.models.warrant import Warrant
@@ -9,6 +10,7 @@ __all__ = [
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
+    "MintOrder",
     "PolicyVersion",
     "Revocation",
     "RevocationList",

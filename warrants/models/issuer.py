@@ -8,14 +8,23 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 
 from audit.keys.contracts import Purpose
+from warrants.issuers.contracts import Keeper
 
 
 class IssuerKey(models.Model):
-    """An Ed25519 root key: workers, browsers and auditors trust what it signed. Its private half is stored wrapped."""
+    """An Ed25519 root key: workers, browsers and auditors trust what it signed.
+
+    Its private half is stored wrapped, or stays with ``keeper``, who knows it as ``kept_as``: the label in the token,
+    or the KMS key's ARN.
+    """
 
     name = models.CharField(max_length=64, unique=True)
     public_key = models.BinaryField(max_length=32, unique=True)
-    wrapped_private_key = models.BinaryField()
+    keeper = models.CharField(
+        max_length=16, choices=[(keeper.value, keeper.value) for keeper in Keeper], default=Keeper.WRAPPED.value
+    )
+    kept_as = models.CharField(max_length=300, blank=True)
+    wrapped_private_key = models.BinaryField(blank=True, default=b"")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -23,6 +32,12 @@ class IssuerKey(models.Model):
         constraints = [
             models.CheckConstraint(name="issuer_key_is_32_bytes", condition=Exact(Length("public_key"), 32)),
             models.CheckConstraint(name="issuer_key_has_a_name", condition=~Q(name="")),
+            models.CheckConstraint(
+                name="issuer_key_keeper_known", condition=Q(keeper__in=[keeper.value for keeper in Keeper])
+            ),
+            models.CheckConstraint(
+                name="issuer_key_is_kept_somewhere", condition=Q(keeper=Keeper.WRAPPED.value) | ~Q(kept_as="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """The pages on which people write policies, look at what a version changes, and publish it.
 
-``warrants/policies.html`` gets ``policies`` (list of ``PolicyCard``), ``may_write``, ``error``.
+``warrants/policies.html`` gets ``policies`` (list of ``PolicyCard``), ``may_write``, ``may_mint``, ``error``.
 ``warrants/policy.html`` gets ``version`` (a ``PolicyVersion``), ``text`` (what the editor holds), ``compared``
 (``Compared``, or None once it was published), ``findings`` (list of ``PolicyError``), ``may_write``,
 ``may_publish``, ``publishing`` (what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused;
@@ -170,6 +170,7 @@ def _list(http_request: HttpRequest, *, error: WarrantError | None = None) -> Ht
     context = {
         "policies": listing.cards(),
         "may_write": has_role(signed_in(http_request), Role.POLICY_AUTHOR, namespace=EVERYWHERE),
+        "may_mint": has_role(signed_in(http_request), Role.SECURITY_ADMINISTRATOR),
         "error": error,
     }
     return render(http_request, "warrants/policies.html", context, status=error.http_status if error else 200)

@@ -12,8 +12,9 @@ from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
 from warrants.errors import InvalidReason, UnknownWarrant
 from warrants.issuers.services import ensure_issuer
-from warrants.issuers.signing import tenuo_key
+from warrants.issuers.signing import signer_of
 from warrants.models import IssuerKey, Revocation, RevocationList, Warrant
+from warrants.revocation.signing import signed
 
 MAXIMUM_REASON = 500
 # A warrant that has been expired for so long is refused for that alone, whatever a worker's clock says.
@@ -70,7 +71,7 @@ def _sign_next(issuer: IssuerKey, warrant: Warrant, now: datetime) -> Revocation
     for revoked in [*living.order_by("pk").values_list("warrant_id", flat=True), warrant.pk]:
         builder = builder.revoke(revoked)
     return RevocationList.objects.create(
-        version=version, issuer=issuer, data=bytes(builder.build(tenuo_key(issuer)).to_bytes()), signed_at=now
+        version=version, issuer=issuer, data=signed(builder, signer_of(issuer)), signed_at=now
     )
 
 

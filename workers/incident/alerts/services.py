@@ -21,6 +21,7 @@ from tenuo.temporal import start_workflow_authorized
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.people.naming import active_external_ids_of, strangers
+from warrants.agents.contracts import INCIDENT_AGENT
 from warrants.agents.services import ensure_agent
 from warrants.minting import contracts as minting
 from warrants.minting.queries import minted
@@ -34,7 +35,7 @@ from workers.incident.workflow import IncidentWorkflow
 from workers.models import Incident
 
 logger = logging.getLogger(__name__)
-AGENT = "incident-agent"
+AGENT = INCIDENT_AGENT
 _RPC_TIMEOUT = timedelta(seconds=5)
 # A client that was never connected raises a plain RuntimeError.
 _UNREACHABLE = (RPCError, RuntimeError)

@@ -9,8 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from audit.custody import CustodyError
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.rings.services import ensure_ring
@@ -30,12 +31,20 @@ class Command(BaseCommand):
         call_command("createcachetable", verbosity=0)
         for purpose in Purpose:
             ensure_service_key(purpose=purpose)
-        issuer = ensure_issuer()
+        try:
+            issuer = ensure_issuer()
+        except CustodyError as error:
+            raise CommandError(str(error)) from error
         for namespace in settings.NAMESPACES:
             ensure_ring(namespace=namespace.name)
         ensure_agent(name=AGENT)
         if _static_files_are_old():
             _collect_static_files()
+        if issuer.keeper != settings.ISSUER_KEEPER:
+            self.stderr.write(
+                f"ISSUER_KEEPER is {settings.ISSUER_KEEPER}, but the root key is {issuer.keeper}: a key that exists "
+                "stays where it is."
+            )
         if options["verbosity"]:
             self.stdout.write(f"Ready. The root key is {bytes(issuer.public_key).hex()}")
 

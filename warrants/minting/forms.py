@@ -1,0 +1,58 @@
+"""What a person fills in to mint a warrant."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from warrants.agents.contracts import INCIDENT_AGENT
+from warrants.errors import WarrantError
+from warrants.minting.contracts import Order
+from warrants.models import AgentIdentity
+from warrants.policies.queries import load, names
+
+
+class MintForm(forms.Form):
+    """``idempotency_key`` is made with the page, so that sending it twice mints once."""
+
+    policy = forms.ChoiceField(label="Policy")
+    severity = forms.ChoiceField(label="Severity", help_text="It decides how long the warrant lives.")
+    incident_id = forms.CharField(label="Incident", max_length=200, help_text="Its evidence is found under this name.")
+    title = forms.CharField(label="Title", max_length=300)
+    service = forms.CharField(label="Service", max_length=100)
+    namespace = forms.ChoiceField(label="Namespace")
+    agent = forms.ChoiceField(label="Agent", help_text="Who holds the warrant.")
+    idempotency_key = forms.CharField(max_length=200, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, namespaces: list[str]) -> None:
+        initial = {
+            "idempotency_key": secrets.token_urlsafe(16),
+            "namespace": settings.TEMPORAL_NAMESPACE,
+            "agent": INCIDENT_AGENT,
+        }
+        super().__init__(data, initial=initial)
+        agents = AgentIdentity.objects.values_list("name", flat=True)
+        choices = {"policy": names(), "severity": _severities(), "namespace": namespaces, "agent": agents}
+        for name, values in choices.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101
+            field.choices = [(value, value) for value in values]
+
+    def order(self) -> Order:
+        """Return what a valid form asks for."""
+        return Order(**{name: value for name, value in self.cleaned_data.items() if name != "idempotency_key"})
+
+
+def _severities() -> list[str]:
+    """Return every severity that some policy knows, once each. A policy that does not load has none."""
+    found: dict[str, None] = {}
+    for name in names():
+        try:
+            found |= dict.fromkeys(load(name).lifetimes)
+        except WarrantError:
+            continue
+    return list(found)
