@@ -1,7 +1,13 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.issuer import Endorsement, IssuerKey
 from warrants.models.policy import PolicyVersion
-from warrants.models.revocation import KeyRevocationList, Revocation, RevocationList
+from warrants.models.revocation import (
+    KeyRevocationList,
+    ListConfirmation,
+    MintingStop,
+    Revocation,
+    RevocationList,
+)
 from warrants.models.warrant import Warrant
 
 __all__ = [
@@ -9,6 +15,8 @@ __all__ = [
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
+    "ListConfirmation",
+    "MintingStop",
     "PolicyVersion",
     "Revocation",
     "RevocationList",
