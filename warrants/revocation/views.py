@@ -4,7 +4,7 @@
 ``MintingStop``) and ``may_revoke_in`` (a ``Reach``: where the reader may revoke).
 ``warrants/revocations.html`` gets ``acts`` (list of ``RevocationAct``), ``stops``, ``may_revoke_in``, ``error`` (None,
 or what was refused; then the status is 4xx) and what the fragment ``warrants/_workers.html`` gets: ``newest`` (a
-``RevocationList`` or None), ``workers`` (list of ``WorkerStanding``) and ``waiting``: whether one lacks the newest list.
+``RevocationList`` or None), ``workers`` (list of ``WorkerStanding``) and ``waiting``: whether one lacks the newest.
 
 Forms, POST with a CSRF token: ``warrants:revocations`` (``scope``: a ``Scope``; ``name``; ``number`` for a policy;
 ``reason``) revokes, ``warrants:resumption`` (``namespace``) lifts a namespace's stop.
