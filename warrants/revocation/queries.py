@@ -61,6 +61,8 @@ class WorkerStanding:
 def live(aim: Aim | None = None) -> QuerySet[Warrant]:
     """Return the warrants that have neither expired nor been taken back, the next to expire first."""
     found = Warrant.objects.filter(expires_at__gt=timezone.now(), revocation=None).order_by("expires_at", "id")
+    if aim is not None and not aim.name.isprintable():
+        return found.none()  # PostgreSQL refuses to look for some of what is not printable
     match aim:
         case None:
             return found

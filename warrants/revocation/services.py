@@ -49,7 +49,7 @@ def revoke_all(*, aim: Aim, reason: str, revoked_by: str) -> list[Revocation]:
     """
     reason = _clean(reason)
     issuer = lock_issuer()
-    found = list(live(aim)) if aim.name.isprintable() else []
+    found = list(live(aim))
     if not found:
         raise NothingToRevoke(aim=str(aim))
     return _take_back(issuer, aim, found, reason, revoked_by)
