@@ -53,8 +53,8 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     acting = Acting(agent.name, person) if person else None
     keys = require_approvers(approvers, rules, incident.namespace, terms)  # 2
     issuer = lock_issuer()
-    require_open(incident.namespace)  # 4
     require_different_keys(issuer, agent, keys)  # 3
+    require_open(incident.namespace)  # 4
     row = _sign(rules, incident, issuer, agent, keys, terms, acting)
     row.save(force_insert=True)
     append(
