@@ -1,4 +1,7 @@
-"""Single entries of the service's own chains that a bundle needs: who could sign when, and what was erased."""
+"""Single entries of the service's own chains that a bundle needs.
+
+They say who could sign when, what was erased, and who published the policies.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass, field
 from audit.ledger.chains import Subject, namespace_chain
 from audit.models import LedgerEntry
 from audit.statements import statements
-from audit.statements.chains import KEYS_CHAIN
+from audit.statements.chains import KEYS_CHAIN, POLICIES_CHAIN
 from audit.statements.kinds import EntryKind
 from audit.statements.statements import Envelope
 
@@ -19,9 +22,12 @@ _OF_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_ENDORSED, EntryKind.KEY_REVOKE
 
 @dataclass(slots=True)
 class Found:
-    """What the chains of a bundle need: the keys that decided, and the chains with erased content, by namespace."""
+    """What the chains of a bundle need: the keys that decided, the digests of policies that warrants were minted under,
+    and the chains with erased content, by namespace.
+    """
 
     keys: set[bytes] = field(default_factory=set)
+    policies: set[bytes] = field(default_factory=set)
     erased: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, entry: LedgerEntry, envelope: Envelope, *, has_erased: bool) -> None:
@@ -29,6 +35,11 @@ class Found:
             key = envelope.facts["details"].get("key")
             if isinstance(key, bytes):
                 self.keys.add(key)
+        if entry.kind == EntryKind.WARRANT_MINTED:
+            policy = envelope.facts["details"].get("policy")
+            digest = policy.get("digest") if isinstance(policy, dict) else None
+            if isinstance(digest, bytes):
+                self.policies.add(digest)
         if has_erased:
             self.erased.setdefault(entry.chain.namespace, set()).add(entry.chain_id)
 
@@ -41,6 +52,10 @@ def records(found: Found) -> Iterator[tuple[LedgerEntry, Envelope]]:
     for chain, names in sorted(chains.items()):
         for entry, envelope in _entries(chain, (EntryKind.PAYLOAD_ERASED,)):
             if envelope.facts["details"].get("chain") in names:
+                yield entry, envelope
+    if found.policies:
+        for entry, envelope in _entries(POLICIES_CHAIN, (EntryKind.POLICY_PUBLISHED,)):
+            if envelope.facts["details"].get("digest") in found.policies:
                 yield entry, envelope
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from audit.custody import CustodyError
 from audit.export import endorsing
@@ -28,8 +29,7 @@ from audit.ledger.errors import LedgerError
 from audit.ledger.services import append
 from audit.log.errors import LogBroken, NotInLog
 from audit.log.queries import first_inclusion_of
-from audit.models import LedgerChain, LedgerEntry
-from audit.retention.queries import removed_at
+from audit.models import EvidenceRemoval, LedgerChain, LedgerEntry
 from audit.sealing import SealingError
 from audit.statements import evidence, statements
 from audit.statements.kinds import EntryKind
@@ -46,11 +46,21 @@ IsMatch = Callable[[str, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain as it was when the bundle was prepared: what is appended to it since is left for the next."""
+
+    name: str
+    namespace: str
+    size: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
-    """Evidence about to be written. ``totals`` are those of its last line."""
+    """Evidence about to be written: ``chains`` by name. ``totals`` are those of its last line."""
 
     about: Mapping[str, Any]
-    chains: tuple[LedgerChain, ...]
+    chains: tuple[Chain, ...]
     totals: Totals
     is_match: IsMatch
     kept: tuple[Kept, ...]
@@ -84,13 +94,10 @@ def prepare(
     ``ContentRemoved``, ``NotACheckpoint``, ``NotEndorsed``, ``NotInLog``, ``LogBroken`` and ``CustodyError``.
     """
     read = tuple(Kept.of(text) for text in kept)
-    rows = tuple(LedgerChain.objects.get(name=name) for name in sorted(set(chains)))
+    rows = tuple(_chain(LedgerChain.objects.get(name=name)) for name in sorted(set(chains)))
     if not rows:
         raise NothingToExport
-    for row in rows:
-        gone = removed_at(row.name)
-        if gone is not None:
-            raise ContentRemoved(row.name, gone)
+    require_content(EvidenceRemoval.objects.filter(chain__in=[row.name for row in rows]))
     give_places({row.namespace for row in rows})
     population = Population()
     for row in rows:
@@ -98,6 +105,13 @@ def prepare(
             if is_match(row.name, sequence):
                 population.add(at_ms=at_ms, chain=row.name, sequence=sequence, entry_hash=entry_hash)
     return Bundle(about, rows, population.totals(), is_match, read)
+
+
+def require_content(removals: QuerySet[EvidenceRemoval]) -> None:
+    """Raise ``ContentRemoved`` if there is any of ``removals``, those of the chains that are to be written."""
+    first = removals.order_by("chain_id", "-size").first()
+    if first is not None:
+        raise ContentRemoved(first.chain_id, first.removed_at)
 
 
 def bundle_lines(
@@ -161,7 +175,7 @@ class _Writer:
             earlier=earlier(bundle.kept, self._notes),
         )
 
-    def _section(self, chain: LedgerChain) -> Iterator[bytes]:
+    def _section(self, chain: Chain) -> Iterator[bytes]:
         last = None
         for entries in _chunks(chain):
             lines = [self._entry(entry) for entry in entries]
@@ -170,8 +184,8 @@ class _Writer:
             yield from lines
             self._entries += len(lines)
         if last is None:
-            raise NotInLog(f"{chain} has lost its entries. See: manage.py verify_ledger")
-        facts = {"at": last.at_ms, "chain": chain.name, "head": bytes(chain.head), "size": chain.size}
+            raise NotInLog(f"{chain.name} has lost its entries. See: manage.py verify_ledger")
+        facts = {"at": last.at_ms, "chain": chain.name, "head": chain.head, "size": chain.size}
         end = statements.sign(statements.Context.CHECKPOINT, facts, service_private_key(Purpose.LEDGER))
         line = evidence.end_line(end, self._located(last))
         _release()
@@ -196,10 +210,10 @@ class _Writer:
         return evidence.Located(found.origin, found.position, found.proof, found.note)
 
 
-def _chunks(chain: LedgerChain) -> Iterator[list[LedgerEntry]]:
+def _chunks(chain: Chain) -> Iterator[list[LedgerEntry]]:
     after = 0
     while entries := list(
-        LedgerEntry.objects.filter(chain=chain, sequence__gt=after, sequence__lte=chain.size)
+        LedgerEntry.objects.filter(chain=chain.name, sequence__gt=after, sequence__lte=chain.size)
         .order_by("sequence")
         .prefetch_related("attachments")[:_CHUNK]
     ):
@@ -207,10 +221,14 @@ def _chunks(chain: LedgerChain) -> Iterator[list[LedgerEntry]]:
         after = entries[-1].sequence
 
 
-def _hashes(chain: LedgerChain) -> Iterator[tuple[int, int, bytes]]:
+def _chain(row: LedgerChain) -> Chain:
+    return Chain(row.name, row.namespace, row.size, bytes(row.head))
+
+
+def _hashes(chain: Chain) -> Iterator[tuple[int, int, bytes]]:
     """Return (at, sequence, hash) of every entry."""
     after = 0
-    rows = LedgerEntry.objects.filter(chain=chain, sequence__lte=chain.size).order_by("sequence")
+    rows = LedgerEntry.objects.filter(chain=chain.name, sequence__lte=chain.size).order_by("sequence")
     columns = rows.values_list("at_ms", "sequence", "entry_hash")
     while chunk := list(columns.filter(sequence__gt=after)[:_HASHES]):
         for at_ms, sequence, entry_hash in chunk:

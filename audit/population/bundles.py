@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from audit.export import endorsing
 from audit.export.earlier import Kept
 from audit.export.places import give_places
-from audit.export.services import Bundle
+from audit.export.services import Bundle, Chain, require_content
 from audit.ledger.chains import is_service_chain
-from audit.models import IndexedEntry, LedgerChain
+from audit.models import EvidenceRemoval, IndexedEntry
 from audit.population import reading
 from audit.statements.evidence import about_search, text_of
 from audit.statements.population import Totals
@@ -35,12 +35,13 @@ def pieces(
 
 
 def _bundle(found: QuerySet[IndexedEntry], totals: Totals, search: dict[str, str], kept: Iterable[str]) -> Bundle:
-    names = sorted(found.order_by().values_list("chain_id", flat=True).distinct())
-    by_name = LedgerChain.objects.in_bulk(names)
-    chains = tuple(by_name[name] for name in names)
+    columns = found.order_by().values_list("chain_id", "chain__namespace", "chain__size", "chain__head").distinct()
+    rows = columns.iterator(chunk_size=reading.PIECE)
+    chains = tuple(Chain(name, namespace, size, bytes(head)) for name, namespace, size, head in sorted(rows))
+    require_content(EvidenceRemoval.objects.filter(chain__in=found.order_by().values("chain_id")))
     give_places({chain.namespace for chain in chains})
     about: dict[str, Any] = about_search(search)
-    if any(is_service_chain(name) for name in names):
+    if any(is_service_chain(chain.name) for chain in chains):
         about["endorsements"] = [text_of(envelope) for envelope in endorsing.endorsements()]
     return Bundle(about, chains, totals, _Matches(found), tuple(Kept.of(text) for text in kept))
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import Terms
 from audit.verify.approvals import Signed, read_approval
 from audit.verify.case import Case
+from audit.verify.fields import Fields
 from audit.verify.reading import Entry
 from audit.verify.steps import Step, require
 
 
 def check_minted(entry: Entry, case: Case) -> str:
-    """Step 16 of the warrant: nobody is named as an approver whom its own terms bar. Raises ``Refused``."""
+    """Step 16 of the warrant. Raises ``Refused``.
+
+    Nobody is named as an approver whom its own terms bar. The policy is named that the terms name, and what lies beside
+    the entry as the policy is its text.
+    """
     details = entry.details.for_step(Step.TERMS)
     terms = case.warrants.verified(details.list_of_data("warrant_chain")).terms
     for item in details.list_of_fields("approvers"):
@@ -19,7 +26,22 @@ def check_minted(entry: Entry, case: Case) -> str:
         require(
             not terms.bars(person), Step.TERMS, f"The warrant names {person!r} as an approver, but its terms bar them."
         )
-    return f"its terms bar {', '.join(terms.barred_people)} from approving" if terms.barred_people else ""
+    said = [_check_policy(entry, details, terms)] if terms.policy else []
+    said += [f"its terms bar {', '.join(terms.barred_people)} from approving"] if terms.barred_people else []
+    return ", ".join(said)
+
+
+def _check_policy(entry: Entry, details: Fields, terms: Terms) -> str:
+    policy = Fields(details.mapping("policy"), Step.TERMS)
+    said = (policy.text("name"), policy.integer("version"), policy.data("digest"))
+    same = said == (terms.policy, terms.policy_version, terms.policy_digest)
+    require(same, Step.TERMS, "The entry names another policy than the warrant's terms.")
+    text = entry.content("policy")
+    if text is None:
+        return f"under {terms.policy_label}"
+    digest = hashlib.sha256(text).digest()
+    require(digest == terms.policy_digest, Step.TERMS, "The policy beside the warrant is not the one of its terms.")
+    return f"under {terms.policy_label}, whose text is beside it"
 
 
 def check_decision(entry: Entry, case: Case) -> str:

@@ -12,6 +12,11 @@ from audit.verify.reading import UnusableInput
 from audit.verify.report import counted
 from audit.verify.steps import Refused, Step, require
 
+_NONE_OF_THESE = (
+    "Nothing here is in a log of which you gave a checkpoint: the file is from elsewhere, or its log goes by another "
+    "name than the one that you know."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -85,6 +90,7 @@ class Logs:
             )
         self._tell_older(kept, tell)
         going = sum(given.checkpoint.origin in self.roots for given in kept)
+        require(going > 0 or not kept, Step.EARLIER, _NONE_OF_THESE)
         return f"goes on from {counted(going, 'checkpoint')} that you keep" if going else ""
 
     def _tell_older(self, kept: Sequence[Kept], tell: Callable[[str], None]) -> None:

@@ -1,12 +1,13 @@
-"""Step 20: what other chains say of the decisions in this bundle."""
+"""Step 20: what other chains say of the decisions in this bundle, and of the policies behind them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from audit.statements.chains import KEYS_CHAIN, Subject
+from audit.statements.chains import KEYS_CHAIN, POLICIES_CHAIN, Subject
 from audit.statements.evidence import says
 from audit.statements.kinds import EntryKind
+from audit.verify.publications import check_publication
 from audit.verify.reading import Entry
 from audit.verify.steps import Step, require
 
@@ -58,8 +59,12 @@ class Decisions:
         )
         of_keys = record.chain == KEYS_CHAIN and record.kind in OF_KEYS
         of_payloads = record.chain.startswith(f"{Subject.PAYLOADS}.") and record.kind == EntryKind.PAYLOAD_ERASED
+        of_policies = record.chain == POLICIES_CHAIN and record.kind == EntryKind.POLICY_PUBLISHED
         kind, chain = record.kind, record.chain
-        require(of_keys or of_payloads, Step.RECORDS, f"{kind!r} of the chain {chain!r} is no record of this.")
+        known = of_keys or of_payloads or of_policies
+        require(known, Step.RECORDS, f"{kind!r} of the chain {chain!r} is no record of this.")
+        if of_policies:
+            return check_publication(record, Step.RECORDS)
         if kind == EntryKind.KEY_ENROLLED:
             return self._check_enrolled(record)
         if kind == EntryKind.KEY_REVOKED:

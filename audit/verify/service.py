@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from audit.statements.chains import KEYS_CHAIN
+from audit.statements.chains import KEYS_CHAIN, POLICIES_CHAIN
 from audit.statements.key_endorsements import (
     MAXIMUM_LINKS,
     EndorsedRole,
@@ -15,6 +15,7 @@ from audit.statements.key_endorsements import (
 )
 from audit.statements.kinds import EntryKind
 from audit.verify.fields import Fields
+from audit.verify.publications import check_publication
 from audit.verify.reading import Entry
 from audit.verify.steps import Refused, Step, require
 
@@ -65,6 +66,8 @@ class ServiceChain:
         """Steps 4 and 14 of an entry that passed those before. Return in words what was found. Raises ``Refused``."""
         own = entry.kind in _OWN
         require(own, Step.PLACE, "What happens in an incident is recorded in its own chain.")
+        if self.name == POLICIES_CHAIN and entry.kind == EntryKind.POLICY_PUBLISHED:
+            return check_publication(entry, Step.PEOPLE)
         if self.name != KEYS_CHAIN:
             return ""
         details = entry.details.for_step(Step.PEOPLE)

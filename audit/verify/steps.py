@@ -22,14 +22,15 @@
 15. Display: what people were shown has the digest that the request names, the policy's version is the root
     warrant's, and every decision, and every approval with which a call ran, was signed over both.
 16. Terms: nobody approved whom the root warrant's terms bar, since they raised the alert or the agent acts for them,
-    and no approval lives longer than they allow.
+    and no approval lives longer than they allow. The policy beside the warrant is the one of the terms.
 17. Log: there is a signed checkpoint of the log, and a proof of inclusion that leads from the chain's last entry, or
     from the record, to its root.
 18. Earlier: the logs go on from the checkpoints that were kept outside and given, so that nothing was written anew.
 19. Population: the counts, months and roots of the last line follow from the lines before.
-20. Records: what other chains say of this: no key decided before it was enrolled or after it was revoked.
+20. Records: what other chains say of this: no key decided before it was enrolled or after it was revoked, and who
+    published a policy wrote none of it.
 
-A chain of the service's own (people, their keys, rings, exports) goes through 1 to 5, 13, 14, 17 to 19.
+A chain of the service's own (people, their keys, policies, rings, exports) goes through 1 to 5, 13, 14, 17 to 19.
 """
 
 from __future__ import annotations

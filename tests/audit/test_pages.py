@@ -159,7 +159,7 @@ def test_the_ledger_says_who_took_which_evidence_away(auditor: Client, story: Ev
     close = json.loads(answer.content.splitlines()[-1])
     assert entry.chain.namespace == "payments"
     assert details_of(entry) == {
-        "by": "local:audrey",
+        "person": "local:audrey",
         "chain": story.chain,
         "chains": 1,
         "count": 9,

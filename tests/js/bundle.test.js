@@ -114,11 +114,12 @@ test("a checkpoint that was kept must lead here, byte for byte", async () => {
   assert.match(await requireFailure((await made([])).lines, 6, 18, { checkpoints: [kept] }), /ask for one/);
   await requireFailure(good.lines, 6, 18, { checkpoints: [kept, later] });
   await requireFailure(good.lines, 6, 18, { checkpoints: [`${kept}\u2014 witness.example AAAAAAAA\n`] });
-  // Of a log that is not here.
+  // Of a log that is not here: beside one that is, and alone, as if the log went by another name now.
   const elsewhere = await checkpoint(LEAVES, { origin: "countersign.example.com/ledger/other" });
-  const other = await verified(good.lines, { checkpoints: [elsewhere] });
+  const other = await verified(good.lines, { checkpoints: [kept, elsewhere] });
   assert.ok(other.verified);
   assert.match(other.notes.join(), /is of a log that nothing here is in/);
+  assert.match(await requireFailure(good.lines, 6, 18, { checkpoints: [elsewhere] }), /by another name/);
   await assert.rejects(verified(good.lines, { checkpoints: ["nothing"] }), UnusableInput);
 });
 

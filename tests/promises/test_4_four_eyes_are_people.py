@@ -90,7 +90,7 @@ def minted_by_the_application(people: Iterable[Person], *barred: str) -> MintedW
 
 def minted_by_force(approvers: Iterable[bytes], *, terms: Terms, people: int = 1) -> MintedWarrant:
     """Mint, as whoever holds the issuer's key can, a warrant that names these keys, whosever they are."""
-    policy, agent, issuer = policies.load("incident-response"), ensure_agent(name="incident-agent"), ensure_issuer()
+    policy, agent, issuer = policies.shipped("incident-response"), ensure_agent(name="incident-agent"), ensure_issuer()
     plain = tenuo_core.Warrant.issue(
         tenuo_key(issuer),
         capabilities=capabilities(policy, incident()),

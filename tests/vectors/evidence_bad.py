@@ -16,7 +16,7 @@ from audit.statements.evidence import text_of
 from audit.statements.key_endorsements import EndorsedRole
 from audit.statements.kinds import EntryKind
 from tests.audit.evidence import ADMINISTRATOR, LEAD, OTHER_LEAD, READ, RESTART, edit, envelope_of, private_key, public
-from tests.vectors.evidence_story import STRANGER, TWO_MAY_DENY, Story, key, told, whole, with_terms
+from tests.vectors.evidence_story import STRANGER, TWO_MAY_DENY, Story, key, logs_alone, told, whole, with_terms
 
 Told = tuple[Story, bytes]
 DAY = 24 * 3600
@@ -982,6 +982,42 @@ def persons_key_in_an_incident() -> Told:
     story.minted()
     story.add(EntryKind.KEY_ENROLLED, {"person": LEAD})
     return told(story)
+
+
+# --- What is said of warrants that an agent handed on ---------------------------------------------
+
+
+def _told_of_one_handed_on(**lies: Any) -> Told:
+    story = Story()
+    story.minted()
+    story.handed_on_and_told(logs_alone, **lies)
+    story.forged("read_logs", READ)
+    return told(story)
+
+
+def handed_on_by_another_parent() -> Told:
+    """A warrant that was handed on is said to come from another than it does."""
+    return _told_of_one_handed_on(parent="tnu_wrt_" + "0" * 32)
+
+
+def handed_on_to_another_holder() -> Told:
+    """A warrant that was handed on is said to be somebody else's."""
+    return _told_of_one_handed_on(holder=public(STRANGER))
+
+
+def handed_on_with_less_lost() -> Told:
+    """A warrant that was handed on is said to have lost no tools."""
+    return _told_of_one_handed_on(tools_removed=[])
+
+
+def handed_on_with_nothing_narrowed() -> Told:
+    """A warrant that was handed on is said to allow all arguments that its parent does."""
+    return _told_of_one_handed_on(tools_narrowed=[])
+
+
+def handed_on_and_longer_lived() -> Told:
+    """A warrant that was handed on is said to end when its parent does."""
+    return _told_of_one_handed_on(ends_earlier_seconds=0)
 
 
 BAD = [

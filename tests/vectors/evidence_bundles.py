@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,9 +13,11 @@ from audit.statements.entries import entry_hash
 from audit.statements.evidence import Earlier, about_chain, about_search, entry_line, record_line
 from audit.statements.key_endorsements import EndorsedRole, parse_endorsement
 from audit.statements.kinds import EntryKind
+from audit.statements.publications import facts_of as publication_of
+from audit.statements.statements import Context, sign
 from tests.audit.bundles import ORIGIN, MemoryLog, Salted, bundled, ended, linked
-from tests.audit.evidence import ADMINISTRATOR, LEAD, OTHER_LEAD, edit, public
-from tests.vectors.evidence_story import STRANGER, Story, told, whole
+from tests.audit.evidence import ADMINISTRATOR, LEAD, OTHER_LEAD, READ, edit, public
+from tests.vectors.evidence_story import STRANGER, Story, key, told, whole, with_terms
 
 Told = tuple[Any, ...]
 Statement = tuple[dict[str, Any], Salted]
@@ -729,6 +732,90 @@ def record_in_a_bundle_of_keys() -> Told:
     return _service("keys", keys_of(Story()), more=lambda story: records("keys", keys_of(story), story.ledger)[:1])
 
 
+# --- Policies: which text a warrant was minted under, and who published it --------------------------
+
+POLICY = b"name: incident-response\nversion: 1\n"
+PUBLISHER, AUTHOR = "local:pete", "local:paula"
+
+
+def _under_a_policy(**beside: bytes) -> Story:
+    """Return an incident whose warrant was minted under ``POLICY``, with ``beside`` as its attachments."""
+    digest = hashlib.sha256(POLICY).digest()
+    story = Story(terms=with_terms(policy_digest=digest))
+    story.minted()
+    story.statements[0]["details"]["policy"]["digest"] = digest
+    story.attachments[0] = {name: (bytes(16), content) for name, content in beside.items()}
+    story.forged("read_logs", READ)
+    return story
+
+
+def _published(story: Story, text: bytes = POLICY, **lies: Any) -> Statement:
+    facts = publication_of(
+        at=(story.now - 60) * 1000,
+        authors=[AUTHOR],
+        digest=hashlib.sha256(POLICY).digest(),
+        number=1,
+        person=PUBLISHER,
+        policy="incident-response",
+        replaces=bytes(32),
+    )
+    envelope = sign(Context.POLICY_PUBLICATION, {**facts, **lies}, key(40))
+    told_of = {name: facts[name] for name in ("digest", "number", "person", "policy", "replaces")}
+    details = {**told_of, "key": public(key(40)), "publication": envelope.to_bytes()}
+    statement, _ = at(story, EntryKind.POLICY_PUBLISHED, details, -60)
+    return statement, {"policy": (bytes(16), text), "replaced": (bytes(16), b"")}
+
+
+def policy_beside_its_warrant() -> Told:
+    """The text of the policy lies beside the warrant, and a record says who published it."""
+    story = _under_a_policy(policy=POLICY)
+    return with_records(story, [_published(story)], chain="policies")
+
+
+def chain_of_policies() -> Told:
+    """What the ledger says of policies."""
+    story = Story()
+    return _service("policies", [_published(story)], story=story)
+
+
+def another_policy_beside_its_warrant() -> Told:
+    """What lies beside the warrant is not the policy that it was minted under."""
+    return told(_under_a_policy(policy=POLICY + b"# and more"))
+
+
+def another_policy_named() -> Told:
+    """The ledger names another version of the policy than the warrant."""
+    story = _under_a_policy()
+    story.statements[0]["details"]["policy"]["version"] = 2
+    return told(story)
+
+
+def policy_published_by_its_author() -> Told:
+    """A record says that an author published their own policy."""
+    story = _under_a_policy()
+    return with_records(story, [_published(story, authors=[AUTHOR, PUBLISHER])], chain="policies")
+
+
+def publication_of_another_text() -> Told:
+    """The record of a publication has another text beside it than was signed."""
+    story = _under_a_policy()
+    return with_records(story, [_published(story, POLICY + b"# and more")], chain="policies")
+
+
+def publication_that_says_something_else() -> Told:
+    """The record of a publication names another version than was signed."""
+    story = _under_a_policy()
+    return with_records(story, [_published(story, number=2)], chain="policies")
+
+
+def chain_of_policies_with_a_forged_publication() -> Told:
+    """The chain of policies holds a publication whose signature is another's."""
+    story = Story()
+    statement, beside = _published(story)
+    statement["details"]["key"] = public(STRANGER)
+    return _service("policies", [(statement, beside)], story=story)
+
+
 def _made(*names: str) -> list[Callable[[], Told]]:
     return [globals()[name] for name in names]
 
@@ -741,11 +828,12 @@ _GOOD = (
     "kept_checkpoint_is_the_newer_one",
     "kept_checkpoint_is_the_same",
     "kept_by_somebody_else",
-    "kept_of_another_log",
     "chain_of_keys",
     "chain_of_keys_with_administrators",
     "chain_of_people",
     "chain_of_exports",
+    "policy_beside_its_warrant",
+    "chain_of_policies",
 )
 _HELPERS = {
     "line_of",

@@ -21,12 +21,12 @@ from tests.vectors.evidence_story import (
     TWO_MAY_DENY,
     Story,
     key,
+    logs_alone,
     told,
     whole,
     with_terms,
 )
 
-UP_TO_100 = {"min": None, "max": 100.0, "min_inclusive": True, "max_inclusive": True}
 # Constraints that the verifier in JavaScript does not evaluate, and says so: it reports neither VERIFIED nor a fault.
 UNCHECKED_IN_JAVASCRIPT = {"constraint-by-expression"}
 
@@ -208,12 +208,16 @@ def handed_on_to_a_helper() -> tuple[Story, bytes]:
     """The agent hands a narrower warrant on, and the helper calls under both."""
     story = Story()
     story.minted()
+    story.handed_on(logs_alone, key(29))
+    story.forged("read_logs", READ)
+    return told(story)
 
-    def narrower(payload: dict[int, Any]) -> None:
-        payload[3] = {"read_logs": {"constraints": {"lines": [3, UP_TO_100], "service": [16, None]}}}
-        payload[10] = {}
 
-    story.handed_on(narrower, key(29))
+def handed_on_and_told() -> tuple[Story, bytes]:
+    """The agent hands a narrower warrant on, and the ledger says what it lost."""
+    story = Story()
+    story.minted()
+    story.handed_on_and_told(logs_alone)
     story.forged("read_logs", READ)
     return told(story)
 
@@ -288,6 +292,7 @@ GOOD = [
     confirmed_with_a_passkey,
     for_a_person,
     handed_on_to_a_helper,
+    handed_on_and_told,
     constraints_of_many_kinds,
     constraint_by_expression,
 ]

@@ -13,14 +13,23 @@ import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.statements import cbor, place
+from audit.statements.attenuating import attenuation_of
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
+from audit.verify.warrants import parse
 from tests.audit.evidence import READ, RESTART, RUN, TERMS, WORKER, Evidence, private_key
 from tests.vectors.parts import ISSUED_AT, WARRANT_CONTEXT
 from tests.vectors.warrants import encoded
 
 _RECEIPT_CONTEXT = b"tenuo-warrant-v1" + b"tenuo-receipt-v1" + b"\x01"
+UP_TO_100 = {"min": None, "max": 100.0, "min_inclusive": True, "max_inclusive": True}
 TWO_MAY_DENY = replace(TERMS, one_denial_ends=False)
+
+
+def logs_alone(payload: dict[int, Any]) -> None:
+    """What a helper gets: it reads up to 100 lines of a log, and nothing else."""
+    payload[3] = {"read_logs": {"constraints": {"lines": [3, UP_TO_100], "service": [16, None]}}}
+    payload[10] = {}
 
 
 def key(number: int) -> Ed25519PrivateKey:
@@ -78,6 +87,11 @@ class Story(Evidence):
         self.warrant = signed(payload, self.holder)
         self.warrant_chain = [*self.warrant_chain, bytes(self.warrant.to_bytes())]
         self.holder = holder
+
+    def handed_on_and_told(self, change: Callable[[dict[int, Any]], object], **lies: Any) -> None:
+        """Hand a warrant on, and record it; ``lies`` replace what the entry says of it."""
+        self.handed_on(change, key(29))
+        self.add(EntryKind.WARRANT_ATTENUATED, {**attenuation_of(parse(self.warrant_chain)), **lies})
 
     def forged(
         self,

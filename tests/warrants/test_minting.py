@@ -443,7 +443,7 @@ def test_minting_is_the_first_entry_of_the_incidents_chain(agent: AgentIdentity,
     warrant = minting(agent, ada_key)
     entry = LedgerEntry.objects.select_related("chain").get(chain=warrant.id)
     details = details_of(entry)
-    policy = policies.load("incident-response")
+    policy = policies.shipped("incident-response")
     assert (entry.sequence, entry.kind, entry.chain.label) == (1, "warrant.minted", "P1042")
     assert details["warrant_chain"] == warrant.chain
     assert details["policy"] == {"name": policy.name, "version": policy.version, "digest": policy.digest}

@@ -61,6 +61,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
         chain=row.id,
         kind=EntryKind.WARRANT_MINTED,
         details=_details(row, rules, incident, agent, keys),
+        attachments={"policy": rules.text.encode()},
         label=incident.id,
         namespace=incident.namespace,
     )

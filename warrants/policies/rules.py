@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accounts.keys.contracts import KeyStrength
 from warrants.errors import PolicyError
@@ -61,7 +61,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was checked. ``digest`` is SHA-256 of its file, ``lifetimes`` are seconds by severity.
+    """A policy that was checked. ``text`` is its YAML, ``digest`` SHA-256 of it, ``lifetimes`` are seconds by severity.
 
     ``step_up_seconds`` is how old a person's second factor may be when they approve; None: none is asked for.
     ``approval_seconds`` is how long an approval's signature may live; None: as long as this installation allows.
@@ -72,6 +72,7 @@ class Policy:
 
     name: str
     version: int
+    text: str = field(repr=False)
     digest: bytes
     lifetimes: Mapping[str, int]
     min_approvals: int
@@ -110,6 +111,7 @@ def parse_policy(text: str) -> Policy:
     return Policy(
         name=policy_name(section.text("name", maximum=64)),
         version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
+        text=text,
         digest=hashlib.sha256(text.encode()).digest(),
         lifetimes=_lifetimes(section.section("lifetimes")),
         min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),

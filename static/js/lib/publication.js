@@ -5,7 +5,7 @@
 
 import { fromText, toHex } from "./bytes.js";
 import { Refusal } from "./refusal.js";
-import { asBytes, asCount, asText } from "./shape.js";
+import { asBytes, asCount, asText, isBlank } from "./shape.js";
 import { Context, parseEnvelope, signStatement, verifyEnvelope } from "./statements.js";
 
 /** @typedef {import("./bytes.js").Bytes} Bytes */
@@ -61,6 +61,7 @@ export async function parsePublication(bytes) {
   if (new Set(publication.authors).size !== publication.authors.length) {
     throw new Refusal("authors", `A policy's authors are 1 to ${MAXIMUM_AUTHORS} people, each named once.`);
   }
+  if (isBlank(publication.person)) throw new Refusal("person", "The publication names nobody.");
   if (!(await verifyEnvelope(Context.POLICY_PUBLICATION, envelope))) {
     throw new Refusal("signature", "The signature does not belong to this statement and key.");
   }

@@ -10,6 +10,9 @@ import { asCount, asList, asText, asTextMap } from "./shape.js";
 /** @typedef {import("./bytes.js").Bytes} Bytes */
 /**
  * @typedef {object} Terms
+ * @property {string} policy its name; empty without one
+ * @property {number} version of the policy
+ * @property {Bytes} policyDigest SHA-256 of its text, or empty
  * @property {string} policyVersion such as "incident-response@3"; empty without a policy
  * @property {number} approvalSeconds the longest life of an approval, or 0 if the policy does not say
  * @property {boolean} oneDenialEnds
@@ -20,7 +23,9 @@ const FIELDS = "approval_seconds,barred_people,one_denial_ends,policy,policy_dig
 const MAXIMUM_BARRED = 20;
 
 /** @type {Terms} those of a warrant that was minted elsewhere */
-export const NO_TERMS = { policyVersion: "", approvalSeconds: 0, oneDenialEnds: false, barredPeople: [] };
+export const NO_TERMS = {
+  policy: "", version: 0, policyDigest: new Uint8Array(), policyVersion: "", approvalSeconds: 0, oneDenialEnds: false, barredPeople: [],
+};
 
 /** @param {Bytes} bytes @returns {Terms} */
 export function readTerms(bytes) {
@@ -35,6 +40,9 @@ export function readTerms(bytes) {
   const policy = asText("warrant.terms", facts.get("policy"), 64);
   const version = asCount("warrant.terms", facts.get("policy_version"));
   return {
+    policy,
+    version,
+    policyDigest: digest,
     policyVersion: policy && `${policy}@${version}`,
     approvalSeconds: asCount("warrant.terms", facts.get("approval_seconds")),
     oneDenialEnds,

@@ -85,6 +85,8 @@ export class Logs {
       notes.push(`Chains here are proven as they were at ${oldest} entries of ${origin}; your checkpoint is of ${size}: `
         + "whether they went on in between is not shown.");
     }
+    require(held > 0 || kept.length === 0, Step.EARLIER, "Nothing here is in a log of which you gave a checkpoint: the file is from "
+      + "elsewhere, or its log goes by another name than the one that you know.");
     if (kept.length === 0) notes.push("Whether the ledger was written anew was not checked: give a checkpoint that you keep to check it.");
     return { text: held > 0 ? `goes on from ${held} ${held === 1 ? "checkpoint" : "checkpoints"} that you keep` : "", notes };
   }

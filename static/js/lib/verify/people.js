@@ -65,7 +65,21 @@ export async function checkMintedTerms(entry, state) {
     const person = item.text("person");
     require(!bars(terms, person), Step.TERMS, `The warrant names '${person}' as an approver, but its terms bar them.`);
   }
-  return terms.barredPeople.length > 0 ? `its terms bar ${terms.barredPeople.join(", ")} from approving` : "";
+  const found = terms.policy ? [await checkPolicy(entry, details, terms)] : [];
+  if (terms.barredPeople.length > 0) found.push(`its terms bar ${terms.barredPeople.join(", ")} from approving`);
+  return found.join(", ");
+}
+
+/** @param {Entry} entry @param {import("./fields.js").Fields} details @param {Terms} terms @returns {Promise<string>} */
+async function checkPolicy(entry, details, terms) {
+  const named = new Fields(details.mapping("policy"), Step.TERMS);
+  const isSame = named.text("name") === terms.policy && named.integer("version") === terms.version
+    && equal(named.data("digest"), terms.policyDigest);
+  require(isSame, Step.TERMS, "The entry names another policy than the warrant's terms.");
+  const text = contentOf(entry, "policy");
+  if (text === null) return `under ${terms.policyVersion}`;
+  require(equal(await sha256(text), terms.policyDigest), Step.TERMS, "The policy beside the warrant is not the one of its terms.");
+  return `under ${terms.policyVersion}, whose text is beside it`;
 }
 
 /** @param {Terms} terms @param {string} externalId @returns {boolean} whether this person must not approve */

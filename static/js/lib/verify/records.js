@@ -1,6 +1,7 @@
-/** Step 20: what other chains say of the keys that decided, and of what was erased. */
+/** Step 20: what other chains say of the keys that decided, of what was erased, and of policies. */
 
 import { toHex } from "../bytes.js";
+import { checkPublication } from "./publications.js";
 import { byCodePoints } from "./reading.js";
 import { timeOf } from "./says.js";
 import { Step, require } from "./steps.js";
@@ -29,8 +30,8 @@ export class Decisions {
     this.#ofKeys.set(key, { first: atMs < first.atMs ? decision : first, last: atMs > last.atMs ? decision : last });
   }
 
-  /** Step 20. @param {Entry} record @returns {string} */
-  check(record) {
+  /** Step 20. @param {Entry} record @returns {Promise<string>} */
+  async check(record) {
     const { chain } = record;
     const before = this.#before;
     this.#before = { chain, sequence: record.sequence };
@@ -39,7 +40,9 @@ export class Decisions {
       "The records are not in the order of their chains and numbers, each once.");
     const isOfKeys = chain === "keys" && OF_KEYS.has(record.kind);
     const isOfPayloads = chain.startsWith("payloads.") && record.kind === "payload.erased";
-    require(isOfKeys || isOfPayloads, Step.RECORDS, `'${record.kind}' of the chain '${chain}' is no record of this.`);
+    const isOfPolicies = chain === "policies" && record.kind === "policy.published";
+    require(isOfKeys || isOfPayloads || isOfPolicies, Step.RECORDS, `'${record.kind}' of the chain '${chain}' is no record of this.`);
+    if (isOfPolicies) return checkPublication(record, Step.RECORDS);
     if (record.kind !== "key.enrolled" && record.kind !== "key.revoked") return "";
     const decided = this.#ofKeys.get(toHex(record.details.forStep(Step.RECORDS).data("key", 32)));
     if (!decided) return "";

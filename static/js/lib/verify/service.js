@@ -4,6 +4,7 @@ import { equal, toHex } from "../bytes.js";
 import { parseEndorsement, verifyChain } from "../key-endorsements.js";
 import { Refusal } from "../refusal.js";
 import { ELSEWHERE } from "./kinds.js";
+import { checkPublication } from "./publications.js";
 import { Refused, Step, require } from "./steps.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
@@ -39,6 +40,7 @@ export class ServiceChain {
   /** @param {Entry} entry that passed the steps before @returns {Promise<string>} what was found, if there is anything to say */
   async check(entry) {
     require(ELSEWHERE.has(entry.kind), Step.PLACE, "What happens in an incident is recorded in its own chain.");
+    if (this.name === "policies" && entry.kind === "policy.published") return checkPublication(entry, Step.PEOPLE);
     if (this.name !== KEYS) return "";
     const details = entry.details.forStep(Step.PEOPLE);
     switch (entry.kind) {

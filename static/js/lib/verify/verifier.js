@@ -236,7 +236,7 @@ class Verifier {
     report.passed(Step.ATTACHMENTS, attached(entry, this.report.notes));
     report.passed(Step.LOG, this.#logs.remember(await checkLog(log, entry.hash, this.#ledgerKeys)));
     require(!isServiceChain(this.#about?.chain ?? ""), Step.RECORDS, "A bundle about a chain of the service's own has no records.");
-    report.passed(Step.RECORDS, this.#decisions.check(entry));
+    report.passed(Step.RECORDS, await this.#decisions.check(entry));
   }
 
   /** Steps 18 and 19. @param {CloseLine} line @param {LineReport} report */
