@@ -21,7 +21,7 @@ async def _work() -> int:
     from workers.nonces import DatabaseNonceStore
     from workers.people_roots import pinned_roots
     from workers.receipts import DatabaseReceiptSink
-    from workers.revocation import refresh, refresh_keys
+    from workers.revocation import held_list, refresh, refresh_keys
 
     keys = await in_thread(load_keys)
     roots = pinned_roots()
@@ -33,14 +33,19 @@ async def _work() -> int:
         nonces=DatabaseNonceStore(),
         people_roots=roots,
     )
+    plain = shared().plain
     worker = Worker(
-        with_plugins(shared().plain, list(plugins)),
+        with_plugins(plain, list(plugins)),
         task_queue=agents.TASK_QUEUE,
         workflows=agents.WORKFLOWS,
         activities=agents.ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
     )
-    await asyncio.gather(worker.run(), refresh(plugins[1]), refresh_keys(plugins[1], roots))
+    await asyncio.gather(
+        worker.run(),
+        refresh(plugins[1], lambda: [held_list(plugins[1], plain.namespace)]),
+        refresh_keys(plugins[1], roots),
+    )
     return 0
 
 

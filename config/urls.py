@@ -14,6 +14,7 @@ urlpatterns = [
     path("search/", include("audit.search.urls")),
     path("evidence/exports/", include("audit.population.urls")),
     path("ledger/", include("audit.log.urls")),
+    path("warrants/", include("warrants.revocation.urls")),
     path("policies/", include("warrants.urls")),
     path("", include("warrants.minting.urls")),
     path("codec/", include("workers.codec_server.urls")),

@@ -293,3 +293,56 @@ class InvalidReason(WarrantError):
 
     def __init__(self, *, maximum: int) -> None:
         super().__init__(f"Say in 1 to {maximum} printable characters why the warrant is revoked.", field="reason")
+
+
+class NothingToRevoke(WarrantError):
+    code = "nothing_to_revoke"
+    http_status = 404
+
+    def __init__(self, *, aim: str) -> None:
+        super().__init__(
+            f"There is no live warrant of {aim[:300]!r}, so nothing was revoked. The page /warrants/ lists those "
+            "that live.",
+            field="name",
+        )
+
+
+class UnknownScope(WarrantError):
+    code = "unknown_scope"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Say what to revoke: a warrant, or all of an agent, a policy's version, an issuer or a namespace.",
+            field="scope",
+        )
+
+
+class NotRevokedByYou(WarrantError):
+    code = "not_revoked_by_you"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Security administrators of a namespace revoke its warrants; those of all namespaces also all of an agent, "
+            "of a policy or of an issuer. Nothing was revoked: ask one of them.",
+        )
+
+
+class NamespaceStopped(WarrantError):
+    code = "namespace_stopped"
+    http_status = 409
+
+    def __init__(self, *, namespace: str, by: str) -> None:
+        super().__init__(
+            f"{by} stopped the namespace {namespace!r}: no warrant is minted for it until a security administrator "
+            "lifts that on the page /warrants/revocations/.",
+            field="namespace",
+        )
+
+
+class NotStopped(WarrantError):
+    code = "not_stopped"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__("That namespace is not stopped: warrants are minted for it.", field="namespace")

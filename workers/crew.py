@@ -20,6 +20,7 @@ from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
 from warrants.policies.release import shipped
+from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
@@ -43,6 +44,7 @@ from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.polling import FEW, Polling
 from workers.receipts import DatabaseReceiptSink
+from workers.revocation import held_list
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +100,10 @@ class Crew:
         """Give the list to every worker; see ``GatePlugin``."""
         news = [guard.gate_plugin.apply_revocation_list(data) for guard in self.guards]
         return any(news)
+
+    def held_lists(self) -> list[Held]:
+        """Return which list every worker holds."""
+        return [held_list(guard.gate_plugin, guard.clients.plain.namespace) for guard in self.guards]
 
     def apply_key_revocations(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""

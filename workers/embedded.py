@@ -159,11 +159,12 @@ async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: C
     workers = {**build_workers(crew), **{f"{one.client.namespace}/{one.task_queue}": one for one in nexus.workers}}
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
-    opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew)))
+    opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew, crew.held_lists)))
     keys = refresh_keys(crew, crew.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
     if nexus.workers:
-        opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", refresh(nexus)))
+        behind = refresh(nexus, nexus.held_lists)
+        opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", behind))
         opened.push_async_callback(
             cancel, supervisor.watch("key revocation behind Nexus", refresh_keys(nexus, crew.people_roots))
         )

@@ -286,6 +286,8 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.RUN_COMPLETED: _completed,
     EntryKind.POLICY_PUBLISHED: _service("policy-published", "policy"),
     EntryKind.POLICY_RETIRED: _service("policy-retired", "policy"),
+    EntryKind.NAMESPACE_STOPPED: _service("namespace-stopped", "namespace", denied=True),
+    EntryKind.NAMESPACE_RESUMED: _service("namespace-resumed", "namespace"),
     EntryKind.ROLE_GRANTED: _role("granted"),
     EntryKind.ROLE_REVOKED: _role("revoked"),
     EntryKind.PERSON_DISABLED: _person("disabled"),

@@ -25,6 +25,8 @@ class EntryKind(StrEnum):
     RUN_COMPLETED = "run.completed"
     POLICY_PUBLISHED = "policy.published"
     POLICY_RETIRED = "policy.retired"
+    NAMESPACE_STOPPED = "namespace.stopped"
+    NAMESPACE_RESUMED = "namespace.resumed"
     KEY_ENROLLED = "key.enrolled"
     KEY_REVOKED = "key.revoked"
     KEY_ENDORSED = "key.endorsed"

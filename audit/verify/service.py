@@ -36,6 +36,8 @@ SERVICE = frozenset(
     {
         EntryKind.POLICY_PUBLISHED,
         EntryKind.POLICY_RETIRED,
+        EntryKind.NAMESPACE_STOPPED,
+        EntryKind.NAMESPACE_RESUMED,
         EntryKind.PAYLOAD_DECODED,
         EntryKind.PAYLOAD_ENCODED,
         EntryKind.RING_KEY_MADE,

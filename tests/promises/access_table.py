@@ -129,6 +129,11 @@ POST policies/<slug:name>/<int:number>/retirement/                  in   404  40
 GET  warrants/mint/                                                 in   404  404  404  404  404  404  200   200   200  in
 POST warrants/mint/                                                 in   404  404  404  404  404  404  422   422   422  in
 POST api/v1/warrants                                                401  401  401  401  401  401  401  401   401   401  401
+GET  warrants/                                                      in   404  404  404  200  200  200  200   200   200  in
+GET  warrants/revocations/                                          in   404  404  404  200  200  200  200   200   200  in
+POST warrants/revocations/                                          in   404  404  404  404  404  404  422   422   422  in
+GET  warrants/revocations/workers/                                  in   404  404  404  200  200  200  200   200   200  in
+POST warrants/revocations/resumption/                               in   404  404  404  404  404  404  302   302   404  in
 
 POST codec/decode                                                   401  403  403  403  403  403  403  403   403   403  401
 POST codec/encode                                                   401  403  403  403  403  403  403  403   403   403  401

@@ -24,6 +24,7 @@ from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.people import hold, person
 from warrants.policies.services import begin
+from warrants.revocation.services import stop_namespace
 
 NAMESPACE = "payments"
 _ROLE_OF = {
@@ -92,6 +93,7 @@ def make_world() -> World:
     vera = person("vera", Role.VIEWER, namespace=NAMESPACE)
     waiting = factories.open_request(ada, namespace=NAMESPACE)
     world = World(ada, vera, waiting)
+    stop_namespace(namespace=NAMESPACE, reason="It went astray.", stopped_by="tests")
     draft = begin(name="night-shift", author=person("writer", Role.POLICY_AUTHOR), text="name: night-shift")
     world.examples = {
         "request_id": waiting.pk,

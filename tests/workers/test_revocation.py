@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import OperationalError
 
+from warrants.revocation import confirming
+from warrants.revocation.contracts import Held
 from workers import revocation
 from workers.supervisor import cancel
 
@@ -24,6 +26,20 @@ class Plugin:
             raise ValueError("not signed by a trusted root")
         self.applied.append(data)
         return True
+
+    def held_lists(self) -> list[Held]:
+        """Say so of two workers: the version is how many lists came."""
+        return [Held("one", "payments", len(self.applied)), Held("two", "billing", len(self.applied))]
+
+
+@pytest.fixture(autouse=True)
+def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """Return what the refresher writes of itself, in order."""
+    written: list[tuple[str, object]] = []
+    monkeypatch.setattr(confirming, "confirm", lambda held: written.append(("holds", held[0].version)))
+    monkeypatch.setattr(confirming, "still_here", lambda workers: written.append(("is here", workers)))
+    monkeypatch.setattr(confirming, "forget", lambda workers: written.append(("stops", workers)))
+    return written
 
 
 async def _refresh(plugin: Plugin, monkeypatch: pytest.MonkeyPatch, answers: list[bytes | Exception | None]) -> None:
@@ -42,7 +58,7 @@ async def _refresh(plugin: Plugin, monkeypatch: pytest.MonkeyPatch, answers: lis
         return answer
 
     monkeypatch.setattr(revocation, "signed_list", signed_list)
-    task = asyncio.create_task(revocation.refresh(plugin, interval_seconds=0))
+    task = asyncio.create_task(revocation.refresh(plugin, plugin.held_lists, interval_seconds=0))
     await asyncio.wait_for(over.wait(), 10)
     await cancel(task)
 
@@ -58,3 +74,33 @@ async def test_a_failure_is_said_aloud_and_ends_nothing(monkeypatch, caplog):
     await _refresh(plugin, monkeypatch, [OperationalError("away"), b"forged", b"1"])
     assert plugin.applied == [b"1"]
     assert caplog.text.count("revoked warrants may still run here") == 2
+
+
+async def test_a_worker_confirms_once_what_it_holds_and_takes_it_back_when_it_stops(monkeypatch, said):
+    await _refresh(Plugin(), monkeypatch, [None, b"1", b"1", b"2", b"2"])
+    assert said == [("holds", 0), ("holds", 1), ("holds", 2), ("stops", ["one", "two"])]
+
+
+async def test_a_refused_list_is_not_confirmed(monkeypatch, said):
+    await _refresh(Plugin(refused=b"forged"), monkeypatch, [b"1", b"forged"])
+    assert said == [("holds", 1), ("stops", ["one", "two"])]
+
+
+async def test_a_worker_without_news_says_that_it_is_there(monkeypatch, said):
+    monkeypatch.setattr(revocation, "STILL_HERE_SECONDS", 0)
+    await _refresh(Plugin(), monkeypatch, [b"1", b"1"])
+    assert said[:2] == [("holds", 1), ("is here", ["one", "two"])]
+
+
+async def test_a_confirmation_that_failed_is_said_again(monkeypatch, said, caplog):
+    failures = iter([OperationalError("away")])
+
+    def confirm(held):
+        for failure in failures:
+            raise failure
+        said.append(("holds", held[0].version))
+
+    monkeypatch.setattr(confirming, "confirm", confirm)
+    await _refresh(Plugin(), monkeypatch, [b"1", b"1"])
+    assert said == [("holds", 1), ("stops", ["one", "two"])]
+    assert "could not be confirmed" in caplog.text

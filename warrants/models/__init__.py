@@ -2,7 +2,13 @@ from warrants.models.agent import AgentIdentity
 from warrants.models.issuer import Endorsement, IssuerKey
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
-from warrants.models.revocation import KeyRevocationList, Revocation, RevocationList
+from warrants.models.revocation import (
+    KeyRevocationList,
+    ListConfirmation,
+    MintingStop,
+    Revocation,
+    RevocationList,
+)
 from warrants.models.warrant import Warrant
 
 __all__ = [
@@ -10,7 +16,9 @@ __all__ = [
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
+    "ListConfirmation",
     "MintOrder",
+    "MintingStop",
     "PolicyVersion",
     "Revocation",
     "RevocationList",

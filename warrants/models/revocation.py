@@ -7,19 +7,33 @@ from django.db.models import Q
 
 from warrants.models.issuer import IssuerKey
 from warrants.models.warrant import Warrant
+from warrants.revocation.contracts import Scope
 
 
 class RevocationList(models.Model):
-    """A list as the issuer signed it. A version is made once and only ever followed by a higher one."""
+    """A list as the issuer signed it. A version is made once and only ever followed by a higher one.
+
+    ``scope``, ``name`` and ``number`` say what the act was aimed at that it was signed for: ``contracts.Aim``.
+    """
 
     version = models.PositiveBigIntegerField(primary_key=True)
     issuer = models.ForeignKey(IssuerKey, on_delete=models.PROTECT, related_name="revocation_lists")
     data = models.BinaryField()
     signed_at = models.DateTimeField()
+    scope = models.CharField(
+        max_length=16, choices=[(scope.value, scope.value) for scope in Scope], default=Scope.WARRANT.value
+    )
+    name = models.CharField(max_length=200, blank=True)
+    number = models.PositiveIntegerField(null=True)
 
     class Meta:
         ordering = ["version"]
-        constraints = [models.CheckConstraint(name="revocation_list_version_from_one", condition=Q(version__gte=1))]
+        constraints = [
+            models.CheckConstraint(name="revocation_list_version_from_one", condition=Q(version__gte=1)),
+            models.CheckConstraint(
+                name="revocation_list_scope_known", condition=Q(scope__in=[scope.value for scope in Scope])
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"version {self.version}"
@@ -40,6 +54,51 @@ class Revocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.warrant_id} by {self.revoked_by}"
+
+
+class MintingStop(models.Model):
+    """Nothing is minted for ``namespace`` until it is lifted."""
+
+    namespace = models.CharField(max_length=200)
+    reason = models.CharField(max_length=500)
+    stopped_by = models.CharField(max_length=300)
+    stopped_at = models.DateTimeField()
+    lifted_by = models.CharField(max_length=300, blank=True)
+    lifted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["namespace", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["namespace"], condition=Q(lifted_at=None), name="one_minting_stop_per_namespace"
+            ),
+            models.CheckConstraint(name="minting_stop_has_a_reason", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace} by {self.stopped_by}"
+
+
+class ListConfirmation(models.Model):
+    """The list that a worker process holds in a namespace, as it says itself; ``version`` 0 for none yet.
+
+    ``confirmed_at`` is when it first said so, ``seen_at`` when it last did.
+    """
+
+    worker = models.CharField(max_length=100)
+    namespace = models.CharField(max_length=200)
+    version = models.PositiveBigIntegerField()
+    confirmed_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["namespace", "worker"]
+        constraints = [
+            models.UniqueConstraint(fields=["worker", "namespace"], name="one_confirmation_per_worker_and_namespace")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.worker} in {self.namespace}: version {self.version}"
 
 
 class KeyRevocationList(models.Model):

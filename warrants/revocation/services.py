@@ -1,7 +1,8 @@
-"""Taking warrants back. Each revocation makes the next signed list; a version is signed once and never again."""
+"""Taking warrants back. Each act makes the next signed list; a version is signed once and never again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,14 +10,18 @@ from django.utils import timezone
 from tenuo_core import SignedRevocationList
 
 from audit.ledger.services import append
+from audit.statements.chains import POLICIES_CHAIN
 from audit.statements.kinds import EntryKind
-from warrants.errors import InvalidReason, UnknownWarrant
+from warrants.errors import InvalidReason, NothingToRevoke, NotStopped, UnknownWarrant
 from warrants.issuers.services import ensure_issuer
 from warrants.issuers.signing import signer_of
-from warrants.models import IssuerKey, Revocation, RevocationList, Warrant
+from warrants.models import IssuerKey, MintingStop, Revocation, RevocationList, Warrant
+from warrants.revocation.contracts import Aim, Scope
+from warrants.revocation.queries import live
 from warrants.revocation.signing import signed
 
 MAXIMUM_REASON = 500
+MAXIMUM_NAMESPACE = 200
 # A warrant that has been expired for so long is refused for that alone, whatever a worker's clock says.
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
 
@@ -29,27 +34,65 @@ def revoke(*, warrant_id: str, reason: str, revoked_by: str) -> Revocation:
     person. Raises ``UnknownWarrant``, ``InvalidReason`` and ``CustodyError``.
     """
     reason = _clean(reason)
-    issuer = _lock(ensure_issuer())
-    warrant = Warrant.objects.filter(pk=warrant_id).first()
+    issuer = lock_issuer()
+    warrant = Warrant.objects.filter(pk=warrant_id).first() if warrant_id.isprintable() else None
     if warrant is None:
         raise UnknownWarrant
     existing = Revocation.objects.filter(warrant=warrant).first()
-    if existing is not None:
-        return existing
-    now = timezone.now()
-    revocation = Revocation.objects.create(
-        warrant=warrant,
-        reason=reason,
-        revoked_by=revoked_by,
-        revoked_at=now,
-        first_list=_sign_next(issuer, warrant, now),
-    )
+    return existing or _take_back(issuer, Aim(Scope.WARRANT, warrant.pk), [warrant], reason, revoked_by)[0]
+
+
+@transaction.atomic
+def revoke_all(*, aim: Aim, reason: str, revoked_by: str) -> list[Revocation]:
+    """Take back every live warrant that ``aim`` means, with one list, and record each in its own chain.
+
+    Raises ``NothingToRevoke`` if there is none, ``InvalidReason`` and ``CustodyError``; then nothing was written.
+    """
+    reason = _clean(reason)
+    issuer = lock_issuer()
+    found = list(live(aim))
+    if not found:
+        raise NothingToRevoke(aim=str(aim))
+    return _take_back(issuer, aim, found, reason, revoked_by)
+
+
+@transaction.atomic
+def stop_namespace(*, namespace: str, reason: str, stopped_by: str) -> list[Revocation]:
+    """Take back every live warrant of ``namespace``, and let none be minted for it until ``lift``.
+
+    Stopping what is stopped keeps the first reason and person. Raises ``InvalidReason``, ``NothingToRevoke`` for a
+    name that can be no namespace, and ``CustodyError``.
+    """
+    reason = _clean(reason)
+    aim = Aim(Scope.NAMESPACE, namespace)
+    if not (1 <= len(namespace) <= MAXIMUM_NAMESPACE and namespace.isprintable()):
+        raise NothingToRevoke(aim=str(aim))
+    issuer = lock_issuer()
+    if not MintingStop.objects.filter(namespace=namespace, lifted_at=None).exists():
+        MintingStop.objects.create(namespace=namespace, reason=reason, stopped_by=stopped_by, stopped_at=timezone.now())
+        append(
+            chain=POLICIES_CHAIN,
+            kind=EntryKind.NAMESPACE_STOPPED,
+            details={"namespace": namespace, "reason": reason, "person": stopped_by},
+        )
+    found = list(live(aim))
+    return _take_back(issuer, aim, found, reason, stopped_by) if found else []
+
+
+@transaction.atomic
+def lift(*, namespace: str, lifted_by: str) -> None:
+    """Let warrants be minted for ``namespace`` again; what was taken back stays so. Raises ``NotStopped``."""
+    stops = MintingStop.objects.select_for_update().filter(namespace=namespace, lifted_at=None)
+    stop = stops.first() if namespace.isprintable() else None
+    if stop is None:
+        raise NotStopped
+    stop.lifted_by, stop.lifted_at = lifted_by, timezone.now()
+    stop.save(update_fields=["lifted_by", "lifted_at"])
     append(
-        chain=warrant.id,
-        kind=EntryKind.WARRANT_REVOKED,
-        details={"warrant_id": warrant.id, "reason": reason, "person": revoked_by},
+        chain=POLICIES_CHAIN,
+        kind=EntryKind.NAMESPACE_RESUMED,
+        details={"namespace": namespace, "person": lifted_by},
     )
-    return revocation
 
 
 def signed_list() -> bytes | None:
@@ -58,20 +101,48 @@ def signed_list() -> bytes | None:
     return None if data is None else bytes(data)
 
 
-def _lock(issuer: IssuerKey) -> IssuerKey:
-    """Let one transaction at a time sign lists, so that none is left out of the next version."""
-    return IssuerKey.objects.select_for_update().get(pk=issuer.pk)
+def lock_issuer() -> IssuerKey:
+    """Return the issuer, locked until the transaction ends.
+
+    One transaction at a time signs lists, so that none is left out of the next version, and warrants, so that none is
+    minted past a stop. Raises ``CustodyError``.
+    """
+    return IssuerKey.objects.select_for_update().get(pk=ensure_issuer().pk)
 
 
-def _sign_next(issuer: IssuerKey, warrant: Warrant, now: datetime) -> RevocationList:
+def _take_back(
+    issuer: IssuerKey, aim: Aim, warrants: Sequence[Warrant], reason: str, revoked_by: str
+) -> list[Revocation]:
+    now = timezone.now()
+    signed = _sign_next(issuer, aim, warrants, now)
+    revocations = Revocation.objects.bulk_create(
+        Revocation(warrant=warrant, reason=reason, revoked_by=revoked_by, revoked_at=now, first_list=signed)
+        for warrant in warrants
+    )
+    for warrant in warrants:
+        append(
+            chain=warrant.id,
+            kind=EntryKind.WARRANT_REVOKED,
+            details={"warrant_id": warrant.id, "reason": reason, "person": revoked_by},
+        )
+    return revocations
+
+
+def _sign_next(issuer: IssuerKey, aim: Aim, warrants: Sequence[Warrant], now: datetime) -> RevocationList:
     newest = RevocationList.objects.order_by("-version").first()
     version = newest.version + 1 if newest else 1
     living = Revocation.objects.filter(warrant__expires_at__gt=now - _KEPT_AFTER_EXPIRY)
     builder = SignedRevocationList.builder().version(version)
-    for revoked in [*living.order_by("pk").values_list("warrant_id", flat=True), warrant.pk]:
+    for revoked in [*living.order_by("pk").values_list("warrant_id", flat=True), *(one.pk for one in warrants)]:
         builder = builder.revoke(revoked)
     return RevocationList.objects.create(
-        version=version, issuer=issuer, data=signed(builder, signer_of(issuer)), signed_at=now
+        version=version,
+        issuer=issuer,
+        data=signed(builder, signer_of(issuer)),
+        signed_at=now,
+        scope=aim.scope,
+        name=aim.name,
+        number=aim.number,
     )
 
 

@@ -19,6 +19,7 @@ from tenuo.temporal import TenuoClientInterceptor
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
 from warrants.policies.release import shipped
+from warrants.revocation.contracts import Held
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
@@ -36,6 +37,7 @@ from workers.nexus.door import KnownEndpoints, behind_door
 from workers.nexus.exchange import exchange_ring_of
 from workers.nexus.service import CountersignHandler
 from workers.nexus.workflow import ApprovalWorkflow
+from workers.revocation import held_list
 
 GRACEFUL = timedelta(seconds=5)
 
@@ -51,22 +53,26 @@ class Shared:
 
 @dataclass(frozen=True)
 class NexusCrew:
-    """Workers, and the gate plugins whose revocation lists have to be kept fresh."""
+    """Workers, and by namespace the gate plugins whose revocation lists have to be kept fresh."""
 
     workers: list[Worker] = field(default_factory=list)
-    gate_plugins: list[GatePlugin] = field(default_factory=list)
+    gate_plugins: list[tuple[str, GatePlugin]] = field(default_factory=list)
 
     def __add__(self, other: NexusCrew) -> NexusCrew:
         return NexusCrew([*self.workers, *other.workers], [*self.gate_plugins, *other.gate_plugins])
 
+    def held_lists(self) -> list[Held]:
+        """Return which list every worker holds."""
+        return [held_list(plugin, namespace) for namespace, plugin in self.gate_plugins]
+
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
-        news = [plugin.apply_revocation_list(data) for plugin in self.gate_plugins]
+        news = [plugin.apply_revocation_list(data) for _, plugin in self.gate_plugins]
         return any(news)
 
     def apply_key_revocations(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
-        news = [plugin.apply_key_revocations(data) for plugin in self.gate_plugins]
+        news = [plugin.apply_key_revocations(data) for _, plugin in self.gate_plugins]
         return any(news)
 
 
@@ -84,7 +90,7 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     for asker in askers.values():
         actions = activities_of(shipped(asker.policy))
         guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
-        crew.gate_plugins.append(gate_plugin)
+        crew.gate_plugins.append((client.namespace, gate_plugin))
         crew.workers.append(
             Worker(
                 guarded,

@@ -51,7 +51,7 @@ async def assemble_payments(client: Client, shared: Shared) -> NexusCrew:
         nexus_service_handlers=[PaymentsHandler(asker, callers=paying_namespaces())],
         graceful_shutdown_timeout=GRACEFUL,
     )
-    return NexusCrew([worker], [gate_plugin])
+    return NexusCrew([worker], [(client.namespace, gate_plugin)])
 
 
 async def assemble_agents(client: Client, shared: Shared) -> NexusCrew:
@@ -65,4 +65,4 @@ async def assemble_agents(client: Client, shared: Shared) -> NexusCrew:
         workflows=[PaymentAgentWorkflow],
         graceful_shutdown_timeout=GRACEFUL,
     )
-    return NexusCrew([worker], [gate_plugin])
+    return NexusCrew([worker], [(client.namespace, gate_plugin)])

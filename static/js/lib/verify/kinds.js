@@ -25,7 +25,7 @@ export const ELSEWHERE = new Map([
   ...["role.granted", "role.revoked", "person.disabled", "person.enabled"].map(
     (kind) => /** @type {[string, string]} */ ([kind, "What people may do is recorded in a chain of its own, not in an incident's."])),
   ...[
-    "policy.published", "policy.retired",
+    "policy.published", "policy.retired", "namespace.stopped", "namespace.resumed",
     "payload.decoded", "payload.encoded", "ring.key_made", "ring.key_retired", "ring.exported", "history.exported",
     "evidence.exported", "payload.erased", "retention.applied",
   ].map(
