@@ -15,7 +15,6 @@ docs/decisions/0054.
 from __future__ import annotations
 
 import ipaddress
-import math
 import posixpath
 import re
 from collections.abc import Callable
@@ -37,12 +36,13 @@ MAXIMUM_RULES = 10
 _MAXIMUM_VALUE = 200
 _MAXIMUM_LISTED = 50
 _MAXIMUM_PORT = 65_535
-# How often repetitions within each other may repeat, together. Tenuo compiles 10 MB of an expression at most; this
-# stays far below that, and takes it a tenth of a second at worst.
-_MAXIMUM_REPETITION = 10_000
+# How often the parts of a regular expression are repeated, together: Tenuo makes that many copies of them.
+_MAXIMUM_REPETITION = 1_000
 _MAXIMUM_WILDCARDS = 10
 
+_CLASSES = re.compile(r"\\[wWdDsSpP]")
 _REPETITION = re.compile(r"\{(\d{1,5})(?:,(\d{0,5}))?\}")
+_REPEATED_GROUP = re.compile(r"[)}][?*+]*\{")
 _SCHEMES = ("http", "https")
 _HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
 _DOMAIN = re.compile(rf"(?:\*\.)?{_HOST}(?:\.{_HOST})+")
@@ -260,12 +260,17 @@ def _pattern(section: Section, name: str) -> Pattern:
 def _regex(section: Section, name: str) -> Regex:
     pattern, path = section.text(name, maximum=_MAXIMUM_VALUE), section.at(name)
     if "(?" in pattern.replace("(?:", ""):
-        raise PolicyError(path, "Only (?:...) may follow a bracket: flags make an expression match what it does not say.")
+        raise PolicyError(
+            path, "Only (?:...) may follow a bracket: flags make an expression match what it does not say."
+        )
     if INCIDENT_SERVICE in pattern:
         raise PolicyError(path, f"{INCIDENT_SERVICE} is filled in where texts are listed, with one_of or exact.")
-    limits = [int(most or least) for least, most in _REPETITION.findall(pattern)]
-    if math.prod(max(limit, 1) for limit in limits) > _MAXIMUM_REPETITION:
-        raise PolicyError(path, "These repetitions multiply to more than this can take. Lower the numbers in braces.")
+    if _CLASSES.search(pattern):
+        raise PolicyError(path, r"\w, \d, \s and \p mean those of every script, look-alikes too. Write [A-Za-z0-9_].")
+    if _REPEATED_GROUP.search(pattern):
+        raise PolicyError(path, "A group is repeated with * or +, and a single character with numbers in braces.")
+    if sum(int(most or least) for least, most in _REPETITION.findall(pattern)) > _MAXIMUM_REPETITION:
+        raise PolicyError(path, f"The numbers in braces must be {_MAXIMUM_REPETITION} together at most.")
     rule = _taken(path, Regex(pattern), lambda: tenuo_core.Regex(pattern))
     return _taken(path, rule, lambda: tenuo_core.Regex(whole(pattern)))
 
@@ -369,7 +374,9 @@ def _taken(path: str, rule: _Rule, make: Callable[[], object]) -> _Rule:
     try:
         make()
     except TenuoError as error:
-        raise PolicyError(path, "Tenuo cannot read this. Look for brackets that stay open, and what it lacks.") from error
+        raise PolicyError(
+            path, "Tenuo cannot read this. Look for brackets that stay open, and what it lacks."
+        ) from error
     return rule
 
 

@@ -113,7 +113,7 @@ DESCRIPTIONS = (
         "redirections. What the program does with its arguments, `*` and `~` is not looked at",
         "{shlex: [/usr/bin/git]}",
         ("/usr/bin/git status", "/usr/bin/git log -1"),
-        ("git status", "/tmp/git status", "/usr/bin/git log | sh", "/usr/bin/git log; rm x", "/usr/bin/git $HOME"),
+        ("git status", "/home/x/git status", "/usr/bin/git log | sh", "/usr/bin/git log; rm x", "/usr/bin/git $HOME"),
     ),
     Description(
         "contains",

@@ -139,11 +139,14 @@ class Place:
 
 
 def places(text: str) -> dict[str, Place]:
-    """Return where every value of a text that ``read`` takes stands, by its path."""
+    """Return where every value of a text that ``read`` takes stands, by its path. Raises ``PolicyError``."""
     found: dict[str, Place] = {}
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is not None:
-        _place(node, "", found)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _place(node, "", found)
+    except RecursionError as error:
+        raise PolicyError("", "This is nested far too deep.") from error
     return found
 
 
