@@ -60,6 +60,12 @@ def write(paula: Page, demo: Demo) -> str:
     editor.fill(text.replace("critical: 1 h", "critical: 99 h"))
     expect(paula.locator("#findings")).to_contain_text("lifetimes.critical")
     look(paula, "policy-editor")
+    editor.fill(leaking(text))
+    expect(paula.locator("#findings")).to_contain_text("near misses")
+    look(paula, "policy-lint")
+    paula.get_by_role("button", name="Use the safe form").click()
+    expect(editor).to_have_value(re.compile(r"unless: {environment: {one_of: \[staging, dev\]}}"))
+    expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
     editor.fill(text.replace("critical: 1 h", "critical: 2 h"))
     expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
     paula.get_by_role("button", name="Save").click()
@@ -68,6 +74,14 @@ def write(paula: Page, demo: Demo) -> str:
     expect(paula.get_by_text("Waits to be published")).to_be_visible()
     expect(paula.get_by_role("button", name="Publish version")).to_have_count(0)
     return paula.url
+
+
+def leaking(text: str) -> str:
+    """Return the policy with any environment, and a gate on exactly one."""
+    open_argument = text.replace("environment: {one_of: [production, staging, dev]}", "environment: anything", 1)
+    return open_argument.replace(
+        "unless:\n        environment: {one_of: [staging, dev]}", "when:\n        environment: {exact: production}", 1
+    )
 
 
 def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:

@@ -39,7 +39,6 @@ class Told:
     path: str = ""
     code: str = ""
     sentence: str = ""
-    is_error: bool = False
     unknown: str = ""
 
 
@@ -149,7 +148,7 @@ def _arguments(path: str, tool: Tool, parameters: Mapping[str, str]) -> Iterator
             yield Told(at, "unknown_argument", sentence)
         elif never_matches(rule, parameters[argument]):
             sentence = f"The tool takes {parameters[argument]} here, which this never allows: every call is refused."
-            yield Told(at, "never_matches", sentence, is_error=True)
+            yield Told(at, "never_matches", sentence)
 
 
 def _count(people: int) -> str:

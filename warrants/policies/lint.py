@@ -168,7 +168,7 @@ class _Linter:
             if told.unknown:
                 unknown.append(told.unknown)
             else:
-                self.add(Severity.ERROR if told.is_error else Severity.WARNING, told.path, told.code, told.sentence)
+                self.add(Severity.WARNING, told.path, told.code, told.sentence)
         if context.before is not None:
             for path, sentence in widenings(context.before, policy):
                 self.add(Severity.WARNING, path, "widened", sentence)
