@@ -24,6 +24,7 @@ from warrants.policies.exporting import python_of
 from warrants.policies.reading import Section, read
 from warrants.policies.release import FOLDER, shipped, shipped_names
 from warrants.policies.rules import Policy, parse_policy
+from workers import floors
 
 INCIDENT = Incident(id="INC-1", title="Slow", severity="critical", service="checkout", namespace="default")
 POLICY = """\
@@ -192,6 +193,19 @@ def test_a_gate_that_names_its_values_stops_all_others(form: str, condition: str
         if allows(outer, value):
             stops = tenuo_core.evaluate_approval_gates(warrant, "act", {"argument": value})
             assert stops is (allows(inner, value) == (form == "when")), value
+
+
+@pytest.mark.parametrize(("form", "condition", "own"), TAKEN)
+def test_a_workers_floor_asks_whenever_the_gate_does(
+    form: str, condition: str, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = gated(form, condition, own)
+    monkeypatch.setattr(floors, "shipped", lambda _: policy)
+    floor, warrant = floors.floors_of("example")["act"], minted(policy)
+    for value in ["a", "A", "b", 1, 3.5, True, ["a"], ["b"], [], "10.1.0.1", "10.2.0.1"]:
+        if allows(rule(own), value):
+            stops = tenuo_core.evaluate_approval_gates(warrant, "act", {"argument": value})
+            assert floor.people_for({"argument": value}) == int(stops), value
 
 
 LEAKING = [
