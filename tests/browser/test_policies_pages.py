@@ -68,7 +68,7 @@ def write(paula: Page, demo: Demo) -> str:
     expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
     editor.fill(text.replace("critical: 1 h", "critical: 2 h"))
     expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
-    paula.get_by_role("button", name="Save").click()
+    paula.get_by_role("button", name="Save", exact=True).click()
     expect(paula.locator("policy-change [data-kind=added]")).to_contain_text("critical: 2 h")
     paula.get_by_role("button", name="Hand on what is saved").click()
     expect(paula.get_by_text("Waits to be published")).to_be_visible()
