@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from warrants.policies.installation import Installation
-from warrants.policies.lint import Context, Finding, Severity, errors_of, lint
+from warrants.policies.lint import MAXIMUM_FINDINGS, Context, Finding, Severity, errors_of, lint
 from warrants.policies.release import shipped, shipped_names, shipped_text
 from warrants.policies.rules import parse_policy
 
@@ -73,6 +75,20 @@ def test_the_safe_form_exempts_the_other_values_that_the_policy_lists() -> None:
     unless = 'unless: {environment: {one_of: [staging, "dev-1"]}}'
     assert finding.fix == SAFE.replace("always: true", unless) + ELSEWHERE
     assert errors_of(finding.fix) == []
+
+
+def test_the_safe_form_exempts_nothing_that_is_like_what_shall_stop() -> None:
+    elsewhere = ELSEWHERE.replace("[production, ", "[production, prod, Production, pre-production, stаging, ")
+    (finding,) = errors_of(LEAKING + elsewhere)
+    assert finding.fix is not None
+    assert 'unless: {environment: {one_of: [staging, "dev-1"]}}' in finding.fix
+
+
+def test_a_text_full_of_faults_is_answered_soon() -> None:
+    arguments = ", ".join(f"a{number}: 1" for number in range(1500))
+    began = time.monotonic()
+    assert len(errors_of(f"tools: {{act: {{arguments: {{{arguments}}}}}}}")) == MAXIMUM_FINDINGS
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -227,7 +243,7 @@ def test_the_releases_policies_have_no_errors(name: str) -> None:
         "tools: {a: {arguments: {b: {one_of: 5}}, gate: {when: {b: 1}}}}",
         "tools: {a: {arguments: {b: anything}, gate: {message: m, when: {b: {exact: x}}}}, "
         "c: {arguments: {b: {one_of: 7}}}}",
-        "tools: [" + "[" * 2000,
+        "tools: [" + "[" * 1000,
         "a: &x [*x]",
         "tools: {" + ", ".join(f"t{n}: {{arguments: {{a: anything}}}}" for n in range(2000)) + "}",
         "lifetimes: {? [a] : b}",

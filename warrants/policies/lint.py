@@ -6,7 +6,7 @@ never published. Warnings are for people: they depend on who is here, which work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -34,6 +34,7 @@ from warrants.policies.widening import widenings
 __all__ = ["Context", "Finding", "Severity", "errors_of", "lint"]
 
 _Read = TypeVar("_Read")
+MAXIMUM_FINDINGS = 50
 # A policy without approvals has gates that nobody opens.
 _CODES = {"min_approvals": "gate_without_approvers"}
 _PIECEWISE = ("lifetimes", "tools")
@@ -73,7 +74,10 @@ class Context:
 
 
 def lint(text: str, context: Context | None = None) -> list[Finding]:
-    """Return what there is to say about ``text``: errors first, then warnings, each in the text's order."""
+    """Return what there is to say about ``text``: errors first, then warnings, each in the text's order.
+
+    At most ``MAXIMUM_FINDINGS``: nobody reads more at once.
+    """
     context = context or Context()
     try:
         section, where = read(text), places(text)
@@ -85,7 +89,8 @@ def lint(text: str, context: Context | None = None) -> list[Finding]:
         linter.context(parse_policy(text), context)
     except PolicyError as error:
         linter.refused(error)
-    return sorted(linter.findings, key=lambda finding: (list(Severity).index(finding.severity), finding.line))
+    found = sorted(linter.findings, key=lambda finding: (list(Severity).index(finding.severity), finding.line))
+    return found[:MAXIMUM_FINDINGS]
 
 
 def errors_of(text: str) -> list[Finding]:
@@ -186,14 +191,15 @@ class _Linter:
 
     def _line(self, path: str) -> int:
         """Return the line of the innermost part of ``path`` that is there."""
-        known = [place for place in self.where if path == place or path.startswith((f"{place}.", f"{place}["))]
-        return self.where[max(known, key=len)].line if known else 0
+        while path and path not in self.where:
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return self.where[path].line if path else 0
 
     def _safe_form(self, tool: Section, name: str, declared: Mapping[str, Constraint]) -> str | None:
         """Return the text with the gate's ``when`` in its safe form, if that is safe.
 
-        Where the policy lists the argument's values elsewhere, all but those that shall stop are exempt; otherwise
-        every call stops.
+        Where the policy lists the argument's values elsewhere, they are exempt, but for those that shall stop and
+        what is like one of them; otherwise every call stops.
         """
         place = self.where.get(f"tools.{name}.gate.{Form.WHEN}")
         if place is None:
@@ -203,7 +209,7 @@ class _Linter:
         if len(conditions.values) == 1:
             argument = next(iter(conditions.values))
             stops = texts_of(argument_of(conditions, argument))
-            others = [text for text in self._known_texts(argument) if text not in (stops or ())]
+            others = [text for text in self._known_texts(argument) if not _is_like(text, stops or ())]
             if stops is not None and others and all(allows(declared[argument], text) for text in others):
                 safe = f"unless: {{{argument}: {{one_of: [{', '.join(map(_quoted, others))}]}}}}"
         fixed = f"{self.text[: place.start]}{safe}{self.text[place.end :]}"
@@ -222,12 +228,17 @@ class _Linter:
         return list(found)
 
 
+def _is_like(text: str, others: Iterable[str]) -> bool:
+    """Return whether people might take ``text`` for one of ``others``, or part of one for the other."""
+    plain = text.casefold()
+    return not text.isascii() or any(plain in other.casefold() or other.casefold() in plain for other in others)
+
+
 def _quoted(text: str) -> str:
-    return (
-        text
-        if text.isidentifier() and text.lower() not in _WORDS
-        else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+    if text.isidentifier() and text.lower() not in _WORDS:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 # What YAML 1.1 reads as something other than text.
