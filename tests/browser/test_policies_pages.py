@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,11 +87,18 @@ def leaking(text: str) -> str:
 
 
 def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:
-    with Demo(tmp_path / "data") as demo:
-        demo.line(lambda line: "people root established" in line)
+    environment = {
+        "LOCAL_ACCOUNTS": "true",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    demo = Demo(tmp_path / "data", "serve", "--web-only", environment=environment)
+    demo.manage("setup", patience=180)
+    with demo:
+        demo.line(lambda line: "runs at" in line)
         olga = arrive(demo, open_browser, "olga", "Olga", "security_administrator")
         make_key(demo, olga)
-        demo.manage("bootstrap_root", "olga", "--replace")
+        demo.manage("bootstrap_root", "olga")
         pete = arrive(demo, open_browser, "pete", "Pete", "policy_publisher")
         make_key(demo, pete)
         paula = arrive(demo, open_browser, "paula", "Paula", "policy_author")
