@@ -120,7 +120,7 @@ def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_bro
         expect(pete.locator("policy-change [data-kind=removed]", has_text="critical: 1 h")).to_be_visible()
         look(pete, "policy-to-publish")
         pete.get_by_role("button", name="Publish version").click()
-        expect(pete.get_by_text("In force")).to_be_visible()
+        expect(pete.get_by_text("In force", exact=True)).to_be_visible()
         paula.goto(f"{demo.address}/policies/")
         expect(paula.get_by_text("local:pete published it")).to_be_visible()
 
