@@ -42,6 +42,17 @@ class PolicyError(WarrantError):
         return f"{self.path}: {self.sentence}" if self.path else self.sentence
 
 
+class GateMissesNearValues(PolicyError):
+    """A gate that stops some values of an argument which may be others too: what is nearly one of them runs."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            path,
+            "This gate lets near misses through: the argument may be other values, and those run with no approval. "
+            "Limit the argument itself in the same way, with one_of or range, or write the gate with unless.",
+        )
+
+
 class UnknownPolicy(WarrantError):
     code = "unknown_policy"
     http_status = 404

@@ -6,9 +6,8 @@ gets no further than here.
 
 from __future__ import annotations
 
-from typing import Any
-
-from warrants.policies.constraints import Constraint, OneOf, Range
+from warrants.policies.compiling import allows
+from warrants.policies.constraints import Constraint
 from warrants.policies.gates import Form, Gate
 from warrants.policies.release import shipped
 from workers.gates.floors import Condition, Floor
@@ -33,15 +32,7 @@ def _floor(gate: Gate, people: int) -> Floor:
 
 
 def _holding(constraint: Constraint) -> Condition:
-    def holds(value: Any) -> bool:
-        if isinstance(constraint, OneOf):
-            return isinstance(value, str) and value in constraint.values
-        if isinstance(constraint, Range) and isinstance(value, int | float) and not isinstance(value, bool):
-            low = constraint.minimum is None or value >= constraint.minimum
-            return low and (constraint.maximum is None or value <= constraint.maximum)
-        return False
-
-    return holds
+    return lambda value: allows(constraint, value)
 
 
 def _negated(condition: Condition) -> Condition:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,22 +62,43 @@ def write(paula: Page, demo: Demo) -> str:
     editor.fill(text.replace("critical: 1 h", "critical: 99 h"))
     expect(paula.locator("#findings")).to_contain_text("lifetimes.critical")
     look(paula, "policy-editor")
+    editor.fill(leaking(text))
+    expect(paula.locator("#findings")).to_contain_text("near misses")
+    look(paula, "policy-lint")
+    paula.get_by_role("button", name="Use the safe form").click()
+    expect(editor).to_have_value(re.compile(r"unless: {environment: {one_of: \[staging, dev\]}}"))
+    expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
     editor.fill(text.replace("critical: 1 h", "critical: 2 h"))
     expect(paula.locator("#findings")).to_contain_text("Nothing is wrong with it.")
     paula.get_by_role("button", name="Save", exact=True).click()
-    expect(paula.locator("policy-change [data-kind=added]").last).to_contain_text("critical: 2 h")
+    expect(paula.locator("policy-change [data-kind=added]", has_text="critical: 2 h")).to_be_visible()
     paula.get_by_role("button", name="Hand on what is saved").click()
     expect(paula.get_by_text("Waits to be published")).to_be_visible()
     expect(paula.get_by_role("button", name="Publish version")).to_have_count(0)
     return paula.url
 
 
+def leaking(text: str) -> str:
+    """Return the policy with any environment, and a gate on exactly one."""
+    open_argument = text.replace("environment: {one_of: [production, staging, dev]}", "environment: anything", 1)
+    return open_argument.replace(
+        "unless:\n        environment: {one_of: [staging, dev]}", "when:\n        environment: {exact: production}", 1
+    )
+
+
 def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:
-    with Demo(tmp_path / "data") as demo:
-        demo.line(lambda line: "people root established" in line)
+    environment = {
+        "LOCAL_ACCOUNTS": "true",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    demo = Demo(tmp_path / "data", "serve", "--web-only", environment=environment)
+    demo.manage("setup", patience=180)
+    with demo:
+        demo.line(lambda line: "runs at" in line)
         olga = arrive(demo, open_browser, "olga", "Olga", "security_administrator")
         make_key(demo, olga)
-        demo.manage("bootstrap_root", "olga", "--replace")
+        demo.manage("bootstrap_root", "olga")
         pete = arrive(demo, open_browser, "pete", "Pete", "policy_publisher")
         make_key(demo, pete)
         paula = arrive(demo, open_browser, "paula", "Paula", "policy_author")
@@ -94,10 +117,10 @@ def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_bro
         refused_where_the_page_lies(pete, address)
         pete.goto(address)
         pete.locator("publish-policy[data-state=ready]").wait_for()
-        expect(pete.locator("policy-change [data-kind=removed]").last).to_contain_text("critical: 1 h")
+        expect(pete.locator("policy-change [data-kind=removed]", has_text="critical: 1 h")).to_be_visible()
         look(pete, "policy-to-publish")
         pete.get_by_role("button", name="Publish version").click()
-        expect(pete.get_by_text("In force")).to_be_visible()
+        expect(pete.get_by_text("In force", exact=True)).to_be_visible()
         paula.goto(f"{demo.address}/policies/")
         expect(paula.get_by_text("local:pete published it")).to_be_visible()
 

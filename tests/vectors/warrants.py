@@ -11,6 +11,7 @@ from typing import Any
 import cbor2
 import tenuo_core as tenuo
 
+from approvals.cli.words import describe
 from audit.statements import cbor
 from audit.statements.acting import EXTENSION as ACTING
 from audit.statements.acting import Acting
@@ -362,6 +363,21 @@ def constraint_vectors() -> list[Vector]:
         (tenuo.Not(tenuo.Exact("a")), ["a", "b", 1]),
         (tenuo.Pattern("pay-*"), ["pay-1", "x"]),
         (tenuo.Regex("^a"), ["a", "b"]),
+        (tenuo.Regex(r"\A(?:a|b)\z"), ["a", "ab"]),
+        (tenuo.Cidr("10.0.0.0/8"), ["10.1.2.3", "11.0.0.1"]),
+        (tenuo.UrlPattern("https://*.example.com/v1/*"), ["https://a.example.com/v1/x", "x"]),
+        (tenuo.UrlSafe(), ["https://example.com/"]),
+        (tenuo.UrlSafe(["https"], ["example.com"], ["example.org"], [443], False), ["https://example.com/"]),
+        (tenuo.Subpath("/data"), ["/data/x", "/data/../x"]),
+        (tenuo.Subpath("/data", False, False), ["/DATA/x", "/data"]),
+        (tenuo.Shlex(["/usr/bin/git"]), ["/usr/bin/git log", "git log"]),
+        (tenuo.CEL("value > 1"), [2, 1]),
+        # What comes after a rule that cannot read the value counts no more.
+        (tenuo.AnyOf([tenuo.Cidr("10.0.0.0/8"), tenuo.Exact("a")]), ["a", "10.0.0.1", "b"]),
+        (tenuo.AnyOf([tenuo.Exact("a"), tenuo.Cidr("10.0.0.0/8")]), ["a", "10.0.0.1"]),
+        (tenuo.Not(tenuo.All([tenuo.Cidr("10.0.0.0/8"), tenuo.Exact("b")])), ["a", "10.0.0.1"]),
+        (tenuo.Not(tenuo.All([tenuo.Exact("b"), tenuo.Cidr("10.0.0.0/8")])), ["a", "b"]),
+        (tenuo.All([tenuo.AnyOf([tenuo.Exact("a"), tenuo.Range(1, 2)]), tenuo.NotOneOf(["b"])]), ["a", 1, "b"]),
     ]
     found = []
     for constraint, values in cases:
@@ -369,7 +385,14 @@ def constraint_vectors() -> list[Vector]:
         rule = payload_of(warrant)[3]["t"]["constraints"]["a"]
         for value in values:
             allowed = warrant.check_constraints("t", {"a": value}) is None
-            found.append({"constraint": encoded(rule).hex(), "value": cbor.encode(value).hex(), "matches": allowed})
+            found.append(
+                {
+                    "constraint": encoded(rule).hex(),
+                    "value": cbor.encode(value).hex(),
+                    "matches": allowed,
+                    "words": describe(rule),
+                }
+            )
     return found
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
-
-import tenuo_core
 
 from warrants.minting.contracts import Incident
-from warrants.policies.constraints import INCIDENT_SERVICE, Anything, Constraint, OneOf, Range
+from warrants.policies.compiling import TenuoConstraint, compiled
+from warrants.policies.constraints import Constraint
 from warrants.policies.gates import Form, Gate
 from warrants.policies.rules import Policy
-
-TenuoConstraint: TypeAlias = tenuo_core.OneOf | tenuo_core.Range | tenuo_core.Wildcard
 
 
 def capabilities(policy: Policy, incident: Incident) -> dict[str, dict[str, TenuoConstraint]]:
@@ -35,15 +31,4 @@ def _gate(gate: Gate, incident: Incident) -> dict[str, object]:
 
 
 def _constraints(rules: Mapping[str, Constraint], incident: Incident) -> dict[str, TenuoConstraint]:
-    return {name: _constraint(rule, incident) for name, rule in rules.items()}
-
-
-def _constraint(rule: Constraint, incident: Incident) -> TenuoConstraint:
-    if isinstance(rule, OneOf):
-        values = (incident.service if value == INCIDENT_SERVICE else value for value in rule.values)
-        return tenuo_core.OneOf(list(dict.fromkeys(values)))
-    if isinstance(rule, Range):
-        return tenuo_core.Range(rule.minimum, rule.maximum)
-    if isinstance(rule, Anything):
-        return tenuo_core.Wildcard()
-    raise TypeError(f"{type(rule).__name__} is not a constraint.")
+    return {name: compiled(rule, incident.service) for name, rule in rules.items()}

@@ -11,6 +11,11 @@ and, with any of them, ``confirm: argument``: to approve, a person types that ar
 Tenuo's gates fail open: what a ``when`` does not match exactly runs with no approval at all. So ``when`` is allowed
 only on an argument that is itself limited in the same way, where every other value is refused, not let through.
 With several arguments a call stops as soon as one of them asks for it.
+
+A gate holds only rules that name their values, so that nothing unforeseen is in them or out of them: exact and one_of,
+range, cidr, subset (``unless``: a list with one more text would slip past ``when``) and contains (``when``, on a
+subset). Patterns, expressions and the like are refused: whoever writes ``unless: {pattern: "staging*"}`` exempts
+``staging-production``. Networks stand only on networks, for Tenuo breaks off where it compares one with other text.
 """
 
 from __future__ import annotations
@@ -19,8 +24,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from warrants.errors import PolicyError
-from warrants.policies.constraints import INCIDENT_SERVICE, Anything, Constraint, OneOf, Range, parse
+from warrants.errors import GateMissesNearValues, PolicyError
+from warrants.policies.compiling import allows, is_within
+from warrants.policies.constraints import (
+    INCIDENT_SERVICE,
+    AnyOf,
+    Anything,
+    Cidr,
+    Constraint,
+    Contains,
+    Exact,
+    OneOf,
+    Range,
+    Subset,
+    parse,
+)
 from warrants.policies.reading import Section
 
 # Tenuo cuts longer messages.
@@ -95,36 +113,77 @@ def _conditions(section: Section, form: Form, declared: Mapping[str, Constraint]
 def _check(path: str, form: Form, condition: Constraint, own: Constraint) -> None:
     if isinstance(condition, Anything):
         raise PolicyError(path, "A gate names values. To stop every call write always: true.")
-    if isinstance(condition, OneOf) and INCIDENT_SERVICE in condition.values:
+    if INCIDENT_SERVICE in (texts_of(condition) or ()):
         raise PolicyError(path, f"A gate names fixed values, not {INCIDENT_SERVICE}.")
-    if isinstance(own, Anything):
-        if form is Form.WHEN:
-            raise _fails_open(path)
-        return
-    if type(condition) is not type(own):
-        raise _fails_open(path) if form is Form.WHEN else _outside(path)
-    _check_within(path, form, condition, own)
-
-
-def _check_within(path: str, form: Form, condition: Constraint, own: Constraint) -> None:
-    if isinstance(condition, OneOf) and isinstance(own, OneOf):
-        inside, everything = set(condition.values) <= set(own.values), set(own.values) <= set(condition.values)
-    elif isinstance(condition, Range) and isinstance(own, Range):
-        inside, everything = own.holds(condition), condition.holds(own)
+    if form is Form.WHEN:
+        _check_when(path, condition, own)
     else:
-        raise TypeError("The condition and the argument's constraint are of different kinds.")
+        _check_unless(path, condition, own)
+
+
+def _check_when(path: str, condition: Constraint, own: Constraint) -> None:
+    """Refuse a condition beside which the argument may be something that is not named there."""
+    if isinstance(condition, Contains) and isinstance(own, Subset):
+        inside = set(condition.values) <= set(own.values)
+    elif isinstance(condition, Exact | OneOf) and isinstance(own, Exact | OneOf):
+        inside = set(texts_of(condition) or ()) <= set(texts_of(own) or ())
+    elif (isinstance(condition, Range) and isinstance(own, Range)) or (
+        isinstance(condition, Cidr) and isinstance(own, Cidr)
+    ):
+        inside = is_within(condition, own)
+    else:
+        raise GateMissesNearValues(path)
     if not inside:
         raise _outside(path)
-    if form is Form.UNLESS and everything:
-        raise PolicyError(path, "This exempts every allowed value, so that no call would stop. Exempt fewer values.")
 
 
-def _fails_open(path: str) -> PolicyError:
-    return PolicyError(
-        path,
-        "This gate lets near misses through: the argument may be other values, and those run with no approval. "
-        "Limit the argument itself with one_of or range in the same way, or write the gate with unless.",
-    )
+def _check_unless(path: str, condition: Constraint, own: Constraint) -> None:
+    """Refuse an exemption of values that it does not name, or that the argument never has, or of all it has."""
+    if isinstance(condition, Exact | OneOf):
+        _check_texts(path, texts_of(condition) or (), own)
+    elif isinstance(condition, Range | Subset):
+        if not isinstance(own, Anything):
+            _check_within(path, condition, own)
+    elif isinstance(condition, Cidr):
+        if not isinstance(own, Cidr):
+            raise PolicyError(path, "Limit the argument to a network too, with cidr: a gate cannot read other text.")
+        _check_within(path, condition, own)
+    else:
+        raise PolicyError(
+            path, "An exemption names its values, so that all others ask: use exact, one_of, range, cidr or subset."
+        )
+
+
+def _check_texts(path: str, exempt: tuple[str, ...], own: Constraint) -> None:
+    if not all(allows(own, text) for text in exempt):
+        raise _outside(path)
+    everything = texts_of(own)
+    if everything is not None and set(everything) <= set(exempt):
+        raise _everything(path)
+
+
+def _check_within(path: str, condition: Constraint, own: Constraint) -> None:
+    if type(condition) is not type(own) or not is_within(condition, own):
+        raise _outside(path)
+    if is_within(own, condition):
+        raise _everything(path)
+
+
+def texts_of(rule: Constraint) -> tuple[str, ...] | None:
+    """Return the texts that ``rule`` allows if these are all that it allows, else None."""
+    match rule:
+        case Exact(value):
+            return (value,)
+        case OneOf(values):
+            return values
+        case AnyOf(rules):
+            found = [texts_of(inner) for inner in rules]
+            return None if None in found else tuple(text for texts in found for text in texts or ())
+    return None
+
+
+def _everything(path: str) -> PolicyError:
+    return PolicyError(path, "This exempts every allowed value, so that no call would stop. Exempt fewer values.")
 
 
 def _outside(path: str) -> PolicyError:

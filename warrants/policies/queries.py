@@ -5,10 +5,11 @@ A version that was published here takes the place of the release's own of its na
 
 from __future__ import annotations
 
+from warrants.errors import UnknownVersion
 from warrants.models import PolicyVersion
 from warrants.policies.contracts import State
 from warrants.policies.publications import verified
-from warrants.policies.release import shipped, shipped_names
+from warrants.policies.release import shipped, shipped_names, shipped_text
 from warrants.policies.rules import Policy, parse_policy
 
 
@@ -25,6 +26,20 @@ def load(name: str) -> Policy:
     if version is None:
         return shipped(name)
     return parse_policy(verified(version))
+
+
+def text_of(name: str, number: int | None = None) -> str:
+    """Return the text of the policy ``name`` that is in force, or of the version ``number`` that was written here.
+
+    Raises ``UnknownPolicy``, ``UnknownVersion`` and ``PolicyError``.
+    """
+    if number is None:
+        version = published(name)
+        return shipped_text(name) if version is None else verified(version)
+    found = PolicyVersion.objects.filter(name=name, number=number).first() if 0 < number < 2**31 else None
+    if found is None:
+        raise UnknownVersion(name=name, number=number)
+    return found.text
 
 
 def published(name: str) -> PolicyVersion | None:

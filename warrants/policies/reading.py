@@ -129,6 +129,45 @@ def read(text: str, *, what: str = "policy") -> Section:
     return Section(value)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a named value stands in a text: its line, from 1, and the characters from its name to its end."""
+
+    line: int
+    start: int
+    end: int
+
+
+def places(text: str) -> dict[str, Place]:
+    """Return where every value of a text that ``read`` takes stands, by its path. Raises ``PolicyError``."""
+    found: dict[str, Place] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _place(node, "", found)
+    except RecursionError as error:
+        raise PolicyError("", "This is nested far too deep.") from error
+    return found
+
+
+def _place(node: yaml.Node, path: str, found: dict[str, Place]) -> int:
+    """Note the places of what is in ``node``; return where it ends, without the white space after it."""
+    end: int = node.start_mark.index
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = f"{path}.{key.value}" if path else str(key.value)
+            end = _place(value, inner, found)
+            found[inner] = Place(key.start_mark.line + 1, key.start_mark.index, end)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            inner = f"{path}[{index}]"
+            end = _place(item, inner, found)
+            found[inner] = Place(item.start_mark.line + 1, item.start_mark.index, end)
+    # What stands in brackets, and texts, know their end; a block only that of what comes next.
+    is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
+    return end if is_block else node.end_mark.index
+
+
 def _refuse_tokens(text: str, what: str) -> None:
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         for kind, name in _REFUSED_TOKENS.items():

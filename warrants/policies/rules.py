@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from accounts.keys.contracts import KeyStrength
 from warrants.errors import PolicyError
@@ -94,39 +95,11 @@ class Policy:
 def parse_policy(text: str) -> Policy:
     """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
     section = read(text)
-    section.only(
-        "name",
-        "version",
-        "lifetimes",
-        "min_approvals",
-        "approver_key_strength",
-        "endorsers",
-        "step_up_seconds",
-        "approval_seconds",
-        "one_denial_ends",
-        "reading_seconds",
-        "approvals_per_hour",
-        "tools",
-    )
+    section.only(*READERS)
     return Policy(
-        name=policy_name(section.text("name", maximum=64)),
-        version=section.whole_number("version", minimum=1, maximum=2**31 - 1),
         text=text,
         digest=hashlib.sha256(text.encode()).digest(),
-        lifetimes=_lifetimes(section.section("lifetimes")),
-        min_approvals=section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
-        approver_key_strength=_strength(section),
-        endorsers=(
-            section.whole_number("endorsers", minimum=1, maximum=MAXIMUM_ENDORSERS)
-            if "endorsers" in section.values
-            else 1
-        ),
-        tools=_tools(section.section("tools")),
-        step_up_seconds=_whole(section, "step_up_seconds", SHORTEST_STEP_UP, LONGEST_STEP_UP),
-        approval_seconds=_whole(section, "approval_seconds", SHORTEST_APPROVAL, LONGEST_APPROVAL),
-        one_denial_ends=section.flag("one_denial_ends") if "one_denial_ends" in section.values else False,
-        reading_seconds=_whole(section, "reading_seconds", 1, LONGEST_READING),
-        approvals_per_hour=_whole(section, "approvals_per_hour", 1, MOST_PER_HOUR),
+        **{name: reader(section) for name, reader in READERS.items()},
     )
 
 
@@ -150,10 +123,12 @@ def _strength(section: Section) -> KeyStrength:
 
 
 def _lifetimes(section: Section) -> dict[str, int]:
-    return {section.named(severity, _NAME, _NAME_FORM): _lifetime(section, severity) for severity in section.values}
+    return {severity: lifetime(section, severity) for severity in section.values}
 
 
-def _lifetime(section: Section, severity: str) -> int:
+def lifetime(section: Section, severity: str) -> int:
+    """Return the seconds of one of the lifetimes. Raises ``PolicyError``."""
+    section.named(severity, _NAME, _NAME_FORM)
     match = _LIFETIME.fullmatch(section.text(severity, maximum=20))
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not SHORTEST_LIFETIME <= seconds <= LONGEST_LIFETIME:
@@ -162,22 +137,60 @@ def _lifetime(section: Section, severity: str) -> int:
 
 
 def _tools(section: Section) -> dict[str, Tool]:
+    require_few(section)
+    return {name: _tool(section, name) for name in section.values}
+
+
+def require_few(section: Section) -> None:
+    """Raise ``PolicyError`` for more tools than a warrant takes."""
     if len(section.values) > MAXIMUM_TOOLS:
         raise PolicyError(section.path, f"A policy has at most {MAXIMUM_TOOLS} tools. Split it.")
-    return {
-        name: _tool(section.section(section.named(name, _TOOL, _TOOL_FORM)), is_operation=":" in name)
-        for name in section.values
-    }
 
 
-def _tool(section: Section, *, is_operation: bool) -> Tool:
-    section.only("arguments", "gate")
+def _tool(within: Section, name: str) -> Tool:
+    section = tool_section(within, name)
     # At least one: to Tenuo, a tool without constraints takes any arguments.
     declared = section.section("arguments")
-    arguments = {name: parse(declared, declared.named(name, _NAME, _NAME_FORM)) for name in declared.values}
-    gate = parse_gate(section.section("gate"), arguments) if "gate" in section.values else None
-    if gate is not None and is_operation:
+    arguments = {argument: argument_of(declared, argument) for argument in declared.values}
+    return Tool(arguments, gate_of(section, name, arguments))
+
+
+def tool_section(within: Section, name: str) -> Section:
+    """Return the map of one tool. Raises ``PolicyError``."""
+    section = within.section(within.named(name, _TOOL, _TOOL_FORM))
+    section.only("arguments", "gate")
+    return section
+
+
+def argument_of(declared: Section, name: str) -> Constraint:
+    """Return what one of a tool's arguments may be. Raises ``PolicyError``."""
+    return parse(declared, declared.named(name, _NAME, _NAME_FORM))
+
+
+def gate_of(section: Section, tool: str, arguments: Mapping[str, Constraint]) -> Gate | None:
+    """Return the gate of a tool with ``arguments``, if it has one. Raises ``PolicyError``."""
+    if "gate" not in section.values:
+        return None
+    gate = parse_gate(section.section("gate"), arguments)
+    if ":" in tool:
         raise PolicyError(
             section.at("gate"), "Who approves another team's operation says that team's policy. Take the gate out."
         )
-    return Tool(arguments, gate)
+    return gate
+
+
+# What each line of a policy is read with.
+READERS: dict[str, Callable[[Section], Any]] = {
+    "name": lambda section: policy_name(section.text("name", maximum=64)),
+    "version": lambda section: section.whole_number("version", minimum=1, maximum=2**31 - 1),
+    "lifetimes": lambda section: _lifetimes(section.section("lifetimes")),
+    "min_approvals": lambda section: section.whole_number("min_approvals", minimum=1, maximum=MAXIMUM_APPROVALS),
+    "approver_key_strength": _strength,
+    "endorsers": lambda section: _whole(section, "endorsers", 1, MAXIMUM_ENDORSERS) or 1,
+    "step_up_seconds": lambda section: _whole(section, "step_up_seconds", SHORTEST_STEP_UP, LONGEST_STEP_UP),
+    "approval_seconds": lambda section: _whole(section, "approval_seconds", SHORTEST_APPROVAL, LONGEST_APPROVAL),
+    "one_denial_ends": lambda section: "one_denial_ends" in section.values and section.flag("one_denial_ends"),
+    "reading_seconds": lambda section: _whole(section, "reading_seconds", 1, LONGEST_READING),
+    "approvals_per_hour": lambda section: _whole(section, "approvals_per_hour", 1, MOST_PER_HOUR),
+    "tools": lambda section: _tools(section.section("tools")),
+}

@@ -34,6 +34,7 @@ from warrants.errors import (
 from warrants.models import PolicyVersion
 from warrants.policies import queries, release
 from warrants.policies.contracts import Act, Compared, State
+from warrants.policies.lint import errors_of
 from warrants.policies.publications import require_publishers_key
 from warrants.policies.reading import MAXIMUM_CHARACTERS
 from warrants.policies.rules import parse_policy, policy_name
@@ -249,6 +250,8 @@ def _parse(envelope: bytes) -> Publication:
 
 def _require_sound(version: PolicyVersion) -> None:
     policy = parse_policy(version.text)
+    for finding in errors_of(version.text):
+        raise PolicyError(finding.path, finding.sentence)
     if policy.name != version.name:
         raise PolicyError("name", f"The policy must be named {version.name}.")
     if policy.version != version.number:

@@ -2,14 +2,15 @@
 
 ``warrants/policies.html`` gets ``policies`` (list of ``PolicyCard``), ``may_write``, ``may_mint``, ``error``.
 ``warrants/policy.html`` gets ``version`` (a ``PolicyVersion``), ``text`` (what the editor holds), ``compared``
-(``Compared``, or None once it was published), ``findings`` (list of ``PolicyError``), ``may_write``,
+(``Compared``, or None once it was published), ``findings`` (list of ``Finding``; ``is_sound`` if none is an error),
+``may_fix`` (the same as) ``may_write``,
 ``may_publish``, ``publishing`` (what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused;
 then the status is 4xx, and after ``EditedMeanwhile`` ``theirs`` is the other author's text.
 
 Forms, POST with a CSRF token: ``policies:policies`` (``name``, ``text`` optional) begins a version; for a version
 ``policies:version`` (``text``, ``revision``) saves, ``policies:proposal`` (``revision``), ``policies:return``,
 ``policies:publication`` (``envelope`` base64; JSON back) and ``policies:retirement`` (``reason``) move it.
-``policies:check`` (``text``) answers with the fragment ``warrants/_findings.html``.
+``policies:check`` (``text``, ``name``, ``number``) answers with the fragment ``warrants/_findings.html``.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ from accounts.web import error_as_json, signed_in
 from audit.statements.key_endorsements import EndorsedRole
 from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
 from warrants.models import PolicyVersion
-from warrants.policies import listing, services
+from warrants.policies import linting, listing, services
 from warrants.policies.contracts import State
-from warrants.policies.rules import parse_policy
+from warrants.policies.lint import Finding, Severity
+from warrants.policies.rules import policy_name
 
 _readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 _authors = require_role(Role.POLICY_AUTHOR)
@@ -143,7 +145,14 @@ def retirement(http_request: HttpRequest, name: str, number: int) -> HttpRespons
 @_authors
 def check(http_request: HttpRequest) -> HttpResponse:
     """Answer with what is wrong with a text, as it is being written."""
-    return render(http_request, "warrants/_findings.html", {"findings": _findings(http_request.POST.get("text", ""))})
+    try:
+        name = policy_name(http_request.POST.get("name", ""))
+    except PolicyError:
+        name = ""  # no policy's, which the text may still be checked for
+    found = PolicyVersion.objects.filter(name=name, number=_whole_number(http_request, "number")).first()
+    authors = {*(found.authors if found else ()), signed_in(http_request).external_id}
+    told = linting.findings(name, http_request.POST.get("text", ""), authors)
+    return render(http_request, "warrants/_findings.html", {**_told(told), "may_fix": True})
 
 
 def _find(name: str, number: int) -> PolicyVersion:
@@ -154,16 +163,19 @@ def _find(name: str, number: int) -> PolicyVersion:
 
 
 def _revision(http_request: HttpRequest) -> int:
-    given = http_request.POST.get("revision", "")
+    return _whole_number(http_request, "revision")
+
+
+def _whole_number(http_request: HttpRequest, name: str) -> int:
+    given = http_request.POST.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
-def _findings(text: str) -> list[PolicyError]:
-    try:
-        parse_policy(text)
-    except PolicyError as error:
-        return [error]
-    return []
+def _told(findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "findings": findings,
+        "is_sound": not any(finding.severity is Severity.ERROR for finding in findings),
+    }
 
 
 def _list(http_request: HttpRequest, *, error: WarrantError | None = None) -> HttpResponse:
@@ -182,13 +194,15 @@ def _page(
     person = signed_in(http_request)
     is_open = found.state in (State.DRAFT, State.REVIEW)
     compared = services.compared(found) if is_open else None
+    may_write = found.state == State.DRAFT and has_role(person, Role.POLICY_AUTHOR, namespace=EVERYWHERE)
     may_publish = has_role(person, Role.POLICY_PUBLISHER, namespace=EVERYWHERE)
     context = {
         "version": found,
         "text": text or found.text,
         "compared": compared.as_json() if compared else None,
-        "findings": _findings(text or found.text) if is_open else [],
-        "may_write": found.state == State.DRAFT and has_role(person, Role.POLICY_AUTHOR, namespace=EVERYWHERE),
+        **_told(linting.findings(found.name, text or found.text, found.authors) if is_open else []),
+        "may_write": may_write,
+        "may_fix": may_write,
         "may_publish": may_publish,
         "publishing": _publishing(found, person) if may_publish and found.state == State.REVIEW else None,
         "theirs": error.text if isinstance(error, EditedMeanwhile) else "",

@@ -15,10 +15,10 @@ class PolicyChange extends HTMLElement {
     const lines = lineDiff(replaced, text);
     const shown = document.createElement("div");
     shown.className = "change-lines";
-    // Long lines are scrolled to, also by keyboard.
+    // Long lines scroll, with the keyboard too.
     shown.tabIndex = 0;
     shown.setAttribute("role", "group");
-    shown.setAttribute("aria-label", "What is different, line by line");
+    shown.setAttribute("aria-label", "Lines that change");
     if (lines.every((line) => line.kind === "same")) shown.append("Nothing is different.");
     else shown.append(...lines.flatMap((line, index) => (isNear(lines, index) ? [asRow(line)] : gapAt(lines, index))));
     this.append(shown);

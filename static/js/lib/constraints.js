@@ -68,6 +68,37 @@ function range(constraint) {
   return high === null ? least : `${least} and ${most}`;
 }
 
+/** @param {Constraint} constraint @returns {string} in brackets, where it has several parts itself */
+function describeInner(constraint) {
+  const words = describe(constraint);
+  return [ALL, ANY_OF, RANGE].includes(constraint.type) ? `(${words})` : words;
+}
+
+/** @param {Value} pattern @returns {string} Tenuo finds it anywhere in a text, unless it says otherwise */
+function regex(pattern) {
+  const whole = typeof pattern === "string" ? /^\\A\(\?:([^]*)\)\\z$/.exec(pattern) : null;
+  if (whole) return `text that as a whole matches the expression ${quoted(whole[1] ?? "")}`;
+  return `text with something in it that matches the expression ${quoted(pattern)}`;
+}
+
+/** @param {Constraint} constraint @returns {string} */
+function subpath(constraint) {
+  const alike = part(constraint, "case_sensitive") === false ? ", in upper or lower case" : "";
+  const itself = part(constraint, "allow_equal") === false ? ", but not that itself" : "";
+  return `a path under ${quoted(part(constraint, "root"))}${alike}${itself}`;
+}
+
+const BLOCKS = ["block_private", "block_loopback", "block_metadata", "block_reserved"];
+const URL_PARTS = { schemes: "with", allow_domains: "on", deny_domains: "but not on", allow_ports: "at port" };
+
+/** @param {Constraint} constraint @returns {string} */
+function urlSafe(constraint) {
+  const isOpen = BLOCKS.some((name) => part(constraint, name) !== true);
+  const words = isOpen ? "a web address, internal ones too" : "a web address that is not internal";
+  const said = Object.entries(URL_PARTS).filter(([name]) => part(constraint, name) !== null);
+  return words + said.map(([name, word]) => `, ${word} ${quoted(part(constraint, name))}`).join("");
+}
+
 /** @param {Constraint} constraint @returns {string} what it allows, in words */
 export function describe(constraint) {
   switch (constraint.type) {
@@ -78,16 +109,16 @@ export function describe(constraint) {
     case WILDCARD: return "anything";
     case CONTAINS: return `a list with ${quoted(part(constraint, "required"))} in it`;
     case SUBSET: return `a list of only ${quoted(part(constraint, "allowed"))}`;
-    case ALL: return inner(constraint, "constraints").map(describe).join(" and ");
-    case ANY_OF: return inner(constraint, "constraints").map(describe).join(", or ");
-    case NOT: return `not ${describe(parseConstraint("constraint", part(constraint, "constraint")))}`;
+    case ALL: return inner(constraint, "constraints").map(describeInner).join(" and ");
+    case ANY_OF: return inner(constraint, "constraints").map(describeInner).join(", or ");
+    case NOT: return `not ${describeInner(parseConstraint("constraint", part(constraint, "constraint")))}`;
     case PATTERN: return `text like ${quoted(part(constraint, "pattern"))}`;
-    case REGEX: return `text that matches the expression ${quoted(part(constraint, "pattern"))}`;
+    case REGEX: return regex(part(constraint, "pattern"));
     case CIDR: return `an address in ${quoted(constraint.value)}`;
     case URL_PATTERN: return `a web address like ${quoted(constraint.value)}`;
     case CEL: return `what the expression ${quoted(part(constraint, "expression"))} allows`;
-    case SUBPATH: return `a path under ${quoted(part(constraint, "root"))}`;
-    case URL_SAFE: return "a web address that is not internal";
+    case SUBPATH: return subpath(constraint);
+    case URL_SAFE: return urlSafe(constraint);
     case SHLEX: return `a command of ${quoted(part(constraint, "allow"))}`;
     default: return `a rule of type ${constraint.type}, which this browser does not know`;
   }
@@ -104,7 +135,7 @@ export function matches(constraint, value) {
     case CONTAINS: return Array.isArray(value) && every(listed(constraint, "required").map((item) => isOneOf(value, item)));
     case SUBSET: return Array.isArray(value) && every(value.map((item) => isOneOf(listed(constraint, "allowed"), item)));
     case ALL: return every(inner(constraint, "constraints").map((item) => matches(item, value)));
-    case ANY_OF: return not(every(inner(constraint, "constraints").map((item) => not(matches(item, value)))));
+    case ANY_OF: return some(inner(constraint, "constraints").map((item) => matches(item, value)));
     case NOT: return not(matches(parseConstraint("constraint", part(constraint, "constraint")), value));
     default: return null;
   }
@@ -125,10 +156,19 @@ function isOneOf(choices, value) {
   return texts || typeof value === "string" ? false : null;
 }
 
-/** @param {(boolean | null)[]} answers @returns {boolean | null} */
+/**
+ * Tenuo asks one rule after the other, and refuses where one cannot read the value: what comes after it counts no more.
+ * @param {(boolean | null)[]} answers @returns {boolean | null}
+ */
 function every(answers) {
-  if (answers.includes(false)) return false;
-  return answers.includes(null) ? null : true;
+  const first = answers.find((answer) => answer !== true);
+  return first === undefined ? true : first;
+}
+
+/** @param {(boolean | null)[]} answers @returns {boolean | null} */
+function some(answers) {
+  const first = answers.find((answer) => answer !== false);
+  return first === undefined ? false : first;
 }
 
 /** @param {boolean | null} answer @returns {boolean | null} */

@@ -1,0 +1,101 @@
+"""What lint can know of this installation: people, the version before, and how long decisions took."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Set
+from statistics import quantiles
+
+from accounts.endorsements.queries import endorsed_keys
+from accounts.keys.contracts import KeyStrength
+from accounts.models import ApproverKey, RoleGrant
+from accounts.roles.contracts import EVERYWHERE, Role
+from audit.models import LedgerEntry
+from audit.statements.kinds import EntryKind
+from warrants.errors import PolicyError, UnknownPolicy
+from warrants.models import AgentIdentity, IssuerKey
+from warrants.policies import queries
+from warrants.policies.installation import Installation
+from warrants.policies.lint import Context, Finding, lint
+from warrants.policies.rules import Policy, parse_policy
+
+# Entries of the ledger, newest first, that are looked at for how long people take, and decisions that are enough.
+_ENTRIES = 5_000
+_ENOUGH_DECISIONS = 20
+_EVERY_NAMESPACE = "every namespace"
+_DECIDED = frozenset({EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED})
+_ENDED = frozenset({EntryKind.APPROVAL_EXPIRED, EntryKind.APPROVAL_WITHDRAWN, EntryKind.APPROVAL_SUPERSEDED})
+
+
+def findings(name: str, text: str, authors: Iterable[str]) -> list[Finding]:
+    """Return what there is to say about ``text``, a version of the policy ``name`` that ``authors`` wrote."""
+    return lint(text, _context(name, text, frozenset(authors)))
+
+
+def _context(name: str, text: str, authors: Set[str]) -> Context:
+    policy = _parsed(text)
+    keys = _approvers_keys(policy)
+    here = Installation(
+        approvers=_by_namespace(keys),
+        issuers=_holders(keys, set(map(bytes, IssuerKey.objects.values_list("public_key", flat=True)))),
+        agents=_holders(keys, set(map(bytes, AgentIdentity.objects.values_list("public_key", flat=True)))),
+        authors=authors,
+        decision_seconds=_decision_seconds(),
+    )
+    try:
+        return Context(here, before=_parsed(queries.text_of(name)))
+    except UnknownPolicy:
+        return Context(here, is_new=True)
+    except PolicyError:
+        return Context(here)
+
+
+def _parsed(text: str) -> Policy | None:
+    try:
+        return parse_policy(text)
+    except PolicyError:
+        return None
+
+
+def _approvers_keys(policy: Policy | None) -> list[ApproverKey]:
+    """Return the keys that may approve under ``policy``."""
+    keys = endorsed_keys(endorsers=policy.endorsers if policy else 1)
+    if policy and policy.approver_key_strength is KeyStrength.STRONG:
+        keys = keys.filter(strength=KeyStrength.STRONG.value)
+    return list(keys)
+
+
+def _by_namespace(keys: list[ApproverKey]) -> dict[str, Set[str]]:
+    """Return who may approve, by namespace; who may in all of them counts in each."""
+    people = {key.person_id: key.person.external_id for key in keys}
+    grants = RoleGrant.objects.filter(role=Role.APPROVER.value)
+    found: dict[str, set[str]] = defaultdict(set)
+    for namespace, person in grants.values_list("namespace", "person_id"):
+        found[namespace].update({people[person]} if person in people else ())
+    everywhere = found.pop(EVERYWHERE, set())
+    return {namespace: here | everywhere for namespace, here in found.items()} or {_EVERY_NAMESPACE: everywhere}
+
+
+def _holders(keys: list[ApproverKey], held: Set[bytes]) -> Set[str]:
+    return {key.person.external_id for key in keys if bytes(key.public_key) in held}
+
+
+def _decision_seconds() -> tuple[float, float] | None:
+    """Return the median and the 90th percentile of what first decisions took lately, or None for too few of them.
+
+    Only requests that were open alone in their incident count: which of several a decision was about is sealed.
+    """
+    newest = LedgerEntry.objects.order_by("-pk").values_list("chain_id", "sequence", "kind", "at_ms")[:_ENTRIES]
+    took: list[float] = []
+    opened: dict[str, list[int]] = defaultdict(list)
+    for chain, _, kind, at_ms in sorted(newest):
+        if kind == EntryKind.APPROVAL_REQUESTED:
+            opened[chain].append(at_ms)
+        elif kind in _DECIDED or kind in _ENDED:
+            if kind in _DECIDED and len(opened[chain]) == 1:
+                took.append((at_ms - opened[chain][0]) / 1000)
+            opened[chain].clear()
+    if len(took) < _ENOUGH_DECISIONS:
+        return None
+    tenths = quantiles(took, n=10)
+    return tenths[4], tenths[8]
