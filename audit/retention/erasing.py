@@ -20,6 +20,9 @@ from audit.retention.texts import clean_reason
 from audit.statements import statements
 from audit.statements.kinds import EntryKind
 
+# The attachment of ``warrant.minted`` that holds the policy's text.
+POLICY = "policy"
+
 
 @transaction.atomic
 def erase(*, chain: str, reason: str, by: str, sequence: int | None = None, name: str = "") -> list[LedgerEntry]:
@@ -42,7 +45,9 @@ def erase(*, chain: str, reason: str, by: str, sequence: int | None = None, name
 
 
 def _kept(chain: LedgerChain) -> Iterable[Attachment]:
-    rows = Attachment.objects.filter(entry__chain=chain, erased_at=None).select_related("entry__chain")
+    """Return what is there to erase: the policy beside a warrant is nobody's payload, and decides what it means."""
+    of_chain = Attachment.objects.filter(entry__chain=chain, erased_at=None).exclude(name=POLICY)
+    rows = of_chain.select_related("entry__chain")
     return rows.order_by("entry__sequence", "name")
 
 
