@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from warrants.errors import PolicyError, UnknownPolicy
+from warrants.errors import PolicyError
 from warrants.models import PolicyVersion
-from warrants.policies import queries, release
+from warrants.policies import queries
 from warrants.policies.contracts import State
+from warrants.policies.release import shipped_names
 
 _VERSION = re.compile(r"^version: *\d+", re.MULTILINE)
 _NEW = """\
@@ -41,7 +42,7 @@ class PolicyCard:
 
 def cards() -> list[PolicyCard]:
     """Return every policy, by name, with its versions, newest first."""
-    found = {name: PolicyCard(name, *_shipped(name)) for name in release.shipped_names()}
+    found = {name: PolicyCard(name, *queries.shipped_standing(name)) for name in shipped_names()}
     for version in PolicyVersion.objects.order_by("name", "-number").defer("text"):
         card = found.setdefault(version.name, PolicyCard(version.name))
         if version.state == State.PUBLISHED:
@@ -55,17 +56,9 @@ def cards() -> list[PolicyCard]:
 
 def first_text(name: str) -> str:
     """Return what a new version of ``name`` begins with: what stands, under its next number, or an outline."""
-    newest = PolicyVersion.objects.filter(name=name).order_by("-number").values_list("number", flat=True).first()
-    standing = queries.published(name)
-    try:
-        number, text = (standing.number, standing.text) if standing else _shipped(name)
-    except UnknownPolicy:
-        return _NEW.format(name=name, number=(newest or 0) + 1)
-    return _VERSION.sub(f"version: {max(newest or 0, number) + 1}", text, count=1)
-
-
-def _shipped(name: str) -> tuple[int, str]:
-    return release.shipped(name).version, release.shipped_text(name)
+    number = queries.next_number(name)
+    _, text = queries.standing(name)
+    return _VERSION.sub(f"version: {number}", text, count=1) if text else _NEW.format(name=name, number=number)
 
 
 def _refusal(name: str) -> str:

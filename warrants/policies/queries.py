@@ -5,7 +5,7 @@ A version that was published here takes the place of the release's own of its na
 
 from __future__ import annotations
 
-from warrants.errors import UnknownVersion
+from warrants.errors import UnknownPolicy, UnknownVersion
 from warrants.models import PolicyVersion
 from warrants.policies.contracts import State
 from warrants.policies.publications import verified
@@ -45,6 +45,26 @@ def text_of(name: str, number: int | None = None) -> str:
 def published(name: str) -> PolicyVersion | None:
     """Return the version of ``name`` that is published here. Nothing of it was verified."""
     return PolicyVersion.objects.filter(name=name, state=State.PUBLISHED).first()
+
+
+def standing(name: str) -> tuple[int, str]:
+    """Return number and text of the version that stands, as they are stored; 0 and "" for a policy that is new."""
+    version = published(name)
+    return (version.number, version.text) if version else shipped_standing(name)
+
+
+def next_number(name: str) -> int:
+    """Return the number of the next version of ``name``."""
+    newest = PolicyVersion.objects.filter(name=name).order_by("-number").values_list("number", flat=True).first()
+    return max(newest or 0, shipped_standing(name)[0]) + 1
+
+
+def shipped_standing(name: str) -> tuple[int, str]:
+    """Return number and text of the release's own; 0 and "" if it has none of that name."""
+    try:
+        return shipped(name).version, shipped_text(name)
+    except UnknownPolicy:
+        return 0, ""
 
 
 def names() -> list[str]:

@@ -29,10 +29,9 @@ from warrants.errors import (
     NotAPolicyPublisher,
     PolicyError,
     PublicationRefused,
-    UnknownPolicy,
 )
 from warrants.models import PolicyVersion
-from warrants.policies import queries, release
+from warrants.policies import queries
 from warrants.policies.contracts import Act, Compared, State
 from warrants.policies.lint import errors_of
 from warrants.policies.publications import require_publishers_key
@@ -59,7 +58,7 @@ def begin(*, name: str, author: Person, text: str) -> PolicyVersion:
             with transaction.atomic():
                 return PolicyVersion.objects.create(
                     name=name,
-                    number=_next_number(name),
+                    number=queries.next_number(name),
                     state=State.DRAFT,
                     text=text,
                     digest=_digest(text),
@@ -121,7 +120,7 @@ def send_back(*, name: str, number: int, publisher: Person) -> PolicyVersion:
 
 def compared(version: PolicyVersion) -> Compared:
     """Return what a publisher of ``version`` looks at, and signs. Raises ``PolicyError``."""
-    number, text = _standing(version.name)
+    number, text = queries.standing(version.name)
     return Compared(version.name, version.number, version.text, number, text)
 
 
@@ -256,28 +255,11 @@ def _require_sound(version: PolicyVersion) -> None:
         raise PolicyError("name", f"The policy must be named {version.name}.")
     if policy.version != version.number:
         raise PolicyError("version", f"The version must be {version.number}.")
-    number, _ = _standing(version.name)
+    number, _ = queries.standing(version.name)
     if number >= version.number:
         raise PolicyError(
             "version", f"Version {number} is published, which is newer. Begin a new version, and write this into it."
         )
-
-
-def _standing(name: str) -> tuple[int, str]:
-    standing = queries.published(name)
-    return (standing.number, standing.text) if standing else _shipped(name)
-
-
-def _shipped(name: str) -> tuple[int, str]:
-    try:
-        return release.shipped(name).version, release.shipped_text(name)
-    except UnknownPolicy:
-        return 0, ""
-
-
-def _next_number(name: str) -> int:
-    newest = PolicyVersion.objects.filter(name=name).order_by("-number").values_list("number", flat=True).first()
-    return max(newest or 0, _shipped(name)[0]) + 1
 
 
 def _require_young(version: PolicyVersion) -> None:
