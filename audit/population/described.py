@@ -9,21 +9,10 @@ from typing import Any
 from audit.access import Reach
 from audit.population import wording
 from audit.population.reading import Taken
-from audit.statements.kinds import EntryKind
+from audit.statements.kinds import DECISIONS, EntryKind
 from audit.statements.population import moment
 
 ARGUMENTS = "arguments"
-_DECISIONS = {
-    EntryKind.CALL_ALLOWED: "allowed",
-    EntryKind.CALL_DENIED: "denied",
-    EntryKind.CALL_GATED: "gated",
-    EntryKind.APPROVAL_GRANTED: "granted",
-    EntryKind.APPROVAL_DENIED: "denied",
-    EntryKind.APPROVAL_RETRACTED: "retracted",
-    EntryKind.APPROVAL_EXPIRED: "expired",
-    EntryKind.APPROVAL_WITHDRAWN: "withdrawn",
-    EntryKind.APPROVAL_SUPERSEDED: "superseded",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,7 @@ def described(taken: Taken, *, content: Reach | None) -> Described:
             "chain": entry.chain_id,
             "sequence": entry.sequence,
             "kind": entry.kind,
-            "decision": _DECISIONS.get(EntryKind(entry.kind), ""),
+            "decision": DECISIONS.get(EntryKind(entry.kind), ""),
             "tool": row.tool,
             "agent": row.agent,
             "person": row.person,

@@ -46,3 +46,17 @@ class EntryKind(StrEnum):
     EVIDENCE_EXPORTED = "evidence.exported"
     PAYLOAD_ERASED = "payload.erased"
     RETENTION_APPLIED = "retention.applied"
+
+
+# What was decided, in a word, by the kinds that decide.
+DECISIONS = {
+    EntryKind.CALL_ALLOWED: "allowed",
+    EntryKind.CALL_DENIED: "denied",
+    EntryKind.CALL_GATED: "gated",
+    EntryKind.APPROVAL_GRANTED: "granted",
+    EntryKind.APPROVAL_DENIED: "denied",
+    EntryKind.APPROVAL_RETRACTED: "retracted",
+    EntryKind.APPROVAL_EXPIRED: "expired",
+    EntryKind.APPROVAL_WITHDRAWN: "withdrawn",
+    EntryKind.APPROVAL_SUPERSEDED: "superseded",
+}

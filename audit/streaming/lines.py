@@ -13,21 +13,10 @@ from typing import Any
 from audit.models import LedgerEntry
 from audit.sealing import SealingError
 from audit.statements import statements
-from audit.statements.kinds import EntryKind
+from audit.statements.kinds import DECISIONS, EntryKind
 
 VERSION = 1
 MAXIMUM_TEXT = 1000
-_DECISIONS = {
-    EntryKind.CALL_ALLOWED: "allowed",
-    EntryKind.CALL_DENIED: "denied",
-    EntryKind.CALL_GATED: "gated",
-    EntryKind.APPROVAL_GRANTED: "granted",
-    EntryKind.APPROVAL_DENIED: "denied",
-    EntryKind.APPROVAL_RETRACTED: "retracted",
-    EntryKind.APPROVAL_EXPIRED: "expired",
-    EntryKind.APPROVAL_WITHDRAWN: "withdrawn",
-    EntryKind.APPROVAL_SUPERSEDED: "superseded",
-}
 
 
 def line_of(entry: LedgerEntry, *, origin: str, position: int, agent: str) -> bytes:
@@ -46,7 +35,7 @@ def line_of(entry: LedgerEntry, *, origin: str, position: int, agent: str) -> by
         "chain": entry.chain_id,
         "sequence": entry.sequence,
         "kind": entry.kind,
-        "decision": _DECISIONS.get(EntryKind(entry.kind)),
+        "decision": DECISIONS.get(EntryKind(entry.kind)),
         "tool": _text(details.get("tool")),
         "agent": _text(agent),
         "person": _text(details.get("person")),

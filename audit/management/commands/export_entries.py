@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.access import Everywhere
+from audit.management.commands._files import kept_checkpoint, written_whole
 from audit.models import Export
 from audit.population import services
 from audit.population.contracts import ExportForm
@@ -20,7 +20,6 @@ from audit.population.errors import ExportError
 from audit.population.exporting import Order, Rights
 from audit.search.contracts import Search
 from audit.search.errors import SearchError
-from audit.statements.notes import MAXIMUM_BYTES
 
 STEP = 10_000
 _BAR = 30
@@ -78,32 +77,15 @@ class Command(BaseCommand):
             rights=rights,
             rights_now=lambda: rights,
             is_limited=False,
-            kept=tuple(self._kept(path) for path in checkpoint),
+            kept=tuple(kept_checkpoint(path) for path in checkpoint),
         )
 
-    def _kept(self, path: Path) -> str:
-        try:
-            with path.open("rb") as file:
-                return file.read(MAXIMUM_BYTES + 1).decode()
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{path} holds no checkpoint: it is not text.") from error
-
     def _write(self, output: Path, order: Order) -> Export:
-        # A name of its own until it is whole, so that no half file is taken for the population.
-        partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
-        try:
-            with partial.open("wb") as file:
-                export = services.begin(order)
-                with closing(services.steps(export, order)) as steps:
-                    for part in self._told(export, steps):
-                        file.write(part)
-            partial.replace(output)
-        except OSError as error:
-            raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_whole(output) as file:
+            export = services.begin(order)
+            with closing(services.steps(export, order)) as steps:
+                for part in self._told(export, steps):
+                    file.write(part)
         return export
 
     def _told(self, export: Export, steps: Iterator[bytes]) -> Iterator[bytes]:

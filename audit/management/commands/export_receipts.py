@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.export.services import UNWRITABLE, Bundle, bundle_of, record_export
+from audit.export.services import UNWRITABLE, bundle_of, record_export
 from audit.ledger.queries import find_chain
+from audit.management.commands._files import kept_checkpoint, written_whole
 from audit.models import LedgerChain
-from audit.statements.notes import MAXIMUM_BYTES
 
 
 class Command(BaseCommand):
@@ -39,36 +38,14 @@ class Command(BaseCommand):
         except LedgerChain.DoesNotExist as error:
             raise CommandError(f"There is no incident {incident!r}. The page /incidents/ lists them.") from error
         try:
-            bundle = bundle_of(chain.name, kept=[self._kept(path) for path in checkpoint])
+            bundle = bundle_of(chain.name, kept=[kept_checkpoint(path) for path in checkpoint])
             record_export(bundle, by="command line")
             if output is None:
                 for line in bundle.lines():
                     self.stdout.write(line.decode(), ending="")
                 return
-            self._write(output, bundle)
+            with written_whole(output) as file:
+                file.writelines(bundle.lines())
         except UNWRITABLE as error:
             raise CommandError(f"The evidence is not whole. {error}") from error
         self.stderr.write(f"Wrote {bundle.totals.count} entries of {chain} to {output}.")
-
-    def _kept(self, path: Path) -> str:
-        try:
-            with path.open("rb") as file:
-                return file.read(MAXIMUM_BYTES + 1).decode()
-        except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{path} holds no checkpoint: it is not text.") from error
-
-    def _write(self, output: Path, bundle: Bundle) -> None:
-        # A name of its own until it is whole, so that no half file is taken for evidence.
-        partial = output.with_name(f"{output.name}.partial-{os.getpid()}")
-        try:
-            with partial.open("wb") as file:
-                file.writelines(bundle.lines())
-            partial.replace(output)
-        except UNWRITABLE:
-            partial.unlink(missing_ok=True)
-            raise
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
