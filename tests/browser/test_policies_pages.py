@@ -5,33 +5,18 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Playwright, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.browser.chromium import launch_options
 from tests.browser.conftest import look
 from tests.browser.demo import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
 
 Open = Callable[[], BrowserContext]
-
-
-@pytest.fixture
-def open_browser(playwright: Playwright) -> Iterator[Open]:
-    """Open a browser of somebody's own."""
-    browser = playwright.chromium.launch(**launch_options())
-
-    def open_it() -> BrowserContext:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        context.set_default_timeout(30_000)
-        return context
-
-    yield open_it
-    browser.close()
 
 
 def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) -> Page:
