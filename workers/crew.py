@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
-from warrants.issuers.queries import trusted_roots
+from warrants.issuers.queries import trusted_set
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
@@ -60,6 +60,7 @@ class Keys:
     holders: Mapping[str, bytes]
     roots: list[bytes]
     receipts: bytes
+    roots_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,18 @@ class Crew:
         found = [post.guard for post in self.posts if post.guard is not None]
         return sorted(found, key=lambda guard: not is_home(guard.clients.plain.namespace))
 
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Give the sets to every worker; see ``GatePlugin``."""
+        news = [guard.gate_plugin.apply_trusted_roots(sets) for guard in self.guards]
+        return any(news)
+
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
         news = [guard.gate_plugin.apply_revocation_list(data) for guard in self.guards]
         return any(news)
 
     def held_lists(self) -> list[Held]:
-        """Return which list every worker holds."""
+        """Return what every worker holds."""
         return [held_list(guard.gate_plugin, guard.clients.plain.namespace) for guard in self.guards]
 
     def apply_key_revocations(self, data: bytes) -> bool:
@@ -138,6 +144,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         activities=TOOLS,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
         nonces=nonces,
         settings=GateSettings(
@@ -208,10 +215,10 @@ async def nonce_store() -> NonceStore:
 
 def load_keys() -> Keys:
     """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
-    holders, roots = holder_keys(), trusted_roots()
-    if not holders or not roots:
+    holders, roots = holder_keys(), trusted_set()
+    if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
-    return Keys(holders, roots, service_private_key(Purpose.RECEIPTS).private_bytes_raw())
+    return Keys(holders, list(roots.keys), service_private_key(Purpose.RECEIPTS).private_bytes_raw(), roots.number)
 
 
 def worker_name() -> str:

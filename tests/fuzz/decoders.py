@@ -57,6 +57,7 @@ from workers.gates import dispatches
 from workers.gates.key_revocations import KeyRevocations
 from workers.gates.revocation import Revocation, RevocationRefused
 from workers.gates.run_state import _read_history
+from workers.gates.trusted_roots import TrustedRoots
 from workers.gates.verdicts import Gate, read_decision
 from workers.incident.alerts import signatures
 from workers.incident.alerts.errors import AlertError
@@ -339,8 +340,8 @@ def _as_in_javascript(text: str) -> float | int:
 
 def _revocations(data: bytes) -> None:
     root = _KEY.public_key().public_bytes_raw()
-    _error(KeyRevocations([root]).apply, RevocationRefused)(data)
-    Revocation([root]).apply(data)
+    _error(KeyRevocations(TrustedRoots([root])).apply, RevocationRefused)(data)
+    Revocation(TrustedRoots([root])).apply(data)
 
 
 def _revoked_keys() -> dict[str, Any]:

@@ -1,5 +1,5 @@
 from warrants.models.agent import AgentIdentity
-from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.issuer import Endorsement, IssuerKey, TrustedRoots
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import (
@@ -22,5 +22,6 @@ __all__ = [
     "PolicyVersion",
     "Revocation",
     "RevocationList",
+    "TrustedRoots",
     "Warrant",
 ]
