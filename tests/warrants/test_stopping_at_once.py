@@ -15,8 +15,8 @@ from warrants.issuers.services import ensure_issuer
 from warrants.minting import services as minting
 from warrants.models import Revocation, Warrant
 from warrants.revocation.contracts import Aim, Scope
-from warrants.revocation.services import stop
 from warrants.revocation.queries import live
+from warrants.revocation.services import stop
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import tenuo_core
+from tenuo.exceptions import TenuoError
 
+from audit.statements.statements import MalformedStatement
 from audit.statements.trusted_roots import parse_trusted_roots
 from workers.gates.errors import UnsafeSettings
 
@@ -67,7 +69,7 @@ class TrustedRoots:
 
 
 def public_keys(roots: Iterable[bytes]) -> list[tenuo_core.PublicKey]:
-    """Return 32-byte public keys as Tenuo's. Raises ``ValueError`` for bytes that are no key."""
+    """Return 32-byte public keys as Tenuo's. Raises ``TenuoError`` for bytes that are no key."""
     return [tenuo_core.PublicKey.from_bytes(root) for root in sorted(roots)]
 
 
@@ -75,7 +77,7 @@ def _next(keys: frozenset[bytes], number: int, data: bytes) -> tuple[frozenset[b
     try:
         offered = parse_trusted_roots(data)
         public_keys(offered.roots)
-    except ValueError as error:
+    except (MalformedStatement, TenuoError) as error:
         raise RootsRefused(f"The set of trusted roots cannot be used. {error}") from error
     if offered.number < number:
         raise RootsRefused(f"The set of trusted roots has number {offered.number}, older than {number}.")
