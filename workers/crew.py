@@ -18,7 +18,8 @@ from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
-from warrants.issuers.queries import trusted_set
+from warrants.issuers.contracts import TrustedSet
+from warrants.issuers.queries import signed_sets, trusted_set
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
@@ -34,6 +35,7 @@ from workers.gates.receipts import ReceiptWriter
 from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.gates.trusted_roots import RootsRefused, TrustedRoots
 from workers.incident.activities import TOOLS
 from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
 from workers.incident.models.activity import call_model
@@ -218,7 +220,19 @@ def load_keys() -> Keys:
     holders, roots = holder_keys(), trusted_set()
     if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
+    if settings.TRUSTED_ROOTS:
+        roots = _since(settings.TRUSTED_ROOTS)
     return Keys(holders, list(roots.keys), service_private_key(Purpose.RECEIPTS).private_bytes_raw(), roots.number)
+
+
+def _since(pinned: Sequence[bytes]) -> TrustedSet:
+    """Return what follows from the pinned roots by the sets that they, and those that came after them, signed."""
+    roots = TrustedRoots(pinned)
+    try:
+        roots.apply(signed_sets())
+    except RootsRefused as refused:
+        logger.error("%s The roots that are believed here follow from TRUSTED_ROOTS, and end before it.", refused)
+    return TrustedSet(tuple(roots.keys), roots.number)
 
 
 def worker_name() -> str:

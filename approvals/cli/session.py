@@ -113,7 +113,8 @@ async def believed_roots(home: Home, session: Session, visit: Visit) -> list[byt
     if not believed:
         raise CannotGoOn(
             f"The site shows another trusted root than the one pinned here. Nothing is signed until you decide: have "
-            f"its fingerprint read to you, not over this site, compare it with {prints or 'none'}, then: trust --root HEX"
+            f"its fingerprint read to you, not over this site, compare it with {prints or 'none'}, then: "
+            "trust --root HEX"
         )
     if prints:
         terminal.complain(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import tenuo_core
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections, transaction
 from django.test import Client
@@ -24,8 +25,8 @@ from audit.custody import CustodyError
 from audit.export.services import bundle_of
 from audit.ledger.queries import details_of
 from audit.models import LedgerEntry
-from audit.statements.statements import Context, parse
-from audit.statements.trusted_roots import parse_trusted_roots
+from audit.statements.statements import Context, parse, sign
+from audit.statements.trusted_roots import facts_of, parse_trusted_roots
 from audit.verify.verifier import verify
 from tests.approvals import factories
 from tests.people import person
@@ -54,6 +55,7 @@ from warrants.models import IssuerKey, KeyRevocationList, ListConfirmation, Revo
 from warrants.revocation.confirming import confirm
 from warrants.revocation.contracts import Aim, Held, Scope
 from warrants.revocation.services import lift, revoke, signed_list, stop
+from workers.crew import load_keys
 from workers.gates.trusted_roots import TrustedRoots as Believed
 
 pytestmark = pytest.mark.django_db
@@ -297,7 +299,7 @@ def test_a_dry_run_names_what_would_stop_verifying(settings, old):
     confirm([Held("slow", "payments", 0, 0)])
     assert "slow in payments" in breaking(Step.SWITCH, "root-2")
     said = " ".join(finding.sentence for finding in preview(Step.SWITCH, IssuerKey.objects.get(name="root-2")))
-    assert "3 service keys, 1 of workers elsewhere" in said
+    assert "The 3 keys of this service, 1 of them of workers elsewhere," in said
     confirm([Held("slow", "payments", 0, 1)])
     assert breaking(Step.SWITCH, "root-2") == ""
     switch()
@@ -477,3 +479,31 @@ def test_the_page_stops_an_agent_and_lets_it_mint_again(administrator, ada_key):
     assert local.post("/warrants/revocations/resumption/", lifting).status_code == 404
     assert administrator.post("/warrants/revocations/resumption/", lifting).status_code == 302
     minting(ada_key)
+
+
+# --- Where a worker begins ------------------------------------------------------------------
+
+
+def test_a_worker_that_starts_later_begins_with_the_newest_set(old):
+    new = announce()
+    switch()
+    retire()
+    found = load_keys()
+    assert (set(found.roots), found.roots_number) == (keys(new), 3)
+
+
+def test_a_worker_with_pinned_roots_believes_only_what_follows_from_them(old, settings, caplog):
+    settings.TRUSTED_ROOTS = [bytes(old.public_key)]
+    new = announce()
+    switch()
+    found = load_keys()
+    assert (set(found.roots), found.roots_number) == (keys(old, new), 2)
+    # Whoever holds the database puts a root of their own into it, with a set that it signed itself.
+    mallory = Ed25519PrivateKey.generate()
+    root = mallory.public_key().public_bytes_raw()
+    forged = sign(Context.TRUSTED_ROOTS, facts_of(at=1, number=3, roots=[root]), mallory)
+    TrustedRoots.objects.create(number=3, issuer=old, envelope=forged.to_bytes(), signed_at=timezone.now())
+    IssuerKey.objects.create(name="mallory", public_key=root, state=State.OVERLAPPING)
+    found = load_keys()
+    assert (set(found.roots), found.roots_number) == (keys(old, new), 2)
+    assert "not signed by a root that is trusted here" in caplog.text

@@ -42,7 +42,6 @@ def _announce() -> list[Finding]:
             "Browsers and command lines show the new root. Have its fingerprint read to people, so that they believe "
             "it before the switch: without it they sign nothing under the new issuer's warrants."
         ),
-        Finding("Pinned roots elsewhere, such as PEOPLE_ROOTS, have nothing to do with it and stay."),
         Finding(_ELSEWHERE),
     ]
 
@@ -56,8 +55,8 @@ def _switch(issuer: IssuerKey) -> list[Finding]:
         found += _signed_anew(active)
     found += [
         Finding(
-            f"{held.worker} in {held.namespace} holds set {held.roots}, or is silent: it would refuse what "
-            f"{issuer.name} signs.",
+            f"{held.worker} in {held.namespace} holds set {held.roots}, last heard of {held.seen_at:%H:%M:%S} UTC: "
+            f"it would refuse what {issuer.name} signs.",
             breaks=True,
         )
         for held in unready_workers()
@@ -80,10 +79,11 @@ def _signed_anew(active: IssuerKey) -> list[Finding]:
     if keys is not None:
         found.append(Finding(f"The list of revoked keys, number {keys.number}, is signed anew as {keys.number + 1}."))
     count, elsewhere = len(endorsed_keys()), len(settings.WORKER_RECEIPT_KEYS)
+    among = f", {elsewhere} of them of workers elsewhere," if elsewhere else ""
     found.append(
         Finding(
-            f"{_count(count, 'service key')}, {elsewhere} of workers elsewhere, are endorsed anew; what {active.name} "
-            "endorsed stays in the evidence."
+            f"The {_count(count, 'key')} of this service{among} are endorsed anew; what {active.name} endorsed stays "
+            "in the evidence."
         )
     )
     return found

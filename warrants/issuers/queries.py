@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Case, Max, QuerySet, Value, When
 
+from accounts.endorsements.fingerprints import in_groups
 from audit.statements.trusted_roots import parse_trusted_roots
 from warrants.issuers.contracts import TRUSTED, TrustedSet
 from warrants.models import IssuerKey, ListConfirmation, TrustedRoots, Warrant
@@ -30,8 +32,17 @@ class IssuerStanding:
         return bytes(self.issuer.public_key).hex()
 
     @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.issuer)
+
+    @property
     def is_believed_here(self) -> bool:
         return self.issuer.state in TRUSTED
+
+
+def fingerprint(issuer: IssuerKey) -> str:
+    """Return the SHA-256 of an issuer's public key, in groups that can be read aloud."""
+    return in_groups(hashlib.sha256(bytes(issuer.public_key)).hexdigest())
 
 
 def issuers() -> QuerySet[IssuerKey]:

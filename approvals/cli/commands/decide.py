@@ -15,7 +15,7 @@ from approvals.cli.page import shown_lines
 from approvals.cli.patience import be_patient
 from approvals.cli.proposing import proposed
 from approvals.cli.review import Refused, Review
-from approvals.cli.session import own_key, signed_in, believed_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 from approvals.cli.signer import Signer
 from approvals.cli.visit import to_base64
 from approvals.cli.words import value_lines

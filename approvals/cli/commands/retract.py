@@ -12,7 +12,7 @@ from approvals.cli.commands.opened import open_request
 from approvals.cli.commands.options import add_secret_file, add_temporal
 from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
-from approvals.cli.session import own_key, signed_in, believed_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 from approvals.cli.signer import Signer
 from approvals.cli.visit import to_base64
 

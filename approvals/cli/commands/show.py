@@ -10,7 +10,7 @@ from approvals.cli.commands.opened import OpenedRequest, open_request
 from approvals.cli.commands.options import add_temporal
 from approvals.cli.home import Home
 from approvals.cli.page import request_lines
-from approvals.cli.session import own_key, signed_in, believed_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 
 HELP = "show a request, and check it"
 

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         except (WarrantError, CustodyError) as error:
             raise CommandError(getattr(error, "sentence", str(error))) from error
         root = bytes(issuer.public_key).hex()
-        self.stdout.write(f"{name} is {issuer.state}: {root}")
+        self.stdout.write(f"{name} is {issuer.state}: {root}, with the fingerprint {queries.fingerprint(issuer)}")
         self._tell_workers()
         self.stdout.write(_NEXT[Step(step)].format(name, root))
 
