@@ -27,12 +27,12 @@ from tests.aws import AwsServer, aws_server
 from tests.softhsm import PIN, TOKEN
 from tests.warrants.calls import ALLOWED, STOPS, Desk
 from tests.warrants.conftest import INCIDENT
-from warrants.errors import IssuerUnavailable
+from warrants.errors import IssuerExists, IssuerUnavailable
 from warrants.issuers import signing
 from warrants.issuers.contracts import Keeper, State
 from warrants.issuers.keepers.aws_kms import MAXIMUM_BYTES, kms_key
 from warrants.issuers.queries import trusted_roots
-from warrants.issuers.rotation import announce
+from warrants.issuers.rotation import announce, switch
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.key_revocations import services as key_revocations
 from warrants.minting.services import mint
@@ -176,6 +176,29 @@ def test_a_key_that_was_made_before_in_the_token_is_taken(in_token: str) -> None
     IssuerKey.objects.all().delete()
     assert bytes(ensure_issuer().public_key) == first
     assert bytes(announce(name="second", announced_by="tests").public_key) != first
+
+
+def test_a_rotation_moves_the_root_into_a_token(
+    token: str, settings: Settings, agent: AgentIdentity, ada_key: ApproverKey
+) -> None:
+    settings.ISSUER_PKCS11_KEY = f"issuer-{secrets.token_hex(4)}"
+    settings.PKCS11_MODULE, settings.PKCS11_TOKEN, settings.PKCS11_PIN = token, TOKEN, PIN
+    assert ensure_issuer().keeper == Keeper.WRAPPED
+    settings.ISSUER_KEEPER = "pkcs11"
+    new = announce(name="root-2", announced_by="tests")
+    assert new.kept_as == f"{settings.ISSUER_PKCS11_KEY}-root-2"
+    switch(name="root-2", switched_by="tests")
+    desk = Desk(mint(policy="incident-response", incident=INCIDENT, agent=agent, approvers=[ada_key]))
+    assert desk.outcome("read_logs", **LOGS) == ALLOWED
+    assert Warrant.objects.get().issuer == new
+
+
+def test_a_rotation_in_kms_needs_another_key(in_kms: AwsServer) -> None:
+    ensure_issuer()
+    with pytest.raises(IssuerExists, match="key of root"):
+        announce(name="root-2", announced_by="tests")
+    other = kms_issuer(in_kms)
+    assert announce(name="root-2", announced_by="tests", kms_key_id=other).kept_as == other
 
 
 def test_a_wrong_pin_says_so_and_makes_nothing(in_token: str, settings: Settings) -> None:

@@ -484,7 +484,14 @@ def test_the_page_stops_an_agent_and_lets_it_mint_again(administrator, ada_key):
 # --- Where a worker begins ------------------------------------------------------------------
 
 
-def test_a_worker_that_starts_later_begins_with_the_newest_set(old):
+@pytest.fixture
+def other_keys(old: IssuerKey) -> None:
+    """What a worker needs beside the roots."""
+    ensure_agent(name="incident-agent")
+    endorsements()
+
+
+def test_a_worker_that_starts_later_begins_with_the_newest_set(other_keys):
     new = announce()
     switch()
     retire()
@@ -492,7 +499,7 @@ def test_a_worker_that_starts_later_begins_with_the_newest_set(old):
     assert (set(found.roots), found.roots_number) == (keys(new), 3)
 
 
-def test_a_worker_with_pinned_roots_believes_only_what_follows_from_them(old, settings, caplog):
+def test_a_worker_with_pinned_roots_believes_only_what_follows_from_them(old, other_keys, settings, caplog):
     settings.TRUSTED_ROOTS = [bytes(old.public_key)]
     new = announce()
     switch()
