@@ -20,7 +20,8 @@ class Installation:
     ``approvers`` are the people, by namespace, whose keys are endorsed and who may approve there; ``fewest_at_once``
     how many of them the thinnest shift has. ``issuers`` and ``agents`` are people who hold such a key, ``authors``
     those who wrote this text. ``decision_seconds`` are the median and the 90th percentile of what people take.
-    ``catalogue`` has the types of each tool's arguments, as workers reported them.
+    ``catalogue`` has the types of each tool's arguments, as workers reported them; "" where they differ. It
+    ``is_whole`` unless tools were left out of it, and ``stale_tools`` are those that were not reported lately.
     """
 
     approvers: Mapping[str, Set[str]] | None = None
@@ -30,6 +31,8 @@ class Installation:
     authors: Set[str] | None = None
     decision_seconds: tuple[float, float] | None = None
     catalogue: Mapping[str, Mapping[str, str]] | None = None
+    is_whole: bool = True
+    stale_tools: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,11 @@ def _catalogue(policy: Policy, here: Installation) -> Iterator[Told]:
         path, parameters = f"tools.{name}", here.catalogue.get(name)
         if ":" in name:
             continue  # another team's operation, which no worker of ours reports
+        if parameters is None and not here.is_whole:
+            yield Told(unknown=f"whether a worker has {name}, for more tools were reported than are kept")
+            continue
+        if name in here.stale_tools:
+            yield Told(unknown=f"whether a worker still has {name}, which none has reported for a day")
         if parameters is None:
             yield Told(path, "unknown_tool", "No worker has reported this tool. Look for a slip in its name.")
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Set
 from statistics import quantiles
+from typing import Any
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
@@ -12,6 +13,7 @@ from accounts.models import ApproverKey, RoleGrant
 from accounts.roles.contracts import EVERYWHERE, Role
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
+from warrants.catalogue import queries as catalogue
 from warrants.errors import PolicyError, UnknownPolicy
 from warrants.models import AgentIdentity, IssuerKey
 from warrants.policies import queries
@@ -41,6 +43,7 @@ def _context(name: str, text: str, authors: Set[str]) -> Context:
         agents=_holders(keys, set(map(bytes, AgentIdentity.objects.values_list("public_key", flat=True)))),
         authors=authors,
         decision_seconds=_decision_seconds(),
+        **_tools(policy),
     )
     try:
         return Context(here, before=_parsed(queries.text_of(name)))
@@ -78,6 +81,28 @@ def _by_namespace(keys: list[ApproverKey]) -> dict[str, Set[str]]:
 
 def _holders(keys: list[ApproverKey], held: Set[bytes]) -> Set[str]:
     return {key.person.external_id for key in keys if bytes(key.public_key) in held}
+
+
+def _tools(policy: Policy | None) -> dict[str, Any]:
+    """Return what ``Installation`` knows of the tools that ``policy`` names.
+
+    A tool that workers have in several forms takes what any of them takes. Nothing is known where no worker reported
+    lately.
+    """
+    if policy is None or not catalogue.is_known():
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    fresh: set[str] = set()
+    for tool in catalogue.tools(list(policy.tools)):
+        types = found.setdefault(tool.name, {})
+        for one in tool.parameters:
+            types[one.name] = one.type if types.get(one.name, one.type) == one.type else ""
+        fresh |= set() if tool.is_stale else {tool.name}
+    return {
+        "catalogue": found,
+        "is_whole": not catalogue.full_namespaces(),
+        "stale_tools": found.keys() - fresh,
+    }
 
 
 def _decision_seconds() -> tuple[float, float] | None:
