@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from statistics import quantiles
 from typing import Any
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.models import ApproverKey, RoleGrant
+from accounts.people.naming import active_people_by_name, one_each
 from accounts.roles.contracts import EVERYWHERE, Role
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
@@ -36,13 +37,16 @@ def findings(name: str, text: str, authors: Iterable[str]) -> list[Finding]:
 
 def _context(name: str, text: str, authors: Set[str]) -> Context:
     policy = _parsed(text)
-    keys = _approvers_keys(policy)
+    meant = active_people_by_name(policy.approvers) if policy else {}
+    keys = _approvers_keys(policy, meant)
     here = Installation(
         approvers=_by_namespace(keys),
         issuers=_holders(keys, set(map(bytes, IssuerKey.objects.values_list("public_key", flat=True)))),
         agents=_holders(keys, set(map(bytes, AgentIdentity.objects.values_list("public_key", flat=True)))),
         authors=authors,
         decision_seconds=_decision_seconds(),
+        agent_names=set(AgentIdentity.objects.values_list("name", flat=True)),
+        meant={name: len(people) for name, people in meant.items()},
         **_tools(policy),
     )
     try:
@@ -60,12 +64,13 @@ def _parsed(text: str) -> Policy | None:
         return None
 
 
-def _approvers_keys(policy: Policy | None) -> list[ApproverKey]:
-    """Return the keys that may approve under ``policy``."""
+def _approvers_keys(policy: Policy | None, meant: Mapping[str, Set[str]]) -> list[ApproverKey]:
+    """Return the keys that may approve under ``policy``; ``meant`` are whom it names, if it names anybody."""
     keys = endorsed_keys(endorsers=policy.endorsers if policy else 1)
     if policy and policy.approver_key_strength is KeyStrength.STRONG:
         keys = keys.filter(strength=KeyStrength.STRONG.value)
-    return list(keys)
+    group = one_each(meant)
+    return [key for key in keys if not meant or key.person.external_id in group]
 
 
 def _by_namespace(keys: list[ApproverKey]) -> dict[str, Set[str]]:
