@@ -17,7 +17,7 @@ if not os.environ.get("DATA_DIR"):
     atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ.setdefault("ALERT_WEBHOOK_SECRETS", "test-webhook-secret")
 if os.environ.get("TEST_DATABASE") == "postgresql":
-    os.environ["DATABASE_URL"] = start_postgresql()
+    os.environ["DATABASE_URL"] = start_postgresql(careless=True)
 
 from config.settings import *  # noqa: F403
 
