@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import warnings
 
-
 # No test cuts the power: what the kernel has, a killed server has not lost.
 _CARELESS = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off")
 
