@@ -10,6 +10,7 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from workers.gates import checks
 from workers.gates.approvers import Approvers
+from workers.gates.catalogue import TemporalToolSink, ToolSink
 from workers.gates.errors import UnsafeSettings
 from workers.gates.floors import Floor
 from workers.gates.key_revocations import KeyRevocations
@@ -18,6 +19,7 @@ from workers.gates.nonces import NonceStore
 from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
+from workers.gates.reporting import TemporalReceiptSink
 from workers.gates.revocation import Revocation
 from workers.gates.settings import GateSettings
 from workers.gates.tenuo_internals import trust
@@ -36,6 +38,7 @@ def build_plugins(
     floors: Mapping[str, Floor] | None = None,
     nexus_endpoint: str | None = None,
     roots_number: int = 0,
+    tools: ToolSink | None = None,
 ) -> tuple[TenuoTemporalPlugin, GatePlugin]:
     """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
 
@@ -46,6 +49,7 @@ def build_plugins(
     warrant says, by tool. ``nexus_endpoint``: the endpoint whose operations the worker handles; each must come with a
     warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker refuses them all.
     ``roots_number``: of which signed set ``trusted_roots`` are, so that no older one takes their place.
+    ``tools`` is where the worker says which tools it has; by default where its receipts go, if that is over Temporal.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
     """
     checks.refuse_phone_home()
@@ -80,8 +84,15 @@ def build_plugins(
         revocation=revocation,
         approvers=approvers,
         floors=floors or {},
+        tools=tools or _beside_receipts(receipts, settings),
     )
     return tenuo_plugin, gate_plugin
+
+
+def _beside_receipts(receipts: ReceiptWriter, settings: GateSettings) -> ToolSink | None:
+    if not isinstance(receipts.sink, TemporalReceiptSink):
+        return None
+    return TemporalToolSink(receipts.sink.client, task_queue=settings.approvals_task_queue)
 
 
 def _people_roots(given: PeopleRoots | Sequence[bytes] | None) -> PeopleRoots | None:

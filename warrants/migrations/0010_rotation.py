@@ -19,7 +19,7 @@ def let_the_root_sign(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("warrants", "0008_revoking_many"),
+        ("warrants", "0009_catalogue"),
     ]
 
     operations = [
