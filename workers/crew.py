@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
+from audit.statements.statements import MalformedStatement
 from warrants.agents.queries import holder_keys
 from warrants.issuers.contracts import TrustedSet
 from warrants.issuers.queries import signed_sets, trusted_set
@@ -219,7 +220,10 @@ async def nonce_store() -> NonceStore:
 
 def load_keys() -> Keys:
     """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
-    holders, roots = holder_keys(), trusted_set()
+    try:
+        holders, roots = holder_keys(), trusted_set()
+    except MalformedStatement as error:
+        raise StartFailed(f"The newest set of trusted roots in the database cannot be used. {error}") from error
     if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
     if settings.TRUSTED_ROOTS:
