@@ -34,7 +34,8 @@ _LISTS: list[list[Any]] = [[], ["read"], ["list", "read"], ["read", "write"], ["
 _WHOLE_LISTS: list[list[Any]] = [[], [1], [1, 2, 3], [2**53], [0, -1], [2**64]]
 _ANYTHING: list[Any] = [*_TEXTS[:12], *_WHOLE[:6], *_NUMBERS[:4], True, False, None, [], ["read"], [1], [[1]], {"a": 1}]
 _OF_TYPES: dict[str, list[Any]] = {
-    "str": _TEXTS, "int": _WHOLE, "float": _NUMBERS, "bool": [True, False], "list[str]": _LISTS, "list[int]": _WHOLE_LISTS,
+    "str": _TEXTS, "int": _WHOLE, "float": _NUMBERS, "bool": [True, False], "list[str]": _LISTS,
+    "list[int]": _WHOLE_LISTS,
 }  # fmt: skip
 # Kinds that some value of the type may pass; the others are tried too, now and then.
 _FITTING = {
@@ -189,7 +190,7 @@ def _call(chance: random.Random, of: Policy, passing: Mapping[tuple[str, str], l
     }
     if len(arguments) > 1 and chance.random() < 0.03:
         arguments.popitem()
-    if chance.random() < 0.03:
+    elif chance.random() < 0.03:
         arguments[f"arg{len(arguments)}"] = chance.choice(_ANYTHING)  # how a worker names what has no name
     return Pair(tool, arguments)
 

@@ -62,7 +62,8 @@ async def of_all_kinds(x: str, y: int, z: list[str], v: bool) -> str:
 
 
 ACTIVITIES: list[Callable[..., Any]] = [
-    one_text, one_whole, one_number, one_truth, texts, wholes, two_texts, text_and_whole, texts_and_number, of_all_kinds,
+    one_text, one_whole, one_number, one_truth, texts, wholes, two_texts, text_and_whole, texts_and_number,
+    of_all_kinds,
 ]  # fmt: skip
 PARAMETERS: dict[str, dict[str, str]] = {
     function.__name__: {

@@ -67,11 +67,14 @@ class Trial:
         self._warrant = self._issued(self._gates)
         self._authorizer = tenuo_core.Authorizer(trusted_roots=[self._issuer.public_key])
 
-    def decide(self, tool: str, arguments: Mapping[str, Any], forms: Sequence[CatalogueTool] = ()) -> Decision:
-        """Return what becomes of the call; ``forms`` are those in which workers have the tool, if that is known."""
+    def decide(self, tool: str, arguments: Mapping[str, Any], forms: Sequence[CatalogueTool] | None = None) -> Decision:
+        """Return what becomes of the call.
+
+        ``forms`` are those in which workers have the tool, as far as that is known; None for a call that reached one.
+        """
         if unsignable(tool, arguments):
             return Decision(Outcome.DENIED, MALFORMED_ARGUMENTS)
-        if tool in self.policy.tools and misfit(arguments, forms):
+        if forms is not None and tool in self.policy.tools and misfit(arguments, forms):
             return Decision(Outcome.DENIED, WRONG_TYPE)
         said = self._enforced(tool, dict(arguments))
         if said.allowed:
