@@ -57,17 +57,22 @@ class Pair:
         return f"{self.tool} {json.dumps(self.arguments)}"
 
 
-def policy(chance: random.Random, name: str) -> Policy:
-    """Return a random policy for some of the worker's tools."""
+def policy(chance: random.Random, number: int) -> Policy:
+    """Return a random policy for some of the worker's tools. Among as many as there are kinds, each has its turn."""
+    kind = EVERY_KIND[number % len(EVERY_KIND)]
+    fitting = [name for name, of in tools.PARAMETERS.items() if len(of) == 1 and kind in _kinds_for(of["x"])]
     while True:
-        chosen = chance.sample(sorted(tools.PARAMETERS), k=chance.randint(3, 5))
+        chosen = dict.fromkeys(chance.sample(sorted(tools.PARAMETERS), k=chance.randint(3, 5)))
+        written = {tool: _tool(chance, tools.PARAMETERS[tool]) for tool in chosen}
+        tool = chance.choice(fitting)
+        written[tool] = _tool(chance, tools.PARAMETERS[tool], kind)
         text = yaml.safe_dump(
             {
-                "name": name,
+                "name": f"guess-{number}",
                 "version": 1,
                 "lifetimes": {"critical": "1 h"},
                 "min_approvals": chance.randint(1, 2),
-                "tools": {tool: _tool(chance, tools.PARAMETERS[tool]) for tool in chosen},
+                "tools": written,
             },
             allow_unicode=True,
             sort_keys=False,
@@ -84,8 +89,12 @@ def calls(chance: random.Random, of: Policy, count: int) -> list[Pair]:
     return [_call(chance, of, passing) for _ in range(count)]
 
 
-def _tool(chance: random.Random, parameters: Mapping[str, str]) -> dict[str, Any]:
-    rules = {name: _rule(chance, type_name) for name, type_name in parameters.items()}
+def _kinds_for(type_name: str) -> list[str]:
+    return _FITTING[type_name] + _OF_ALL_TYPES
+
+
+def _tool(chance: random.Random, parameters: Mapping[str, str], kind: str = "") -> dict[str, Any]:
+    rules = {name: _rule(chance, type_name, kind) for name, type_name in parameters.items()}
     if len(rules) > 1 and chance.random() < 0.08:
         del rules[chance.choice(sorted(rules))]  # one that the policy forgot
     if chance.random() < 0.05:
@@ -96,13 +105,13 @@ def _tool(chance: random.Random, parameters: Mapping[str, str]) -> dict[str, Any
     return {**whole, "gate": gate} if is_wanted and _is_taken({**whole, "gate": gate}) else whole
 
 
-def _rule(chance: random.Random, type_name: str, depth: int = 0) -> Any:
-    fitting = _FITTING[type_name] + (_OF_ALL_TYPES if depth == 0 else ["cel"])
-    kind = chance.choice(fitting if chance.random() < 0.9 else EVERY_KIND)
+def _rule(chance: random.Random, type_name: str, kind: str = "", depth: int = 0) -> Any:
+    fitting = _kinds_for(type_name) if depth == 0 else [*_FITTING[type_name], "cel"]
+    kind = kind or chance.choice(fitting if chance.random() < 0.9 else EVERY_KIND)
     if kind == "anything":
         return kind if depth == 0 else {"not_one_of": ["nothing"]}
     if kind in ("all", "any_of", "not") and depth < 2:
-        inner = [_rule(chance, type_name, depth + 1) for _ in range(1 if kind == "not" else 2)]
+        inner = [_rule(chance, type_name, depth=depth + 1) for _ in range(1 if kind == "not" else 2)]
         return {kind: inner[0] if kind == "not" else inner}
     made = {kind: _GIVEN[kind](chance)} if kind in _GIVEN else _example(kind)
     return made if _is_taken({"arguments": {"x": made}}) else _example(kind)

@@ -88,7 +88,7 @@ def groups(db: None, monkeypatch: pytest.MonkeyPatch) -> list[Group]:
     people = [approver_key("ada"), approver_key("grace")]
     made = []
     for number in range(POLICIES):
-        policy = guessing.policy(chance, f"guess-{number}")
+        policy = guessing.policy(chance, number)
         pairs = guessing.calls(chance, policy, CALLS_EACH)
         made.append(Group(policy, pairs, _minted(policy, agent, people, monkeypatch)))
     for group in made:

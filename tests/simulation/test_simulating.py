@@ -99,6 +99,7 @@ def test_all_arguments_that_are_refused_are_named() -> None:
         ("replicas", 9),
         ("force", 0),
     ]
+    assert answer.reasons[0].sentence == 'service may not be "paymentz".'
     missing = asked("scale", {"service": "payments"})
     assert [reason.argument for reason in missing.reasons] == ["replicas", "environment"]
 

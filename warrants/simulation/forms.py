@@ -42,7 +42,7 @@ class CallForm(forms.Form):
         super().__init__(data, initial=dict(initial or {}), prefix=None)
         others = sorted(set(elsewhere) - set(policy.tools))
         groups = [("In the policy", _pairs(policy.tools)), ("Not in it, though workers have them", _pairs(others))]
-        self.fields["tool"].widget.choices = [(label, pairs) for label, pairs in groups if pairs]  # type: ignore[attr-defined]
+        self.fields["tool"].widget.choices = [(label, pairs) for label, pairs in groups if pairs]
         self._choose("severity", policy.lifetimes)
         self._choose("namespace", namespaces)
 

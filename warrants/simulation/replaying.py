@@ -66,6 +66,11 @@ class Replay:
         return sum(count for (was, would_be), count in self.outcomes.items() if was is not would_be)
 
     @property
+    def by_tool(self) -> list[tuple[str, Outcome, Outcome, int]]:
+        """How many calls of each tool would have ended otherwise, and how, the most first."""
+        return [(*key, count) for key, count in self.tools.most_common()]
+
+    @property
     def sentence(self) -> str:
         """What would have been otherwise, in one sentence."""
         if not self.compared:

@@ -6,6 +6,7 @@ trusts and that nobody keeps. It is neither stored nor shown, and expires within
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,7 @@ _ASKS = "approval_required"
 # Tenuo's own words, as it has them for what its enforcement refuses.
 _CODES = {ConstraintViolation: "constraint_violation", ToolNotAuthorized: "tool_not_allowed"}
 _MAXIMUM_REASONS = 20
+_MAXIMUM_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Trial:
         refused = [name for name in declared if name in arguments and not self._allows(tool, name, arguments[name])]
         here = f"tools.{tool}.arguments"
         return [
-            *(self._ruled(f"{here}.{name}", f"{name} may not be that.", name) for name in refused),
+            *(self._ruled(f"{here}.{name}", f"{name} may not be {_shown(arguments[name])}.", name) for name in refused),
             *(self._ruled(f"{here}.{name}", f"{name} is not given, and every one must be.", name) for name in missing),
             *(Reason(f"{name} is not declared: the tool takes {', '.join(declared)}.", name) for name in unknown),
         ] or [Reason(decision.message or decision.code, decision.argument)]
@@ -205,6 +207,12 @@ def _unlogged() -> Iterator[None]:
         yield
     finally:
         _trying.reset(token)
+
+
+def _shown(value: object) -> str:
+    """Return a value as JSON, in which 1, 1.0 and "1" look different, or its beginning."""
+    written = json.dumps(value, ensure_ascii=False)
+    return written if len(written) <= _MAXIMUM_SHOWN else f"{written[:_MAXIMUM_SHOWN]}…"
 
 
 def _dedented(text: str) -> str:
