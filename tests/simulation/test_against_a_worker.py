@@ -51,6 +51,7 @@ INCIDENT = Incident("P1042", "High error rate", "critical", guessing.SERVICE, "d
 _WORKERS_WORDS = {
     "constraint_violation": {"constraint_violation", "PRE_VALIDATION_FAILED"},
     "tool_not_allowed": {"tool_not_authorized", "failed"},  # or the values do not fit its parameters either
+    "policy_violation": {"constraint_violation"},
     "MALFORMED_ARGUMENTS": {"MALFORMED_ARGUMENTS"},
     "authorization_failed": {"CONSTRAINT_VIOLATED"},
 }

@@ -210,6 +210,29 @@ def test_who_could_approve_and_who_could_not(db: None) -> None:
     assert "2" in simulated.approvers.refusal
 
 
+def test_whom_the_policy_does_not_name_could_not_approve(db: None) -> None:
+    approver_key("ada")
+    approver_key("grace")
+    policy = parse_policy(f"{shipped_text(NAME)}\napprovers: [local:grace]\n")
+    of = {"severity": "critical", "service": "payments", "namespace": "default"}
+    approvers = simulate(policy, tool=RESTART, arguments=PRODUCTION, **of).approvers
+    assert approvers is not None
+    assert (approvers.able, approvers.refusal) == (("Grace",), "")
+    assert approvers.unable == (("Ada", "is not among those whom the policy names"),)
+
+
+def test_tools_are_offered_that_workers_of_ones_own_namespaces_have(client: Client, db: None) -> None:
+    now = timezone.now()
+    for namespace in ("payments", "billing"):
+        ReportedTool.objects.create(
+            name=f"of_{namespace}", namespace=namespace, task_queue="a", parameters=[], seen_at=now, first_seen_at=now
+        )
+    client.force_login(person("paul", Role.AUDITOR, namespace="payments"))
+    shown = client.get(f"/policies/{NAME}/{NUMBER}/simulator/").content.decode()
+    assert "of_payments" in shown
+    assert "of_billing" not in shown
+
+
 def test_an_incident_that_nothing_is_minted_for() -> None:
     for severity, service in (("unknown", "payments"), ("low", ""), ("low", "x" * 300), ("low", "a\0b")):
         with pytest.raises(InvalidIncident):

@@ -61,9 +61,15 @@ async def of_all_kinds(x: str, y: int, z: list[str], v: bool) -> str:
     return "ran"
 
 
+@activity.defn
+async def run_code(x: str) -> str:
+    """One of those names that Tenuo has rules of its own for."""
+    return "ran"
+
+
 ACTIVITIES: list[Callable[..., Any]] = [
     one_text, one_whole, one_number, one_truth, texts, wholes, two_texts, text_and_whole, texts_and_number,
-    of_all_kinds,
+    of_all_kinds, run_code,
 ]  # fmt: skip
 PARAMETERS: dict[str, dict[str, str]] = {
     function.__name__: {

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
+from accounts.roles.queries import Reach
 from accounts.web import wants_fragment
 from audit.access import VIEW_CONTENT, reach
 from warrants.catalogue.queries import tools
@@ -113,9 +114,14 @@ def _form(http_request: HttpRequest, policy: Policy, data: Mapping[str, Any] | N
         data,
         policy=policy,
         namespaces=namespaces,
-        elsewhere=[reported.name for reported in tools()],
+        elsewhere=_known_tools(reach_of(http_request)),
         initial={"tool": tool, "service": service, "arguments": example},
     )
+
+
+def _known_tools(within: Reach) -> set[str]:
+    """Return the tools of workers in the namespaces ``within``."""
+    return {tool.name for tool in tools() if any(place.partition("/")[0] in within for place in tool.places)}
 
 
 def _answered(
