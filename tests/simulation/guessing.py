@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,18 +222,20 @@ def _passing(of: Policy) -> dict[tuple[str, str], list[Any]]:
         for name, rule in of_tool.arguments.items():
             type_name = tools.PARAMETERS[tool].get(name, "str")
             values = [*_told(told[tool]["arguments"][name]), *_OF_TYPES[type_name]]
-            found[tool, name] = [value for value in values if _is_of(value, type_name) and _passes(rule, value)]
+            found[tool, name] = _those_that_pass(rule, [value for value in values if _is_of(value, type_name)])
     return found
 
 
-def _passes(rule: Constraint, value: Any) -> bool:
+def _those_that_pass(rule: Constraint, values: list[Any]) -> list[Any]:
     warrant = tenuo_core.Warrant.issue(
         tenuo_core.SigningKey.generate(), capabilities={"x": {"x": compiled(rule, SERVICE)}}, ttl_seconds=60
     )
-    try:
-        return warrant.check_constraints("x", {"x": value}) is None
-    except TenuoError:
-        return False
+    passing = []
+    for value in values:
+        with suppress(TenuoError):
+            if warrant.check_constraints("x", {"x": value}) is None:
+                passing.append(value)
+    return passing
 
 
 def _told(rule: Any) -> list[Any]:

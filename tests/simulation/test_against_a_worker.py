@@ -21,7 +21,7 @@ from temporalio.worker import Worker
 from tenuo.temporal import start_workflow_authorized
 
 from accounts.models import ApproverKey
-from approvals.contracts import APPROVALS_TASK_QUEUE, OPEN_REQUEST_ACTIVITY, GateRequest
+from approvals.contracts import APPROVALS_TASK_QUEUE, OPEN_REQUEST_ACTIVITY, GateRequest, ReceiptRecord
 from audit.statements import cbor
 from tests.gates.closing import ClosingReportDesk
 from tests.gates.people import Desk
@@ -35,6 +35,7 @@ from warrants.minting import services as minting
 from warrants.minting.contracts import Incident, MintedWarrant
 from warrants.policies.rules import Policy
 from warrants.simulation.contracts import Answer, Outcome
+from warrants.simulation.replaying import OF_THE_POLICY
 from warrants.simulation.trial import Trial
 from workers.gates.errors import REQUEST_REFUSED
 from workers.gates.nonces import InMemoryNonceStore
@@ -110,6 +111,7 @@ class Agents:
     client: Client
     tenuo_plugin: Any
     desk: RefusingDesk
+    sink: InMemoryReceiptSink
     task_queue: str
 
     async def outcomes(self, group: Group) -> list[str]:
@@ -135,11 +137,11 @@ def trusted(groups: list[Group]) -> dict[str, Any]:
 @pytest.fixture
 async def agents(live_temporal: WorkflowEnvironment, trusted: dict[str, Any]) -> AsyncIterator[Agents]:
     settings = GateSettings(approvals_task_queue=f"{APPROVALS_TASK_QUEUE}-{uuid.uuid4().hex[:8]}")
-    desk, task_queue = RefusingDesk(), f"guesses-{uuid.uuid4().hex[:8]}"
+    desk, sink, task_queue = RefusingDesk(), InMemoryReceiptSink(), f"guesses-{uuid.uuid4().hex[:8]}"
     plugins = build_plugins(
         activities=tools.ACTIVITIES,
         **trusted,
-        receipts=ReceiptWriter(sink=InMemoryReceiptSink(), signing_key=b"\x07" * 32, worker="guesses"),
+        receipts=ReceiptWriter(sink=sink, signing_key=b"\x07" * 32, worker="guesses"),
         nonces=InMemoryNonceStore(),
         settings=settings,
     )
@@ -154,7 +156,7 @@ async def agents(live_temporal: WorkflowEnvironment, trusted: dict[str, Any]) ->
             activities=desk.activities,
         ),
     ):
-        yield Agents(client, plugins[0], desk, task_queue)
+        yield Agents(client, plugins[0], desk, sink, task_queue)
 
 
 async def test_the_simulator_says_what_a_worker_does(agents: Agents, groups: list[Group]) -> None:
@@ -166,6 +168,7 @@ async def test_the_simulator_says_what_a_worker_does(agents: Agents, groups: lis
             if wrong:
                 disagreements.append(f"SIMULATION_SEED={SEED} {wrong}\n{pair}\n{answer}\n{group.policy.text}")
     assert not disagreements, f"{len(disagreements)} disagreements:\n" + "\n\n".join(disagreements[:5])
+    assert _replayed_otherwise(agents.sink.records, groups) == []
     assert POLICIES * CALLS_EACH >= 500
     assert {outcome for outcome, _ in seen} == set(Outcome)
     assert {code for _, code in seen} >= {"", "approval_required", *_WORKERS_WORDS}
@@ -185,3 +188,19 @@ def _disagreement(pair: guessing.Pair, answer: Answer, said: str, desk: Refusing
     if happened is Outcome.DENIED and answer.code in _WORKERS_WORDS and said not in _WORKERS_WORDS[answer.code]:
         return f"The worker refused it as {said}, the simulator as {answer.code}."
     return ""
+
+
+def _replayed_otherwise(records: list[ReceiptRecord], groups: list[Group]) -> list[ReceiptRecord]:
+    """Return what the worker recorded, and a replay under the same policy would call a change."""
+    trials = {
+        group.minted.id: Trial(group.policy, severity="critical", service=guessing.SERVICE, namespace="default")
+        for group in groups
+    }
+    compared = [record for record in records if record.verdict != Outcome.DENIED or record.code in OF_THE_POLICY]
+    assert {record.code for record in records} - {"", "approval_required", *OF_THE_POLICY} == {"invalid_pop"}
+    return [
+        record
+        for record in compared
+        if trials[record.chain].decide(record.tool, cbor.decode(base64.b64decode(record.arguments_cbor))).outcome
+        != record.verdict
+    ]

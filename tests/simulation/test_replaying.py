@@ -161,9 +161,7 @@ def test_the_work_is_bounded_and_goes_on_where_it_ended(chain: str) -> None:
     assert timed.older is not None
 
 
-def test_many_calls_take_few_queries(
-    chain: str, django_assert_max_num_queries: Callable[..., Any]
-) -> None:
+def test_many_calls_take_few_queries(chain: str, django_assert_max_num_queries: Callable[..., Any]) -> None:
     with transaction.atomic():
         for number in range(250):
             record(ALLOWED, chain, "read_logs", {**LOGS, "minutes": number + 1})

@@ -22,7 +22,7 @@ LONGEST_DAYS = 90
 MAXIMUM_CALLS = 10_000
 MAXIMUM_SECONDS = LIFETIME_SECONDS / 2  # no trial's warrant expires on the way
 # Refusals that a policy's text decides. Others are of their moment: an expired warrant, a proof that aged in a queue.
-_OF_THE_POLICY = frozenset({"tool_not_allowed", "constraint_violation", "policy_violation", "authorization_failed"})
+OF_THE_POLICY = frozenset({"tool_not_allowed", "constraint_violation", "authorization_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _compare(done: Replay, call: RecordedCall, warrant: Warrant, trials: _Trials
         done.repeated += 1
     elif call.arguments is None or not call.tool:
         done.closed += 1
-    elif was is Outcome.DENIED and call.code not in _OF_THE_POLICY:
+    elif was is Outcome.DENIED and call.code not in OF_THE_POLICY:
         done.elsewhere += 1
     else:
         would_be = trials.outcome(call, warrant)
