@@ -139,6 +139,15 @@ class PublicationRefused(WarrantError):
     code = "publication_refused"
 
 
+class MalformedCall(WarrantError):
+    """A call to simulate that cannot be read; the field says which part of it."""
+
+    code = "malformed_call"
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence, field=field)
+
+
 # --- Minting --------------------------------------------------------------------------------
 
 

@@ -122,6 +122,9 @@ GET  policies/tools/                                                in   404  40
 POST policies/check/                                                in   404  404  404  200  404  404  404   404   200  in
 GET  policies/<slug:name>/<int:number>/                             in   404  404  404  200  200  200  200   200   200  in
 POST policies/<slug:name>/<int:number>/                             in   404  404  404  404  404  404  404   404   404  in
+GET  policies/<slug:name>/<int:number>/simulator/                   in   404  404  404  200  200  200  200   200   200  in
+POST policies/<slug:name>/<int:number>/simulator/                   in   404  404  404  422  422  422  422   422   422  in
+POST policies/<slug:name>/<int:number>/replay/                      in   404  404  404  422  422  422  422   422   422  in
 POST policies/<slug:name>/<int:number>/proposal/                    in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/return/                      in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/publication/                 in   404  404  404  404  404  404  404   404   404  in
