@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from warrants.policies import views
+from warrants.policies import form_views, views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.policies, name="policies"),
     path("check/", views.check, name="check"),
+    path("forms/<slug:part>/", form_views.form, name="form"),
+    path("answers/", form_views.answer, name="answer"),
+    path("summary/", form_views.summary, name="summary"),
     path("<slug:name>/<int:number>/", views.version, name="version"),
     path("<slug:name>/<int:number>/proposal/", views.proposal, name="proposal"),
     path("<slug:name>/<int:number>/return/", views.send_back, name="return"),

@@ -10,7 +10,7 @@ A path is the names that lead to a value, such as ``("tools", "restart_service",
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ import yaml
 from warrants.errors import PolicyError
 from warrants.policies.reading import read
 
-__all__ = ["Edited", "Path", "flow", "put", "take_out"]
+__all__ = ["Path", "flow", "put", "take_out"]
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -38,26 +38,27 @@ _RESOLVER = yaml.resolver.Resolver()
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """A text after a change. ``line``, from 1, is where the change stands; 0 if there was nothing to change."""
-
-    text: str
-    line: int = 0
-
-
-def put(text: str, path: Path, value: Any, *, blocks: int = 0, instead_of: Iterable[str] = ()) -> Edited:
+def put(
+    text: str,
+    path: Path,
+    value: Any,
+    *,
+    blocks: int = 0,
+    instead_of: Collection[str] = (),
+    behind: Collection[str] = (),
+) -> str:
     """Return ``text`` with ``value`` at ``path``, where it replaces what is there.
 
     ``value`` is made of maps, lists, text, numbers and truths. It and ``blocks - 1`` levels of maps below it are
     written in lines of their own, unless they stand in braces. ``instead_of`` are names beside the last of ``path``:
-    if it is missing, the first of them that is there is replaced, name and all.
+    if it is missing, the first of them that is there is replaced, name and all. ``behind`` are names beside it too: if
+    it is new, it is put behind the last of them that is there, and otherwise behind all.
 
     Raises ``PolicyError`` for a text that cannot be read, and where it is written so that only people can change it.
     """
     before = read(text).values
     if _at(before, path) == (True, value):
-        return Edited(text)
+        return text
     wanted = deepcopy(before)
     replaced = _set(wanted, path, value, instead_of)
     map_node, depth = _deepest_map(_root(text), path)
@@ -66,7 +67,7 @@ def put(text: str, path: Path, value: Any, *, blocks: int = 0, instead_of: Itera
         entry = _entry(map_node, replaced)
     written = _Written(path[depth], _nested(path[depth + 1 :], value), blocks + len(path) - depth - 1)
     if entry is None:
-        edited = _inserted(text, map_node, written)
+        edited = _inserted(text, map_node, written, behind if depth == len(path) - 1 else ())
     elif path[depth] == entry[0].value and _is_nothing(entry[1]) and not map_node.flow_style and written.blocks:
         edited = _filled(text, map_node, entry, written)
     else:
@@ -74,14 +75,14 @@ def put(text: str, path: Path, value: Any, *, blocks: int = 0, instead_of: Itera
     return _checked(edited, wanted, path)
 
 
-def take_out(text: str, path: Path) -> Edited:
+def take_out(text: str, path: Path) -> str:
     """Return ``text`` without the value at ``path`` and its name; with it go the lines that it alone stands on.
 
     Raises what ``put`` raises.
     """
     before = read(text).values
     if not _at(before, path)[0]:
-        return Edited(text)
+        return text
     wanted = deepcopy(before)
     _, inner = _at(wanted, path[:-1])
     del inner[path[-1]]
@@ -114,7 +115,7 @@ class _Written:
 _Entry: TypeAlias = tuple[yaml.ScalarNode, yaml.Node]
 
 
-def _replaced(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Written) -> Edited:
+def _replaced(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Written) -> str:
     """Write over a value, or over its name too where it has to move to another line."""
     key, value = entry
     in_lines = written.blocks and isinstance(written.value, dict) and not map_node.flow_style
@@ -126,19 +127,20 @@ def _replaced(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Wr
     return _spliced(text, start, _end(text, value), fresh)
 
 
-def _inserted(text: str, map_node: yaml.MappingNode, written: _Written) -> Edited:
-    """Write a value behind those of its map."""
+def _inserted(text: str, map_node: yaml.MappingNode, written: _Written, behind: Collection[str]) -> str:
+    """Write a value behind those of its map, or of some of them."""
+    before = [value for key, value in map_node.value if key.value in behind] or [value for _, value in map_node.value]
     if map_node.flow_style:
         if not map_node.value:
             return _spliced(text, map_node.start_mark.index + 1, map_node.start_mark.index + 1, written.in_braces)
-        end = _end(text, map_node.value[-1][1])
+        end = _end(text, before[-1])
         return _spliced(text, end, end, f", {written.in_braces}")
     indent = map_node.value[0][0].start_mark.column
-    end = _line_end(text, _end(text, map_node.value[-1][1]))
+    end = _line_end(text, _end(text, before[-1]))
     return _spliced(text, end, end, f"\n{' ' * indent}{written.at(indent)}")
 
 
-def _filled(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Written) -> Edited:
+def _filled(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Written) -> str:
     """Write lines below a name that has nothing yet, behind the comments that already stand there."""
     indent = map_node.value[0][0].start_mark.column
     end = _line_end(text, entry[0].end_mark.index)
@@ -148,7 +150,7 @@ def _filled(text: str, map_node: yaml.MappingNode, entry: _Entry, written: _Writ
     return _spliced(text, end, end, "\n" + lines[1]) if len(lines) > 1 else _replaced(text, map_node, entry, written)
 
 
-def _without(text: str, map_node: yaml.MappingNode, entry: _Entry) -> Edited:
+def _without(text: str, map_node: yaml.MappingNode, entry: _Entry) -> str:
     """Leave out a value: its lines, if it stands on them alone, or else what joins it to its neighbours too."""
     key, value = entry
     start, end = key.start_mark.index, _end(text, value)
@@ -170,16 +172,14 @@ def _without(text: str, map_node: yaml.MappingNode, entry: _Entry) -> Edited:
     return _spliced(text, start, end, "")
 
 
-def _spliced(text: str, start: int, end: int, fresh: str) -> Edited:
-    leading = len(fresh) - len(fresh.lstrip("\n"))
-    line = len(_LINE_BREAK.findall(text, 0, start)) + leading + 1
-    return Edited(text[:start] + fresh + text[end:], line)
+def _spliced(text: str, start: int, end: int, fresh: str) -> str:
+    return text[:start] + fresh + text[end:]
 
 
-def _checked(edited: Edited, wanted: Mapping[str, Any], path: Path) -> Edited:
+def _checked(edited: str, wanted: Mapping[str, Any], path: Path) -> str:
     """Return what was written, if it says what was wanted."""
     try:
-        found = read(edited.text).values
+        found = read(edited).values
     except PolicyError:
         found = {}
     if found != wanted or not _same_types(found, wanted):
@@ -263,7 +263,7 @@ def _at(values: Any, path: Path) -> tuple[bool, Any]:
     return True, values
 
 
-def _set(values: dict[str, Any], path: Path, value: Any, instead_of: Iterable[str]) -> str:
+def _set(values: dict[str, Any], path: Path, value: Any, instead_of: Collection[str]) -> str:
     """Set a value among those that were read; return the name that it replaces beside its own, or nothing."""
     for name in path[:-1]:
         if not isinstance(values.get(name), dict):

@@ -211,7 +211,7 @@ class _Linter:
             if stops is not None and others and all(allows(declared[argument], text) for text in others):
                 safe = (Form.UNLESS, {argument: {"one_of": others}})
         try:
-            fixed = put(self.text, ("tools", name, "gate", safe[0]), safe[1], instead_of=[Form.WHEN]).text
+            fixed = put(self.text, ("tools", name, "gate", safe[0]), safe[1], instead_of=[Form.WHEN])
         except PolicyError:
             return None
         return fixed if _is_safe(fixed, name) else None
