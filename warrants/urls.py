@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from warrants.catalogue.views import tools
 from warrants.policies import form_views, views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.policies, name="policies"),
+    path("tools/", tools, name="tools"),
     path("check/", views.check, name="check"),
     path("forms/<slug:part>/", form_views.form, name="form"),
     path("answers/", form_views.answer, name="answer"),

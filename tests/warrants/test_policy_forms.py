@@ -49,16 +49,16 @@ def client(db: None) -> Client:
     return client
 
 
-def ask(client: Client, part: str, text: str = TEXT, status: int = 200, **fields: Any) -> str:
+def ask(client: Client, part: str, policy: str = TEXT, status: int = 200, **fields: Any) -> str:
     named = {name if name == "change" else f"{part}-{name}": value for name, value in fields.items()}
-    answer = client.post(f"/policies/forms/{part}/", {"text": text.replace("\n", "\r\n"), **named})
+    answer = client.post(f"/policies/forms/{part}/", {"text": policy.replace("\n", "\r\n"), **named})
     assert answer.status_code == status
     return answer.content.decode()
 
 
-def changed(client: Client, part: str, text: str = TEXT, **fields: Any) -> str:
-    """Return the text that a form makes of ``text``."""
-    said = ask(client, part, text, change="1", **fields)
+def changed(client: Client, part: str, policy: str = TEXT, **fields: Any) -> str:
+    """Return the text that a form makes of ``policy``."""
+    said = ask(client, part, policy, change="1", **fields)
     found = re.search(r'<changed-text for="policy-text" data-text="([^"]*)"', said)
     assert found, said
     return html.unescape(found[1])
@@ -178,8 +178,9 @@ def test_arguments_that_the_policy_forgot_come_first(client: Client) -> None:
 
 
 def report(name: str, parameters: list[Any]) -> None:
+    now = timezone.now()
     ReportedTool.objects.create(
-        namespace="default", task_queue="q", name=name, parameters=parameters, description="", seen_at=timezone.now()
+        namespace="default", task_queue="q", name=name, parameters=parameters, first_seen_at=now, seen_at=now
     )
 
 

@@ -89,7 +89,7 @@ def value_of(kind: str, fields: Mapping[str, Any]) -> Any:
         case Shape.TEXT:
             return {kind: given["text"].strip()}
         case Shape.TEXTS:
-            return {kind: _lines(given["texts"])}
+            return {kind: lines_of(given["texts"])}
         case Shape.BOUNDS:
             return {kind: _bounds(given)}
         case Shape.WEB:
@@ -97,7 +97,7 @@ def value_of(kind: str, fields: Mapping[str, Any]) -> Any:
         case Shape.RULE:
             return {kind: _rule(given["rule"], "rule")}
         case Shape.RULES:
-            return {kind: [_rule(line, "rules") for line in _lines(given["rules"])]}
+            return {kind: [_rule(line, "rules") for line in lines_of(given["rules"])]}
 
 
 def fields_of(value: Any) -> tuple[str, dict[str, Any]]:
@@ -153,7 +153,8 @@ def _fields(kind: str, value: Any) -> dict[str, Any]:
     return {}
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """Return what is listed in ``text``, one thing a line."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -166,7 +167,7 @@ def _bounds(given: Mapping[str, str]) -> dict[str, int | float]:
 
 
 def _web(given: Mapping[str, Any]) -> dict[str, Any]:
-    domains, ports = _lines(given["domains"]), _lines(given["ports"])
+    domains, ports = lines_of(given["domains"]), lines_of(given["ports"])
     made: dict[str, Any] = {"schemes": list(given["schemes"])}
     if domains:
         made["domains"] = domains

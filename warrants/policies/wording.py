@@ -77,6 +77,12 @@ def terms_in_words(policy: Policy) -> list[tuple[str, str]]:
         ("Their keys are endorsed by", f"{policy.endorsers} {'person' if policy.endorsers == 1 else 'people'}"),
         ("One no", "ends a request" if policy.one_denial_ends else "ends a request that too few others could approve"),
     ]
+    if policy.approvers:
+        said.append(("Only these may approve", ", ".join(policy.approvers)))
+    if policy.agents:
+        said.append(("Only these agents hold a warrant", ", ".join(policy.agents)))
+    if policy.sub_agents is not None:
+        said.append(("A warrant is handed on", f"{policy.sub_agents} times at most" if policy.sub_agents else "never"))
     if policy.reading_seconds:
         said.append(("Nobody approves before", f"{duration(policy.reading_seconds)} of reading"))
     if policy.approvals_per_hour:

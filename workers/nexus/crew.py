@@ -21,6 +21,7 @@ from warrants.agents.services import ensure_agent
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
+from workers.catalogue import DatabaseToolSink
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
@@ -156,6 +157,7 @@ def guarded_client(
         people_roots=shared.people_roots,
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
+        tools=DatabaseToolSink(),
     )
     if nexus_endpoint is not None:
         client = behind_door(client)

@@ -10,13 +10,15 @@ from django.http import QueryDict
 from accounts.keys.contracts import KeyStrength
 from warrants.errors import PolicyError
 from warrants.policies import changes
-from warrants.policies.forms.base import EditorForm, one_line
+from warrants.policies.fields import lines_of
+from warrants.policies.forms.base import EditorForm, lines, one_line
 from warrants.policies.rules import (
     LONGEST_APPROVAL,
     LONGEST_READING,
     LONGEST_STEP_UP,
     MAXIMUM_APPROVALS,
     MAXIMUM_ENDORSERS,
+    MAXIMUM_SUB_AGENTS,
     MOST_PER_HOUR,
     SHORTEST_APPROVAL,
     SHORTEST_STEP_UP,
@@ -29,6 +31,14 @@ _STRENGTHS = [
     (KeyStrength.STRONG.value, "strong ones only"),
 ]
 _NO_LIMIT = "Empty: no such limit."
+# Label and help of what is listed, one a line.
+_LISTS = {
+    "approvers": (
+        "Only these people may approve, one a line",
+        "External ids like local:ada, or e-mail addresses. Empty: any.",
+    ),
+    "agents": ("Only these agents may hold a warrant, one a line", "Empty: any."),
+}
 # Label, least and most of what may be given, and what an empty field means.
 _NUMBERS: dict[str, tuple[str, int, int, str]] = {
     "min_approvals": ("People who must approve", 1, MAXIMUM_APPROVALS, ""),
@@ -42,6 +52,7 @@ _NUMBERS: dict[str, tuple[str, int, int, str]] = {
         "Empty: none is asked.",
     ),
     "approval_seconds": ("Seconds that an approval lives", SHORTEST_APPROVAL, LONGEST_APPROVAL, _NO_LIMIT),
+    "sub_agents": ("How often a warrant may be handed on", 0, MAXIMUM_SUB_AGENTS, _NO_LIMIT),
 }
 
 
@@ -63,6 +74,10 @@ class TermsForm(EditorForm):
             self.fields[name] = forms.IntegerField(
                 label=label, min_value=least, max_value=most, required=name == "min_approvals", help_text=help_text
             )
+        for name, (label, help_text) in _LISTS.items():
+            self.fields[name] = lines(label, 2, help_text=help_text)
+            listed = self.policy.get(name)
+            self.initial[name] = "\n".join(map(str, listed)) if isinstance(listed, list) else ""
         self.fields["approver_key_strength"] = forms.ChoiceField(
             label="Keys that may sign", choices=_STRENGTHS, required=False
         )
@@ -90,6 +105,9 @@ class TermsForm(EditorForm):
     def lifetimes(self) -> list[forms.BoundField]:
         return [self[f"lifetime-{severity}"] for severity in self.severities]
 
+    def lists(self) -> list[forms.BoundField]:
+        return [self[name] for name in _LISTS]
+
     def numbers(self) -> list[forms.BoundField]:
         return [self[name] for name in _NUMBERS]
 
@@ -102,6 +120,7 @@ class TermsForm(EditorForm):
     def _terms(self) -> dict[str, Any]:
         terms: dict[str, Any] = {name: self.cleaned_data[name] for name in _NUMBERS}
         terms["approver_key_strength"] = self.cleaned_data["approver_key_strength"] or None
+        terms |= {name: lines_of(self.cleaned_data[name]) or None for name in _LISTS}
         ends = self.cleaned_data["one_denial_ends"]
         # Not ending is how it is without the line: one that says so may stay.
         terms["one_denial_ends"] = ends if ends or "one_denial_ends" in self.policy else None
