@@ -52,7 +52,7 @@ def client(db: None) -> Client:
 def ask(client: Client, part: str, policy: str = TEXT, status: int = 200, **fields: Any) -> str:
     named = {name if name == "change" else f"{part}-{name}": value for name, value in fields.items()}
     answer = client.post(f"/policies/forms/{part}/", {"text": policy.replace("\n", "\r\n"), **named})
-    assert answer.status_code == status
+    assert answer.status_code == status, answer.content.decode()
     return answer.content.decode()
 
 
@@ -218,7 +218,7 @@ def test_a_gate_is_written_changed_and_taken_out(client: Client) -> None:
     )
     assert other == TEXT + (
         "    gate:\n      message: A person looks.  # at night\n"
-        "      unless:\n        environment: {one_of: [dev]}\n        replicas: {range: {max: 2}}\n"
+        "      unless:\n        environment: {one_of: [dev]}\n        replicas: {range: {min: 1, max: 2}}\n"
     )
     always = changed(client, "gate", other, **gate("always"))
     assert always.endswith("      message: A person looks.  # at night\n      always: true\n")

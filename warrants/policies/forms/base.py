@@ -32,7 +32,7 @@ class EditorForm(forms.Form):
     """
 
     def __init__(self, text: str, known: KnownTools, given: QueryDict | None = None, *, wanted: bool = False) -> None:
-        super().__init__(given if wanted else None, auto_id=f"{self.prefix}-%s")
+        super().__init__(given if wanted else None, auto_id="%s")
         self.text, self.known, self.given = text, known, given or QueryDict()
         self.changed, self.problem = "", ""
         self.fix: str | None = None

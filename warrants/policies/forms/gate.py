@@ -10,7 +10,7 @@ from django.http import QueryDict
 from warrants.errors import PolicyError
 from warrants.policies import changes
 from warrants.policies.changes import NOTHING, WantedGate
-from warrants.policies.constraints import Constraint, OneOf
+from warrants.policies.constraints import Constraint, OneOf, Range
 from warrants.policies.fields import FIELDS, SHAPES, fields_of, value_of
 from warrants.policies.forms.base import LABELS, EditorForm, given_of, lines, one_line, ticks
 from warrants.policies.gates import MAXIMUM_MESSAGE, Form
@@ -131,7 +131,9 @@ class GateForm(EditorForm):
         if kind == "exact":
             kind, fields = "one_of", {"texts": fields["text"]}
         if len(kinds) > 1:
-            self.fields[f"{name}-kind"] = forms.ChoiceField(label="Rule", choices=[(one, LABELS[one]) for one in kinds])
+            self.fields[f"{name}-kind"] = forms.ChoiceField(
+                label="Rule", choices=[(one, LABELS[one]) for one in kinds], required=False
+            )
             self.initial[f"{name}-kind"] = kind or kinds[0]
         for field in _CONDITION_FIELDS:
             if any(field in FIELDS[SHAPES[one]] for one in kinds):
@@ -145,7 +147,17 @@ class GateForm(EditorForm):
         kind = self.cleaned_data.get(f"{name}-kind") or kinds[0]
         given = {field: self.cleaned_data.get(f"{name}-{field}") or "" for field in FIELDS[SHAPES[kind]]}
         given = {field: "\n".join(value) if isinstance(value, list) else value for field, value in given.items()}
-        return value_of(kind, given) if any(given.values()) else None
+        if not any(given.values()):
+            return None
+        return value_of(kind, given | _own_bounds(self.arguments[name], given))
+
+
+def _own_bounds(own: Constraint, given: dict[str, str]) -> dict[str, str]:
+    """Return the bounds of a range that were left out: those of the argument itself."""
+    if not isinstance(own, Range):
+        return {}
+    bounds = {"minimum": own.minimum, "maximum": own.maximum}
+    return {name: str(bound) for name, bound in bounds.items() if not given[name] and bound is not None}
 
 
 def _condition_field(field: str, texts: tuple[str, ...], *, is_one_of_several: bool) -> forms.Field:
