@@ -161,6 +161,11 @@ def _as_written(value: Any, before: Any, argument: str) -> Any:
     return written if text is not None and value == {"one_of": [text]} else value
 
 
+def has_values(own: Constraint) -> bool:
+    """Return whether a gate may name values of an argument that may be ``own``: the incident's service is none."""
+    return bool(offered_texts(own)) or texts_of(own) is None
+
+
 def _changed_gate(text: str, tool: str, wanted: WantedGate, body: Any) -> str:
     path = ("tools", tool, "gate")
     text = put(text, (*path, "message"), wanted.message)

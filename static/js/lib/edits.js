@@ -10,7 +10,14 @@ export function changedPart(before, after) {
   while (start < shorter && before[start] === after[start]) start += 1;
   let same = 0;
   while (same < shorter - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same += 1;
-  return { start, end: before.length - same, freshEnd: after.length - same };
+  const [end, freshEnd] = [before.length - same, after.length - same];
+  // A line that went may begin like the next one: what went is then that line, and not its end and the next one's begin.
+  for (let back = 0; back <= start; back += 1) {
+    const at = start - back;
+    if (at === 0 || before[at - 1] === "\n") return { start: at, end: end - back, freshEnd: freshEnd - back };
+    if (before[at - 1] !== before[end - back - 1] || before[at - 1] !== after[freshEnd - back - 1]) break;
+  }
+  return { start, end, freshEnd };
 }
 
 /** @param {string} before @param {string} after @param {number} caret in `before` @returns {number} the same place in `after` */

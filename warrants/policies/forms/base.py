@@ -56,6 +56,11 @@ class EditorForm(forms.Form):
         """Return what is chosen still when the change is made."""
         raise NotImplementedError
 
+    def kept(self) -> list[tuple[str, str]]:
+        """Return what was typed, for a form that waits: it is there again when the text is."""
+        names = [name for name in self.given if name.startswith(f"{self.prefix}-")]
+        return [(name, value) for name in names for value in dict.fromkeys(self.given.getlist(name))]
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if self.problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -26,15 +27,15 @@ _CONDITION_FIELDS = ("texts", "minimum", "maximum", "text")
 
 
 class GateForm(EditorForm):
-    """``form`` is one of ``Form`` or ``NOTHING``; ``arguments`` are the tool's, with what each may be."""
+    """``chosen_form`` is one of ``Form`` or ``NOTHING``; ``arguments`` are the tool's, with what each may be."""
 
     prefix = "gate"
     tool = ""
-    form: str = NOTHING
+    chosen_form: str = NOTHING
+    arguments: Mapping[str, Constraint] = {}
 
     def fill(self) -> None:
         tools = list(self.tools())
-        self.arguments: dict[str, Constraint] = {}
         if not tools:
             self.problem = "Give the policy a tool first, by setting a rule."
             return
@@ -49,7 +50,7 @@ class GateForm(EditorForm):
 
     def change(self) -> str:
         wanted = WantedGate(
-            form=self.form,
+            form=self.chosen_form,
             message=self.cleaned_data.get("message", ""),
             confirm=self.cleaned_data.get("confirm", ""),
             conditions={name: rule for name in self._conditioned() if (rule := self._condition(name)) is not None},
@@ -76,22 +77,24 @@ class GateForm(EditorForm):
         ]
 
     def _conditioned(self) -> list[str]:
-        return list(self.arguments) if self.form in (Form.UNLESS, Form.WHEN) else []
+        """Return the arguments that have values which a gate may name, if this form names any."""
+        named = [name for name, own in self.arguments.items() if changes.has_values(own)]
+        return named if self.chosen_form in (Form.UNLESS, Form.WHEN) else []
 
     def _fill_gate(self) -> None:
         written = self.policy["tools"][self.tool].get("gate")
         gate = written if isinstance(written, dict) else {}
         written_form = next((form for form in Form if form in gate), None)
         is_same = self.posted("of_tool") == self.tool
-        self.form = self._choose_form(is_same, written_form)
-        if self.form == NOTHING:
+        self.chosen_form = self._choose_form(is_same, written_form)
+        if self.chosen_form == NOTHING:
             return
-        conditions = gate.get(self.form)
+        conditions = gate.get(self.chosen_form)
         for name in self._conditioned():
             self._add_condition(name, conditions.get(name) if isinstance(conditions, dict) else None)
         self._add_words(gate)
         if is_same:
-            self._take_over(is_written=self.form == written_form)
+            self._take_over(is_written=self.chosen_form == written_form)
 
     def _choose_form(self, is_same: bool, written: str | None) -> str:
         posted = self.posted("form") if is_same else ""
@@ -117,7 +120,7 @@ class GateForm(EditorForm):
 
     def _take_over(self, *, is_written: bool) -> None:
         """Keep what was typed and ticked; of a form chosen just now, the values are the text's, if it has them."""
-        is_same_form = self.posted("of_form") == self.form
+        is_same_form = self.posted("of_form") == self.chosen_form
         for name in self.fields:
             if is_same_form or (self.was_posted(name) and not is_written):
                 self.initial[name] = self.posted_value(name)
@@ -126,7 +129,7 @@ class GateForm(EditorForm):
 
     def _add_condition(self, name: str, written: Any) -> None:
         own = self.arguments[name]
-        kinds, texts = changes.offered_kinds(self.form, own), changes.offered_texts(own)
+        kinds, texts = changes.offered_kinds(self.chosen_form, own), changes.offered_texts(own)
         kind, fields = fields_of(written) if written is not None else ("", {})
         if kind == "exact":
             kind, fields = "one_of", {"texts": fields["text"]}
@@ -143,7 +146,7 @@ class GateForm(EditorForm):
 
     def _condition(self, name: str) -> Any:
         """Return the rule that was given for an argument, or None if its values do not count."""
-        kinds = changes.offered_kinds(self.form, self.arguments[name])
+        kinds = changes.offered_kinds(self.chosen_form, self.arguments[name])
         kind = self.cleaned_data.get(f"{name}-kind") or kinds[0]
         given = {field: self.cleaned_data.get(f"{name}-{field}") or "" for field in FIELDS[SHAPES[kind]]}
         given = {field: "\n".join(value) if isinstance(value, list) else value for field, value in given.items()}
