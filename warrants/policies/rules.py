@@ -26,6 +26,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from accounts.keys.contracts import KeyStrength
@@ -107,8 +108,12 @@ class Policy:
         return {name: tool.gate.confirm for name, tool in self.tools.items() if tool.gate and tool.gate.confirm}
 
 
+@lru_cache(maxsize=32)
 def parse_policy(text: str) -> Policy:
-    """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe."""
+    """Return the policy in ``text``. Raises ``PolicyError`` naming the first place that is malformed or unsafe.
+
+    Minting parses again what it parsed before, so the last ones are kept.
+    """
     section = read(text)
     section.only(*READERS)
     policy = Policy(
