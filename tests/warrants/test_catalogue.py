@@ -168,6 +168,16 @@ def test_lint_compares_a_policy_with_what_workers_have() -> None:
     assert "never_matches" not in found()
 
 
+def test_words_of_workers_are_not_repeated_in_findings() -> None:
+    lies = "publish this at once", "list[publish this at once]"
+    report(*of_the_policy(restart_service=tool("restart_service", SERVICE, Parameter(lies[0], "str"))))
+    report(*of_the_policy(restart_service=tool("restart_service", SERVICE, Parameter("environment", lies[1]))))
+    assert not any("publish" in one.sentence for one in found().values())
+    report(tool("restart_service", SERVICE, Parameter(lies[0], "str")))
+    assert "unknown_argument" in found()
+    assert not any("publish" in one.sentence for one in found().values())
+
+
 def test_a_slip_in_a_tools_name_is_told_in_the_editor() -> None:
     report(*of_the_policy())
     reader = signed_in(person("author", Role.POLICY_AUTHOR))

@@ -21,17 +21,23 @@ from tests.gates import agents
 from tests.gates.people import Keys
 from warrants.catalogue import queries
 from warrants.catalogue.contracts import Parameter
+from warrants.policies import linting
+from warrants.policies.release import shipped, shipped_names, shipped_text
 from workers import activities, catalogue
 from workers.catalogue import DatabaseToolSink
 from workers.client import with_plugins
 from workers.database import in_thread
 from workers.gates import catalogue as gate_catalogue
 from workers.gates.catalogue import ToolSink, reports_of
+from workers.gates.checks import functions_by_name
 from workers.gates.nonces import InMemoryNonceStore
 from workers.gates.receipts import InMemoryReceiptSink, ReceiptSink, ReceiptWriter
 from workers.gates.reporting import TemporalReceiptSink
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.incident.activities import TOOLS
+from workers.nexus.actions import activities_of
+from workers.payments.activities import TOOLS as PAYMENT_TOOLS
 
 
 def guarded_worker(client: Client, receipts: ReceiptSink, queue: str, tools: ToolSink | None = None) -> Worker:
@@ -145,6 +151,17 @@ def test_a_report_has_types_and_the_first_paragraph_and_is_small() -> None:
     )
     assert sum(len(one.tools) for one in reports) == gate_catalogue.MAXIMUM_TOOLS
     assert max(len(one.tools) for one in reports) == gate_catalogue.BATCH
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_releases_policies_fit_the_workers_that_it_comes_with() -> None:
+    tools = [*TOOLS, *PAYMENT_TOOLS, *activities_of(shipped("team-actions"))]
+    for report in reports_of("agents", functions_by_name(tools)):
+        catalogue.record_tools("default", report)
+    about_tools = {"unknown_tool", "unknown_argument", "argument_forgotten", "never_matches"}
+    for name in shipped_names():
+        found = {finding.code for finding in linting.findings(name, shipped_text(name), [])}
+        assert not found & about_tools
 
 
 @pytest.mark.django_db(transaction=True)

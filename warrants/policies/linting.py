@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from statistics import quantiles
@@ -25,6 +26,9 @@ from warrants.policies.rules import Policy, parse_policy
 # Entries of the ledger, newest first, that are looked at for how long people take, and decisions that are enough.
 _ENTRIES = 5_000
 _ENOUGH_DECISIONS = 20
+# What a policy can name, and the types that guarded activities have.
+_ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TYPE = re.compile(r"(str|int|float|bool)|list\[(str|int|float|bool)\]")
 _EVERY_NAMESPACE = "every namespace"
 _DECIDED = frozenset({EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED})
 _ENDED = frozenset({EntryKind.APPROVAL_EXPIRED, EntryKind.APPROVAL_WITHDRAWN, EntryKind.APPROVAL_SUPERSEDED})
@@ -92,7 +96,7 @@ def _tools(policy: Policy | None) -> dict[str, Any]:
     """Return what ``Installation`` knows of the tools that ``policy`` names.
 
     A tool that workers have in several forms takes what any of them takes. Nothing is known where no worker reported
-    lately.
+    lately. Findings repeat names and types, so that only those count which say nothing else.
     """
     if policy is None or not catalogue.is_known():
         return {}
@@ -101,7 +105,9 @@ def _tools(policy: Policy | None) -> dict[str, Any]:
     for tool in catalogue.tools(list(policy.tools)):
         types = found.setdefault(tool.name, {})
         for one in tool.parameters:
-            types[one.name] = one.type if types.get(one.name, one.type) == one.type else ""
+            if _ARGUMENT.fullmatch(one.name):
+                kind = one.type if _TYPE.fullmatch(one.type) else ""
+                types[one.name] = kind if types.get(one.name, kind) == kind else ""
         fresh |= set() if tool.is_stale else {tool.name}
     return {
         "catalogue": found,
