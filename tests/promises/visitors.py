@@ -110,6 +110,7 @@ def make_world() -> World:
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
         "name": draft.name,
+        "part": "rule",
         "number": draft.number,
         "namespace": NAMESPACE,
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],
