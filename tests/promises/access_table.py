@@ -137,6 +137,8 @@ GET  warrants/mint/                                                 in   404  40
 POST warrants/mint/                                                 in   404  404  404  404  404  404  422   422   422  in
 POST api/v1/warrants                                                401  401  401  401  401  401  401  401   401   401  401
 GET  warrants/                                                      in   404  404  404  200  200  200  200   200   200  in
+GET  warrants/issuers/                                              in   404  404  404  200  200  200  200   200   200  in
+POST warrants/issuers/                                              in   404  404  404  404  404  404  404   422   404  in
 GET  warrants/revocations/                                          in   404  404  404  200  200  200  200   200   200  in
 POST warrants/revocations/                                          in   404  404  404  404  404  404  422   422   422  in
 GET  warrants/revocations/workers/                                  in   404  404  404  200  200  200  200   200   200  in
