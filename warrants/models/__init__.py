@@ -1,4 +1,5 @@
 from warrants.models.agent import AgentIdentity
+from warrants.models.delegation import Delegation
 from warrants.models.issuer import Endorsement, IssuerKey
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
@@ -13,6 +14,7 @@ from warrants.models.warrant import Warrant
 
 __all__ = [
     "AgentIdentity",
+    "Delegation",
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
