@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import re
+from datetime import timedelta
 from typing import Any
 
 import cbor2
 import pytest
 import tenuo_core
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
+from django.test import Client
 from django.utils import timezone
 
-from accounts.models import ApproverKey, KeyEndorsement, RoleGrant
+from accounts.models import ApproverKey, KeyEndorsement, Person, RoleGrant
+from accounts.roles.contracts import Role
 from audit.export.services import bundle_of
 from audit.ledger.queries import details_of
 from audit.models import LedgerEntry
+from audit.receipts.handed_on import record_handed_on
 from audit.statements.kinds import EntryKind
 from audit.statements.lineage import lineage_of
 from audit.statements.terms import terms_of
 from audit.verify.verifier import verify
 from tests.endorsing import ROOT, endorsed
+from tests.people import person
 from tests.warrants.conftest import INCIDENT, approver_key
+from warrants.agents.queries import holder_keys
 from warrants.delegation import queries, services
 from warrants.errors import (
     AlreadySigned,
@@ -252,7 +261,7 @@ def test_what_ended_or_was_taken_back_is_not_signed(
     waiting: MintedWarrant, lea: ApproverKey, ada_key: ApproverKey, agent: AgentIdentity
 ) -> None:
     now = timezone.now()
-    Warrant.objects.filter(pk=waiting.id).update(issued_at=now - timezone.timedelta(hours=2), expires_at=now)
+    Warrant.objects.filter(pk=waiting.id).update(issued_at=now - timedelta(hours=2), expires_at=now)
     refused(waiting, lea, NothingToSign)
     incident = dataclasses.replace(INCIDENT, id="P2")
     other = mint(policy="incident-response", incident=incident, agent=agent, approvers=[ada_key], signer=lea)
@@ -300,3 +309,115 @@ def test_a_draft_that_cannot_be_is_refused(
 def test_a_draft_never_outlives_its_parent(waiting: MintedWarrant, lea: ApproverKey) -> None:
     services.narrow(warrant_id=waiting.id, person=lea.person, tools=["read_logs"], minutes=1440)
     assert hand_on(waiting, lea).expires_at == waiting.expires_at
+
+
+# --- The pages --------------------------------------------------------------------------------
+
+
+def test_what_waits_is_listed_by_name_and_may_be_revoked(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    said = page_of(person("olga", Role.SECURITY_ADMINISTRATOR), "/warrants/")
+    assert "Waits for local:lea’s signature" in said
+    assert waiting.id in said
+    revoke(warrant_id=waiting.id, reason="not needed", revoked_by="local:olga")
+    assert not list(queries.waiting_for(lea.person))
+
+
+def test_the_lineage_says_who_signed_for_whom_and_what_was_lost(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    services.narrow(warrant_id=waiting.id, person=lea.person, tools=["read_logs"], minutes=5)
+    hand_on(waiting, lea)
+    said = page_of(person("olga", Role.SECURITY_ADMINISTRATOR), "/warrants/")
+    assert "Where it comes from: 2 warrants" in said
+    assert "the issuer root signed it for <strong>local:lea</strong>" in said
+    assert "local:lea signed it for <strong>the agent incident-agent</strong>, who can hand it on to nobody" in said
+    assert re.search(r"without [a-z_, ]*restart_service", said)
+
+
+def test_an_agents_own_child_is_told_and_its_words_are_for_those_who_may_see_them(
+    agent: AgentIdentity, ada_key: ApproverKey
+) -> None:
+    root = mint(policy="incident-response", incident=INCIDENT, agent=agent, approvers=[ada_key])
+    parent = tenuo_core.Warrant.from_bytes(root.chain[0])
+    builder = parent.attenuate_builder()
+    builder.with_capability(
+        "read_logs", {"service": tenuo_core.Exact("payment-service-prod"), "minutes": tenuo_core.Range(1, 5)}
+    )
+    builder.with_holder(tenuo_core.SigningKey.generate().public_key)
+    child = builder.delegate(tenuo_core.SigningKey.from_bytes(holder_keys()["incident-agent"]))
+    with transaction.atomic():
+        record_handed_on(root.id, [root.chain[0], bytes(child.to_bytes())])
+    said = page_of(person("olga", Role.SECURITY_ADMINISTRATOR), "/warrants/")
+    assert "the agent incident-agent signed it for <strong>key " in said
+    assert "is exactly &quot;payment-service-prod&quot;" in said
+    hidden = page_of(person("paul", Role.POLICY_AUTHOR), "/warrants/")
+    assert "exactly &quot;payment" not in hidden
+    assert "read_logs: an argument may be less" in hidden
+
+
+def test_the_page_takes_what_its_browser_signed(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    browser = Client()
+    browser.force_login(lea.person)
+    address = f"/warrants/{waiting.id}/signature/"
+    assert "sign-warrant" in browser.get(address).content.decode()
+    answer = browser.post(address, {"warrant": "no base64!"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "another_warrant_signed")
+    sent = base64.b64encode(signed(draft_of(waiting))).decode()
+    assert browser.post(address, {"warrant": sent}).status_code == 201
+    again = browser.post(address, {"warrant": sent})
+    assert (again.status_code, again.json()["code"]) == (409, "warrant_already_signed")
+    texts = re.findall(r"<code>([A-Za-z0-9+/=]{100,})</code>", browser.get(address).content.decode())
+    assert [base64.b64decode(text) for text in texts] == minted(waiting.id).chain
+
+
+def test_the_page_is_nobody_elses(waiting: MintedWarrant, ada_key: ApproverKey) -> None:
+    browser = Client()
+    browser.force_login(ada_key.person)
+    address = f"/warrants/{waiting.id}/signature/"
+    assert browser.get(address).status_code == 404
+    assert browser.post(address, {"warrant": ""}).status_code == 404
+    assert browser.post(f"/warrants/{waiting.id}/draft/", {"tools": "read_logs"}).status_code == 404
+
+
+def test_the_agent_is_given_less_on_the_page(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    browser = Client()
+    browser.force_login(lea.person)
+    address = f"/warrants/{waiting.id}/draft/"
+    for form in ({"tools": "read_logs", "minutes": "five"}, {"minutes": "5"}):
+        assert browser.post(address, form).status_code == 422
+    assert browser.post(address, {"tools": ["read_logs"], "minutes": ""}).status_code == 302
+    assert list(cbor2.loads(draft_of(waiting))[3]) == ["read_logs"]
+
+
+ORDER = {
+    "policy": "incident-response", "incident_id": "P1042", "title": "High error rate", "severity": "critical",
+    "service": "payment-service-prod", "namespace": "default", "agent": "incident-agent", "signed_by": "own_key",
+    "idempotency_key": "of-this-page",
+}  # fmt: skip
+
+
+def test_an_approver_orders_one_for_themselves_and_no_other(
+    agent: AgentIdentity, ada_key: ApproverKey, lea: ApproverKey
+) -> None:
+    browser = Client()
+    browser.force_login(lea.person)
+    own = {**ORDER, "signer_key": bytes(lea.public_key).hex()}
+    for form, status in (
+        ({**own, "signed_by": "installation"}, 422),
+        ({**own, "signer_key": ""}, 422),
+        ({**own, "signer_key": bytes(ada_key.public_key).hex()}, 403),
+        ({**own, "signer_key": "ab" * 32}, 403),
+    ):
+        assert browser.post("/warrants/mint/", form).status_code == status
+    assert not Warrant.objects.exists()
+    for _ in range(2):  # sent twice, ordered once
+        answer = browser.post("/warrants/mint/", own)
+        assert answer.headers["Location"] == f"/warrants/{Warrant.objects.get().pk}/signature/"
+    other = endorsed(ApproverKey.objects.create(person=lea.person, public_key=b"\x44" * 32, name="Phone", proof=b"p"))
+    conflict = browser.post("/warrants/mint/", {**own, "signer_key": bytes(other.public_key).hex()})
+    assert conflict.status_code == 409
+    assert "Waits for your signature" in browser.get("/warrants/mint/").content.decode()
+
+
+def page_of(reader: Person, address: str) -> str:
+    browser = Client()
+    browser.force_login(reader)
+    return re.sub(r"\s+", " ", browser.get(address).content.decode())

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from warrants.agents.contracts import INCIDENT_AGENT
+
+
+class SignedBy(StrEnum):
+    """Who gives the warrant to the agent: the issuer itself, or whoever orders it, with a key of their own."""
+
+    INSTALLATION = "installation"
+    OWN_KEY = "own_key"
 
 
 @dataclass(frozen=True, slots=True)
