@@ -28,7 +28,7 @@ INCIDENT = "PSIGNED"
 TAKEN_IN = """
 from workers.models import Incident
 Incident.objects.create(incident_id="{incident}", namespace="default", title="High error rate on payment-service-prod",
-    severity="critical", service="payment-service-prod", scenario="incident",
+    severity="high", service="payment-service-prod", scenario="incident",
     workflow_id="incident-{incident}", warrant_id="{warrant}")
 """
 ROOTS = """
@@ -60,7 +60,7 @@ def order(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.address}/incidents/")
     page.get_by_role("link", name="Mint a warrant").click()
     page.get_by_label("Policy").select_option("incident-response")
-    page.get_by_label("Severity").select_option("critical")
+    page.get_by_label("Severity").select_option("high")
     page.get_by_label("Incident").fill(INCIDENT)
     page.get_by_label("Title").fill("High error rate")
     page.get_by_label("Service").fill("payment-service-prod")

@@ -6,6 +6,7 @@
  */
 
 import { equal, fromBase64, fromHex, toBase64 } from "../lib/bytes.js";
+import { describe } from "../lib/constraints.js";
 import { reviewDraft, signDraft } from "../lib/handing-on.js";
 import { findKey, requireSupport, unlock } from "../lib/keystore.js";
 import { Refusal } from "../lib/refusal.js";
@@ -109,12 +110,21 @@ function faultsList(problems) {
     element("li", { "data-field": field }, element("code", {}, field), " ", sentence)));
 }
 
-/** @param {string} tool @param {Warrant} child @returns {HTMLElement} what stops it for a person, in words */
+/** @param {string} tool @param {Warrant} child @returns {HTMLElement} what it may be called with, and what stops it for a person */
 function toolView(tool, child) {
   const gate = child.gates.get(tool);
-  const name = element("code", {}, visible(tool));
-  if (!gate) return element("li", { "data-gate": "none" }, name, " runs without asking anybody");
-  return element("li", { "data-gate": "asks" }, name, " ", describeGate(gate).join("; "), gate.message ? ` (“${visible(gate.message)}”)` : "");
+  const asks = gate ? describeGate(gate).join("; ") : "runs without asking anybody";
+  const message = gate?.message ? ` (“${visible(gate.message)}”)` : "";
+  return element("li", { "data-gate": gate ? "asks" : "none" },
+    element("p", {}, element("code", {}, visible(tool)), ` ${asks}${message}`),
+    element("p", { class: "note" }, rulesOf(child.capabilities.get(tool))));
+}
+
+/** @param {import("../lib/warrant.js").Capability | undefined} capability @returns {string} */
+function rulesOf(capability) {
+  const rules = [...(capability?.constraints ?? [])].map(([name, rule]) => `${visible(name)} is ${visible(describe(rule))}`);
+  if (!capability || capability.constraints.size === 0 || capability.allowsUnknown) rules.push("any other argument is anything");
+  return rules.join("; ");
 }
 
 /** @param {import("../lib/handing-on.js").Lost | null} lost @returns {(Node | string)[]} */
