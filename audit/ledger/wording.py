@@ -189,7 +189,7 @@ def _attenuated(details: dict[str, Any]) -> Wording:
         f"narrower: {narrowed}" if narrowed else "",
     ]
     kept = "; ".join(text for text in lost[1:] if text) or "with all its tools"
-    whom = "its agent" if person else f"{short(details.get('holder'))}…"
+    whom = f"its agent by {person}" if person else f"{short(details.get('holder'))}…"
     return Wording(
         title="warrant-handed-on" if person else "warrant-attenuated",
         tone=Tone.PERSON if person else Tone.SERVICE,
