@@ -22,6 +22,7 @@ from warrants.issuers.queries import trusted_roots
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
+from workers.catalogue import DatabaseToolSink
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
@@ -147,6 +148,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         ),
         people_roots=roots,
         floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
+        tools=DatabaseToolSink(),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     return Guard(Clients(plain, guarded, tenuo_plugin), gate_plugin)

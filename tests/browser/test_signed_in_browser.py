@@ -31,13 +31,13 @@ from workers.models import Incident
 Incident.objects.create(incident_id="{incident}", namespace="default", title="High error rate on payment-service-prod",
     severity="high", service="payment-service-prod", scenario="incident",
     workflow_id="incident-{incident}", warrant_id="{warrant}")
-call_command("alert", "{alert}", id="{incident}")
+call_command("alert", "{alert}", "--id", "{incident}")
 """
 EXPORT = """
 from django.core.management import call_command
 from warrants.issuers.queries import trusted_roots
 from accounts.endorsements.queries import people_root
-call_command("export_receipts", "{warrant}", output="{path}")
+call_command("export_receipts", "{warrant}", "--output", "{path}")
 print("roots", trusted_roots()[0].hex(), bytes(people_root().public_key).hex())
 """
 

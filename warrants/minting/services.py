@@ -22,6 +22,7 @@ from warrants.minting.checks import (
     person_acted_for,
     require_approvers,
     require_different_keys,
+    require_holder,
     require_signer,
     require_usable,
 )
@@ -53,7 +54,7 @@ def mint(
     With a ``signer`` it is theirs to hold and to hand on, once, to the agent, who may do nothing before that; see
     ``warrants.delegation``. Their person is barred from approving, and their key could approve under this policy.
 
-    1. The policy is safe, and knows the incident's severity.
+    1. The policy is safe, knows the incident's severity, and lets the agent hold its warrants.
     2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
        Keys of people who raised the alert, or for whom the agent acts, are left out.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
@@ -63,6 +64,7 @@ def mint(
     """
     rules = load(policy)  # 1
     require_usable(incident, rules)
+    require_holder(agent, rules)
     if signer is not None:
         require_signer(signer, rules, incident.namespace)
         incident = replace(incident, barred_people=(*incident.barred_people, signer.person.external_id))
@@ -115,7 +117,7 @@ def _sign(
         plain,
         _extensions(terms, approvers, incident, acting),
         signer_of(issuer),
-        maximum_depth=None if is_agents else HANDED_ON_ONCE,
+        maximum_depth=policy.sub_agents if is_agents else HANDED_ON_ONCE,
     )
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(

@@ -18,12 +18,15 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
+from warrants.errors import PolicyError
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
+from workers.catalogue import DatabaseToolSink
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
+from workers.errors import StartFailed
 from workers.floors import floors_of
 from workers.gates.nonces import NonceStore
 from workers.gates.people_roots import PeopleRoots
@@ -79,7 +82,8 @@ class NexusCrew:
 async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
 
-    ``client`` is a plain one of the namespace in which people are asked.
+    ``client`` is a plain one of the namespace in which people are asked. Raises ``StartFailed`` for a policy whose
+    arguments have no type.
     """
     askers = askers_of(settings.NEXUS_APPROVALS, client.namespace)
     crew = NexusCrew()
@@ -88,7 +92,10 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
-        actions = activities_of(shipped(asker.policy))
+        try:
+            actions = activities_of(shipped(asker.policy))
+        except PolicyError as error:
+            raise StartFailed(f"The policy {asker.policy} cannot be asked about through Nexus: {error}") from error
         guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
         crew.gate_plugins.append((client.namespace, gate_plugin))
         crew.workers.append(
@@ -156,6 +163,7 @@ def guarded_client(
         people_roots=shared.people_roots,
         floors=floors_of(policy),
         nexus_endpoint=nexus_endpoint,
+        tools=DatabaseToolSink(),
     )
     if nexus_endpoint is not None:
         client = behind_door(client)
