@@ -40,10 +40,12 @@ def record_handed_on(chain: str, warrant_chain: list[bytes]) -> None:
             RecordedWarrant.objects.create(digest=digest, entry=entry)
 
 
-def record_signed(chain: str, warrant_chain: list[bytes], *, person: str, key_endorsements: Sequence[bytes]) -> None:
-    """Append ``warrant.attenuated`` for the last of ``warrant_chain``, which ``person`` handed on with a key of theirs.
+def record_signed(
+    chain: str, warrant_chain: list[bytes], *, person: str, key: bytes, key_endorsements: Sequence[bytes]
+) -> None:
+    """Append ``warrant.attenuated`` for the last of ``warrant_chain``, which ``person`` handed on with their ``key``.
 
-    ``key_endorsements`` are the statements by which the key is theirs. Call it in the transaction that hands it on.
+    ``key_endorsements`` are the statements by which it is theirs. Call it in the transaction that hands it on.
     Raises ``ValueError`` unless the chain verifies from the warrant that was minted here.
     """
     attenuations = _attenuations(chain, warrant_chain)
@@ -52,7 +54,7 @@ def record_signed(chain: str, warrant_chain: list[bytes], *, person: str, key_en
     entry = append(
         chain=chain,
         kind=EntryKind.WARRANT_ATTENUATED,
-        details={**attenuations[-1], "person": person, "key_endorsements": list(key_endorsements)},
+        details={**attenuations[-1], "person": person, "key": key, "key_endorsements": list(key_endorsements)},
     )
     RecordedWarrant.objects.create(digest=_digest(warrant_chain[-1]), entry=entry)
 

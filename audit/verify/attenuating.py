@@ -6,7 +6,7 @@ Who hands the root on is named in the entry of its minting, with the agent who g
 from __future__ import annotations
 
 from audit.statements.attenuating import attenuation_of
-from audit.verify.case import Case
+from audit.verify.case import Case, HandingOn
 from audit.verify.people import check_people
 from audit.verify.reading import Entry
 from audit.verify.steps import Refused, Step, require
@@ -25,8 +25,10 @@ def check_attenuated(entry: Entry, case: Case) -> str:
         said = details.values.get(name)
         same = said == value and type(said) is type(value)
         require(same, Step.WARRANTS, f"The entry says of the warrant's {name.replace('_', ' ')} what it does not.")
-    by = case.handing_on if len(chain.warrants) == 2 else None
+    by = handing_on(entry, case)
     if by is not None:
+        same_key = details.data("key", 32) == by.key
+        require(same_key, Step.WARRANTS, "The entry names another key than the one that signed.")
         same_person = details.text("person") == by.person
         require(same_person, Step.WARRANTS, "The entry names another person than the one who hands the warrant on.")
         to_agent = expected["holder"] == by.agent
@@ -37,8 +39,11 @@ def check_attenuated(entry: Entry, case: Case) -> str:
 
 def check_signer(entry: Entry, case: Case) -> str:
     """Step 14 of a warrant that a person handed on. Raises ``Refused``; returns nothing to say of an agent's."""
-    details = entry.details.for_step(Step.PEOPLE)
-    by = case.handing_on
-    if by is None or len(details.list_of_data("warrant_chain")) != 2:
-        return ""
-    return check_people({by.key: by.person}, entry, case, entry.at_ms, people=1)
+    by = handing_on(entry, case)
+    return check_people({by.key: by.person}, entry, case, entry.at_ms, people=1) if by else ""
+
+
+def handing_on(entry: Entry, case: Case) -> HandingOn | None:
+    """Return who handed the warrant of ``entry`` on, if it is the incident's own and a person's to hand on."""
+    chain = entry.details.for_step(Step.WARRANTS).list_of_data("warrant_chain")
+    return case.handing_on if len(chain) == 2 else None

@@ -37,6 +37,8 @@ def check_kind(entry: Entry, report: LineReport, case: Case, decisions: Decision
     elif kind is EntryKind.WARRANT_ATTENUATED:
         report.passed(Step.WARRANTS, attenuating.check_attenuated(entry, case))
         report.passed(Step.PEOPLE, attenuating.check_signer(entry, case))
+        if attenuating.handing_on(entry, case):
+            decisions.add(entry.details.data("key", 32), entry)
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))

@@ -40,7 +40,10 @@ class Signed(Story):
         }
         self.handed_on(lambda payload: None, holder)
         details = attenuation_of(parse(self.warrant_chain))
-        self.add(EntryKind.WARRANT_ATTENUATED, {**details, "person": LEA, "key_endorsements": above, **second})
+        self.add(
+            EntryKind.WARRANT_ATTENUATED,
+            {**details, "person": LEA, "key": public(hers), "key_endorsements": above, **second},
+        )
         self.forged("read_logs", READ)
         return told(self)[1]
 
@@ -63,6 +66,8 @@ FILES: list[tuple[bytes, list[tuple[int, int]]]] = [
     (Signed().told({}, {}, holder=OTHER), [(3, 6)]),  # to another key than the agent's
     (Signed().told({}, {"person": "local:mallory"}), [(3, 6)]),
     (Signed().told({}, {"person": None}), [(3, 6)]),
+    (Signed().told({}, {"key": public(OTHER)}), [(3, 6)]),
+    (Signed().told({}, {"key": None}), [(3, 6)]),
     (Signed().told({}, {"key_endorsements": []}), [(3, 14)]),
     (Signed().told({}, {"key_endorsements": endorsed_as("local:mallory")}), [(3, 14)]),
     (Signed().told({}, {"key_endorsements": "x"}), [(3, 14)]),

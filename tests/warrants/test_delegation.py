@@ -49,6 +49,8 @@ from warrants.minting.extending import CONTEXT, enveloped
 from warrants.minting.queries import minted, minted_for
 from warrants.minting.services import mint
 from warrants.models import AgentIdentity, Delegation, Warrant
+from warrants.policies import release
+from warrants.policies.rules import parse_policy
 from warrants.revocation.services import revoke, stop_namespace
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +152,7 @@ def test_the_ledger_tells_who_signed_and_both_files_verify(
     assert details_of(first)["signer"] == {"key": bytes(lea.public_key), "person": "local:lea"}
     assert details_of(first)["agent"]["holder"] == bytes(agent.public_key)
     assert second.kind == EntryKind.WARRANT_ATTENUATED
-    assert details_of(second)["person"] == "local:lea"
+    assert (details_of(second)["person"], details_of(second)["key"]) == ("local:lea", bytes(lea.public_key))
     report = verify(
         b"".join(bundle_of(waiting.id).lines()),
         roots=[root.hex() for root in trusted_roots()],
@@ -177,6 +179,16 @@ def test_only_a_key_that_could_approve_signs(agent: AgentIdentity, ada_key: Appr
     ApproverKey.objects.filter(pk=gone.pk).update(revoked_at=timezone.now())
     refuse(gone)
     assert not Warrant.objects.exists()
+
+
+@pytest.mark.parametrize("line", ["approvers: [local:ada]", "approver_key_strength: strong", "endorsers: 2"])
+def test_whoever_could_not_approve_under_the_policy_does_not_sign(
+    agent: AgentIdentity, ada_key: ApproverKey, lea: ApproverKey, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    text = (release.FOLDER / "incident-response.yaml").read_text()
+    monkeypatch.setattr("warrants.minting.services.load", lambda name: parse_policy(f"{text}\n{line}\n"))
+    with pytest.raises(NotASigner):
+        mint(policy="incident-response", incident=INCIDENT, agent=agent, approvers=[ada_key], signer=lea)
 
 
 def test_nobody_signs_with_a_key_that_the_server_holds(agent: AgentIdentity, ada_key: ApproverKey) -> None:

@@ -78,7 +78,13 @@ def hand_on(*, warrant_id: str, person: Person, signed: bytes) -> MintedWarrant:
         if bytes(leaf.payload_bytes) != bytes(delegation.draft):
             raise AnotherWarrantSigned
         chain = [bytes(delegation.warrant.data), signed]
-        record_signed(delegation.pk, chain, person=person.external_id, key_endorsements=statements)
+        record_signed(
+            delegation.pk,
+            chain,
+            person=person.external_id,
+            key=bytes(delegation.key),
+            key_endorsements=statements,
+        )
     except ValueError as error:
         raise AnotherWarrantSigned from error
     delegation.leaf, delegation.expires_at, delegation.signed_at = signed, _end(delegation), timezone.now()

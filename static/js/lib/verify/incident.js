@@ -1,7 +1,7 @@
 /** Steps 6 to 12 and 14 to 16: the entries of one incident, in order. */
 
 import { toHex } from "../bytes.js";
-import { checkAttenuated, checkSigner } from "./attenuating.js";
+import { checkAttenuated, checkSigner, handingOn } from "./attenuating.js";
 import { checkCall } from "./calls.js";
 import { ELSEWHERE, Kind } from "./kinds.js";
 import { checkCompleted, checkExpired, checkResult, checkSuperseded, checkWithdrawn } from "./outcomes.js";
@@ -62,6 +62,7 @@ export async function checkKind(entry, report, state, decided) {
     case Kind.WARRANT_ATTENUATED:
       report.passed(Step.WARRANTS, await checkAttenuated(entry, state));
       report.passed(Step.PEOPLE, await checkSigner(entry, state));
+      if (handingOn(entry, state)) decided.push(entry);
       break;
     case Kind.APPROVAL_REQUESTED:
       report.passed(Step.REQUEST, await checkRequest(entry, state));
