@@ -101,6 +101,7 @@ def make_world() -> World:
     world.examples = {
         "request_id": waiting.pk,
         "chain": waiting.chain,
+        "warrant_id": waiting.chain,
         "key_id": ada.person.approver_keys.get().pk,
         "person_id": vera.pk,
         "session_id": _session(ada.person),
