@@ -140,6 +140,15 @@ class PublicationRefused(WarrantError):
     code = "publication_refused"
 
 
+class MalformedCall(WarrantError):
+    """A call to simulate that cannot be read; the field says which part of it."""
+
+    code = "malformed_call"
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence, field=field)
+
+
 # --- Minting --------------------------------------------------------------------------------
 
 
@@ -265,6 +274,79 @@ class NotAMinter(WarrantError):
             "role.",
             field="namespace",
         )
+
+
+# --- Warrants that a person hands on ----------------------------------------------------------
+
+
+class NotASigner(WarrantError):
+    """A key with which nobody may hand a warrant on: it could not approve under the policy either."""
+
+    code = "not_a_signer"
+    http_status = 403
+
+    def __init__(self, *, namespace: str, strength: KeyStrength = KeyStrength.ORDINARY, endorsers: int = 1) -> None:
+        wanted = "strong " if strength is KeyStrength.STRONG else ""
+        by = "a security administrator" if endorsers == 1 else f"{endorsers} security administrators"
+        super().__init__(
+            f"Approvers of {namespace[:200]!r} sign warrants for it, each with an active {wanted}key of their own that "
+            f"{by} endorsed as an approver's. Sign with such a key, or let the installation sign.",
+            field="signer",
+        )
+
+
+class NotTheSigner(WarrantError):
+    """Somebody else's to sign: as if it were not there."""
+
+    code = "not_the_signer"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no warrant here that waits for your signature.", field="warrant_id")
+
+
+class AlreadySigned(WarrantError):
+    code = "warrant_already_signed"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This warrant was signed already, and is signed once. Nothing changed: reload the page to see it.",
+            field="warrant",
+        )
+
+
+class NothingToSign(WarrantError):
+    """The warrant that was to be handed on ended, or was taken back, before its person signed."""
+
+    code = "nothing_to_sign"
+    http_status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The time of this warrant is over, or it was revoked, so nothing can be signed. Order a new one.",
+            field="warrant",
+        )
+
+
+class AnotherWarrantSigned(WarrantError):
+    """What came back is not the draft that waits, signed by the key that was named."""
+
+    code = "another_warrant_signed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was signed is not the warrant that waits for your signature, or not with the key that was named. "
+            "Reload the page, look at it again, and sign in the browser that has this key.",
+            field="warrant",
+        )
+
+
+class InvalidDraft(WarrantError):
+    code = "invalid_draft"
+
+    def __init__(self, sentence: str, *, field: str) -> None:
+        super().__init__(sentence, field=field)
 
 
 class UnknownAgent(WarrantError):

@@ -101,6 +101,7 @@ def make_world() -> World:
     world.examples = {
         "request_id": waiting.pk,
         "chain": waiting.chain,
+        "warrant_id": waiting.chain,
         "key_id": ada.person.approver_keys.get().pk,
         "person_id": vera.pk,
         "session_id": _session(ada.person),
@@ -113,6 +114,7 @@ def make_world() -> World:
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
         "name": draft.name,
+        "part": "rule",
         "number": draft.number,
         "namespace": NAMESPACE,
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],

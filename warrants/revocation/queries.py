@@ -13,6 +13,7 @@ from accounts.roles.queries import Reach
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
 from warrants.errors import AgentStopped, NamespaceStopped
+from warrants.lineage.queries import Lineage, lineages
 from warrants.models import ListConfirmation, MintingStop, Revocation, RevocationList, Warrant
 from warrants.revocation.contracts import Aim, Scope
 
@@ -26,9 +27,10 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class LiveWarrant:
-    """A live warrant, with how many calls ran and how many were refused under it so far."""
+    """A live warrant, with how many calls ran and how many were refused under it so far, and what came of it."""
 
     warrant: Warrant
+    lineage: Lineage
     allowed: int
     denied: int
 
@@ -82,12 +84,13 @@ def live(aim: Aim | None = None) -> QuerySet[Warrant]:
 
 def live_warrants(*, within: Reach = EVERYWHERE) -> list[LiveWarrant]:
     """Return the live warrants of the namespaces ``within``, with the calls that the ledger has of each."""
-    found = _within(live().select_related("agent", "issuer"), "namespace", within)
+    found = list(_within(live().select_related("agent", "issuer"), "namespace", within))
     kinds = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED)
     entries = LedgerEntry.objects.filter(chain__in=[one.pk for one in found], kind__in=kinds)
     counted = entries.order_by().values_list("chain", "kind").annotate(Count("pk"))
     counts = {(chain, kind): count for chain, kind, count in counted}
-    return [LiveWarrant(one, *(counts.get((one.pk, kind.value), 0) for kind in kinds)) for one in found]
+    known = lineages(found)
+    return [LiveWarrant(one, known[one.pk], *(counts.get((one.pk, kind.value), 0) for kind in kinds)) for one in found]
 
 
 def live_warrant(warrant_id: str) -> Warrant | None:

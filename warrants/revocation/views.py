@@ -1,7 +1,8 @@
 """The pages of live warrants, and of what was taken back.
 
 ``warrants/warrants.html`` gets ``warrants`` (list of ``LiveWarrant``, of the reader's namespaces), ``stops`` (of
-``MintingStop``) and ``may_revoke_in`` (a ``Reach``: where the reader may revoke).
+``MintingStop``), ``may_revoke_in`` (a ``Reach``: where the reader may revoke) and ``shows_content_in`` (likewise: where
+they may see an agent's words).
 ``warrants/revocations.html`` gets ``acts`` (list of ``RevocationAct``), ``stops``, ``may_revoke_in``, ``error`` (None,
 or what was refused; then the status is 4xx) and what the fragment ``warrants/_workers.html`` gets: ``newest`` (a
 ``RevocationList`` or None), ``workers`` (list of ``WorkerStanding``) and ``waiting``: whether one lacks the newest.
@@ -23,8 +24,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
-from accounts.roles.queries import Reach, reach
+from accounts.roles.queries import NOWHERE, Reach, reach
 from accounts.web import signed_in
+from audit.access import VIEW_CONTENT
+from audit.access import reach as content_reach
 from audit.custody import CustodyError
 from warrants.errors import NotRevokedByYou, UnknownScope, WarrantError
 from warrants.revocation import queries, services
@@ -44,6 +47,7 @@ def warrants(http_request: HttpRequest) -> HttpResponse:
         "warrants": queries.live_warrants(within=within),
         "stops": queries.stops(within=within),
         "may_revoke_in": _may_revoke_in(http_request),
+        "shows_content_in": content_reach(http_request.user, VIEW_CONTENT) or NOWHERE,
     }
     return render(http_request, "warrants/warrants.html", context)
 
