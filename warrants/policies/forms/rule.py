@@ -110,15 +110,9 @@ class RuleForm(EditorForm):
         return [self[name] for name in FIELDS[self.shape]]
 
     def answer(self) -> dict[str, Any]:
-        """Return what Tenuo says of the value that is tried: ``is_allowed``, ``value``; or ``problem``; or nothing."""
-        if self.problem or not self.was_posted("value") or not self.posted_value("value"):
-            return {}
-        try:
-            rule = changes.rule_of(value_of(self.kind, {name: self.posted_value(name) for name in FIELDS[self.shape]}))
-            value = tried_value(self._value_type(), self.posted_value("value")[:MAXIMUM_TYPED])
-        except PolicyError as error:
-            return {"problem": error.sentence}
-        return {"is_allowed": allows(rule, value), "value": typed(value)}
+        """Return what Tenuo says of the value that is tried, by the rule that is shown: see ``answer_to``."""
+        fields = {name: self.initial[name] for name in FIELDS[self.shape]}
+        return answer_to(self.kind, fields, self._value_type(), self.posted_value("value"))
 
     def _named(self, name: str, label: str, groups: Mapping[str, list[str]]) -> str:
         """Add the fields for a name, which is chosen or typed; return it."""
@@ -156,6 +150,26 @@ class RuleForm(EditorForm):
         return {"range": ValueType.NUMBER, "contains": ValueType.LIST, "subset": ValueType.LIST}.get(
             self.kind, ValueType.TEXT
         )
+
+
+def answer_to(kind: str, fields: Mapping[str, Any], value_type: str, text: str) -> dict[str, Any]:
+    """Return what Tenuo says of a value that is typed: ``is_allowed`` and ``value``; or ``problem``; or nothing."""
+    if not text:
+        return {}
+    try:
+        rule = changes.rule_of(value_of(kind, fields))
+        value = tried_value(value_type, text[:MAXIMUM_TYPED].replace("\r\n", "\n"))
+    except PolicyError as error:
+        return {"problem": error.sentence}
+    return {"is_allowed": allows(rule, value), "value": typed(value)}
+
+
+def posted_answer(given: QueryDict) -> dict[str, Any]:
+    """Return ``answer_to`` what was posted with the form of a rule."""
+    kind = given.get("rule-kind", "")
+    names = FIELDS[SHAPES[kind]] if kind in SHAPES else ()
+    fields = {name: given.getlist("rule-schemes") if name == "schemes" else given.get(f"rule-{name}") for name in names}
+    return answer_to(kind, fields, given.get("rule-value_type", ""), given.get("rule-value", ""))
 
 
 def _at_first(name: str) -> Any:
