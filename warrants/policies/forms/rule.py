@@ -11,6 +11,7 @@ from django.http import QueryDict
 from warrants.errors import PolicyError
 from warrants.policies import changes
 from warrants.policies.compiling import allows
+from warrants.policies.constraints import INCIDENT_SERVICE
 from warrants.policies.describing import DESCRIPTIONS, Description
 from warrants.policies.fields import FIELDS, SHAPES, ValueType, fields_of, tried_value, typed, value_of
 from warrants.policies.forms.base import LABELS, MAXIMUM_TYPED, EditorForm, given_of, lines, one_line, ticks
@@ -30,9 +31,11 @@ _TEXT_LABELS = {
     "subpath": "Folder",
     "cel": "Expression over value",
 }
+_LISTED = "Texts, one a line"
+_FILLED = f"{INCIDENT_SERVICE} stands for the incident's service, as a value to try too."
 _FIELDS: dict[str, Callable[[str], forms.Field]] = {
-    "text": lambda kind: one_line(_TEXT_LABELS[kind]),
-    "texts": lambda kind: lines("Programs, one a line" if kind == "shlex" else "Texts, one a line"),
+    "text": lambda kind: one_line(_TEXT_LABELS[kind], help_text=_FILLED if kind == "exact" else ""),
+    "texts": lambda kind: lines("Programs, one a line") if kind == "shlex" else lines(_LISTED, help_text=_FILLED),
     "minimum": lambda _: one_line("At least"),
     "maximum": lambda _: one_line("At most"),
     "schemes": lambda _: ticks("With", [("https", "https"), ("http", "http")]),
