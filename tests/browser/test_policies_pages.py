@@ -117,6 +117,27 @@ def write(paula: Page, demo: Demo) -> str:
     return paula.url
 
 
+def try_calls(paula: Page) -> None:
+    """Let Paula ask what would happen, and what would have happened, under the version that waits."""
+    paula.get_by_role("link", name="Try calls on it").click()
+    arguments = paula.get_by_label("Its arguments, as JSON")
+    paula.get_by_label("Tool").select_option("restart_service")
+    expect(arguments).to_have_value(re.compile("environment"))
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer [data-outcome=gated]")).to_contain_text("would stop until a person approves")
+    expect(paula.locator("#answer")).to_contain_text("environment is not among the values that are exempt")
+    look(paula, "policy-simulator")
+    arguments.fill(arguments.input_value().replace('"production"', '"staging"'))
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer [data-outcome=allowed]")).to_contain_text("would run")
+    arguments.fill("{")
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer")).to_contain_text("not JSON")
+    paula.get_by_role("button", name="Replay them").click()
+    expect(paula.locator("#replay")).to_contain_text("There is nothing to compare.")
+    look(paula, "policy-simulator-refused")
+
+
 def leaking(text: str) -> str:
     """Return the policy with any environment, and a gate on exactly one."""
     open_argument = text.replace("environment: {one_of: [production, staging, dev]}", "environment: anything", 1)
@@ -136,6 +157,7 @@ def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_bro
         see_tools(paula, demo)
         address = write(paula, demo)
 
+        try_calls(paula)
         pete.goto(address)
         # Nobody endorsed his key as a policy publisher's yet.
         pete.locator("publish-policy[data-state=not-endorsed]").wait_for()

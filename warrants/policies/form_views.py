@@ -6,8 +6,8 @@ forms' own fields begin with the name of the form.
 ``policies:form`` (``part``: rule, gate or terms) answers with ``warrants/_rule_form.html``, ``_gate_form.html`` or
 ``_terms_form.html``, which get ``form`` and, after a change that was asked for with ``change``, ``changed``: the new
 text. A change that is refused has status 422, and ``form.fix`` may be the text with the safe form of the gate.
-``policies:answer`` answers for the form of a rule with ``warrants/_answer.html`` (``answer``), ``policies:summary``
-with ``warrants/_summary.html`` (``tools``, ``terms``, ``problem``).
+``policies:answer`` answers for the form of a rule with ``warrants/_rule_answer.html`` (``answer``),
+``policies:summary`` with ``warrants/_summary.html`` (``tools``, ``terms``, ``problem``).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def form(http_request: HttpRequest, part: str) -> HttpResponse:
 @_authors
 def answer(http_request: HttpRequest) -> HttpResponse:
     """Answer whether the rule, as its form is filled in, allows the value that is tried."""
-    return render(http_request, "warrants/_answer.html", {"answer": posted_answer(http_request.POST)})
+    return render(http_request, "warrants/_rule_answer.html", {"answer": posted_answer(http_request.POST)})
 
 
 @require_POST
