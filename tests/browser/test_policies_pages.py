@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,21 @@ from tests.browser.demo import Demo
 pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
 
 Open = Callable[[], BrowserContext]
+
+
+@contextmanager
+def installation(directory: Path) -> Iterator[Demo]:
+    """Run a new installation's website alone."""
+    environment = {
+        "LOCAL_ACCOUNTS": "true",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    demo = Demo(directory, "serve", "--web-only", environment=environment)
+    demo.manage("setup", patience=180)
+    with demo:
+        demo.line(lambda line: "runs at" in line)
+        yield demo
 
 
 def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) -> Page:
@@ -131,15 +147,7 @@ def leaking(text: str) -> str:
 
 
 def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:
-    environment = {
-        "LOCAL_ACCOUNTS": "true",
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-    }
-    demo = Demo(tmp_path / "data", "serve", "--web-only", environment=environment)
-    demo.manage("setup", patience=180)
-    with demo:
-        demo.line(lambda line: "runs at" in line)
+    with installation(tmp_path / "data") as demo:
         olga = arrive(demo, open_browser, "olga", "Olga", "security_administrator")
         make_key(demo, olga)
         demo.manage("bootstrap_root", "olga")

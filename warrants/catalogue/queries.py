@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.roles.queries import Reach
 from warrants.catalogue.contracts import MAXIMUM_NAME, MAXIMUM_TOOLS, STALE_AFTER, CatalogueTool, Parameter
-from warrants.errors import PolicyError
+from warrants.errors import WarrantError
 from warrants.models import ReportedTool
 from warrants.policies import queries as policies
 
@@ -98,12 +98,12 @@ def _grouped(rows: Iterable[ReportedTool]) -> list[tuple[CatalogueTool, datetime
 
 
 def _allowed_by() -> Mapping[str, tuple[str, ...]]:
-    """Return which policies in force allow a tool, by its name; one that does not verify allows nothing."""
+    """Return which policies in force allow a tool, by its name; one that cannot be used allows nothing."""
     found: dict[str, tuple[str, ...]] = {}
     for name in policies.names():
         try:
             allowed = policies.load(name).tools
-        except PolicyError:
+        except WarrantError:
             continue
         found |= {tool: (*found.get(tool, ()), name) for tool in allowed}
     return found

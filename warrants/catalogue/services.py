@@ -63,7 +63,7 @@ def _with_room(
         stale = here.filter(seen_at__lt=now - STALE_AFTER).exclude(task_queue=task_queue, name__in=usable)
         gone = here.filter(pk__in=list(stale.order_by("seen_at").values_list("pk", flat=True)[:missing])).delete()[0]
         new = new[: len(new) - (missing - gone)] if missing > gone else new
-    return [usable[name] for name in usable if name in known or name in set(new)]
+    return [usable[name] for name in known.union(new)]
 
 
 def _row(namespace: str, task_queue: str, tool: CatalogueTool, now: datetime) -> ReportedTool:

@@ -14,7 +14,7 @@ from audit.statements.acting import EXTENSION as ACTING
 from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
-from warrants.issuers.services import endorsements
+from warrants.issuers.services import endorsements, lock_issuer
 from warrants.issuers.signing import signer_of
 from warrants.minting.checks import (
     barred_people,
@@ -32,7 +32,6 @@ from warrants.models import AgentIdentity, IssuerKey, Warrant
 from warrants.policies.queries import load
 from warrants.policies.rules import Policy
 from warrants.revocation.queries import require_open
-from warrants.revocation.services import lock_issuer
 
 
 @transaction.atomic
@@ -43,7 +42,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
        Keys of people who raised the alert, or for whom the agent acts, are left out.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
-    4. Nobody stopped the namespace; whoever stops it now waits until this warrant is there to be taken back.
+    4. Nobody stopped the namespace or the agent; who stops it now waits until this warrant is there to be taken back.
 
     Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.
     """
@@ -56,7 +55,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     keys = require_approvers(approvers, rules, incident.namespace, terms)  # 2
     issuer = lock_issuer()
     require_different_keys(issuer, agent, keys)  # 3
-    require_open(incident.namespace)  # 4
+    require_open(namespace=incident.namespace, agent=agent.name)  # 4
     row = _sign(rules, incident, issuer, agent, keys, terms, acting)
     row.save(force_insert=True)
     append(

@@ -1,6 +1,6 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.catalogue import ReportedTool
-from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.issuer import Endorsement, IssuerKey, TrustedRoots
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import (
@@ -24,5 +24,6 @@ __all__ = [
     "ReportedTool",
     "Revocation",
     "RevocationList",
+    "TrustedRoots",
     "Warrant",
 ]

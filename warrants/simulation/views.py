@@ -2,7 +2,7 @@
 
 ``warrants/simulator.html`` gets ``version`` (a ``Version``), ``form`` (``CallForm``) and ``replay_form``, both None for
 a text that is no policy, ``answer`` and ``replay`` as below, and ``error``: None, or why there is no answer; then the
-status is 4xx. ``warrants/_answer.html`` gets ``simulated`` (a ``Simulated``) or ``error``, ``warrants/_replay.html``
+status is 4xx. ``warrants/_simulated.html`` gets ``simulated`` (a ``Simulated``) or ``error``, ``warrants/_replay.html``
 gets ``replay`` (a ``Replay``) or ``error``, ``changes`` (those that are shown) and ``replay_form``.
 
 POST with a CSRF token: ``policies:simulator`` (``tool``, ``arguments``, ``severity``, ``service``, ``namespace``) and
@@ -66,8 +66,8 @@ def simulator(http_request: HttpRequest, name: str, number: int) -> HttpResponse
             namespace=given["namespace"],
         )
     except WarrantError as error:
-        return _answered(http_request, "warrants/_answer.html", version, policy, form=form, error=error)
-    return _answered(http_request, "warrants/_answer.html", version, policy, form=form, simulated=simulated)
+        return _answered(http_request, "warrants/_simulated.html", version, policy, form=form, error=error)
+    return _answered(http_request, "warrants/_simulated.html", version, policy, form=form, simulated=simulated)
 
 
 @never_cache
