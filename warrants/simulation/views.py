@@ -50,7 +50,7 @@ def simulator(http_request: HttpRequest, name: str, number: int) -> HttpResponse
     except PolicyError as error:
         if http_request.method != "POST":
             return _page(http_request, version, None, error=error)
-        return _answered(http_request, "warrants/_answer.html", version, None, error=error)
+        return _answered(http_request, "warrants/_simulated.html", version, None, error=error)
     if http_request.method != "POST":
         return _page(http_request, version, policy, form=_form(http_request, policy))
     form = _form(http_request, policy, http_request.POST)
