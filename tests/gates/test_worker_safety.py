@@ -27,6 +27,7 @@ from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.revocation import Revocation, RevocationRefused
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.gates.trusted_roots import TrustedRoots
 
 
 def plugins(**changes: Any) -> tuple[Any, Any]:
@@ -138,7 +139,7 @@ def signed_list(keys: Keys, version: int, *warrants: str) -> bytes:
 
 def test_an_older_list_would_bring_warrants_back_and_is_refused() -> None:
     keys = Keys()
-    revocation = Revocation([keys.root])
+    revocation = Revocation(TrustedRoots([keys.root]))
     assert revocation.apply(signed_list(keys, 2, "tnu_wrt_" + "0" * 32))
     assert not revocation.apply(signed_list(keys, 2, "tnu_wrt_" + "0" * 32))
     with pytest.raises(RevocationRefused, match="older"):
@@ -148,9 +149,9 @@ def test_an_older_list_would_bring_warrants_back_and_is_refused() -> None:
 
 def test_a_list_that_no_trusted_root_signed_is_refused() -> None:
     with pytest.raises(RevocationRefused, match="trusted root"):
-        Revocation([Keys().root]).apply(signed_list(Keys(), 1))
+        Revocation(TrustedRoots([Keys().root])).apply(signed_list(Keys(), 1))
     with pytest.raises(RevocationRefused, match="cannot be read"):
-        Revocation([Keys().root]).apply(b"garbage")
+        Revocation(TrustedRoots([Keys().root])).apply(b"garbage")
 
 
 @pytest.mark.temporal

@@ -24,12 +24,12 @@ from warrants.errors import (
     NothingToSign,
     NotTheSigner,
 )
+from warrants.issuers.services import lock_issuer
 from warrants.minting.contracts import MintedWarrant
 from warrants.minting.extending import child_of, read_back
 from warrants.minting.queries import as_minted
 from warrants.models import Delegation
 from warrants.revocation.queries import require_open
-from warrants.revocation.services import lock_issuer
 
 MAXIMUM_MINUTES = 24 * 60
 _EXPIRES_AT = 7  # the payload's key, see Tenuo's warrant format
@@ -63,15 +63,17 @@ def narrow(*, warrant_id: str, person: Person, tools: Collection[str], minutes: 
 def hand_on(*, warrant_id: str, person: Person, signed: bytes) -> MintedWarrant:
     """Take the warrant that ``person`` signed in their browser: from now on its agent may act under it.
 
-    1. It waits for this person, was not signed before, has not ended and was not taken back; nobody stopped its
-       namespace. Whoever takes it back or stops it now waits until this is done.
+    1. It waits for this person, was not signed before, has not ended and was not taken back; its issuer is believed,
+       and nobody stopped its namespace or its agent. Whoever takes it back or stops it now waits until this is done.
     2. The key that was named is still theirs: active, of an approver of the namespace, and endorsed.
     3. What was signed is the draft, byte for byte, by that key, and verifies from the warrant that was minted.
 
-    Raises ``NotTheSigner``, ``AlreadySigned``, ``NothingToSign``, ``NamespaceStopped``, ``NotASigner`` and
-    ``AnotherWarrantSigned``; then nothing was written.
+    Raises ``NotTheSigner``, ``AlreadySigned``, ``NothingToSign``, ``NamespaceStopped``, ``AgentStopped``,
+    ``InvalidDraft``, ``NotASigner`` and ``AnotherWarrantSigned``; then nothing was written.
     """
     delegation = _lock(warrant_id, person)  # 1
+    if _end(delegation) <= timezone.now():
+        raise InvalidDraft("The time that you gave the agent is over. Give it more, and look again.", field="minutes")
     statements = _statements(delegation, person)  # 2
     try:  # 3
         leaf = read_back(signed)
@@ -95,7 +97,9 @@ def hand_on(*, warrant_id: str, person: Person, signed: bytes) -> MintedWarrant:
 def _lock(warrant_id: str, person: Person) -> Delegation:
     """Return the delegation that waits for ``person``, locked, and the issuer with it."""
     lock_issuer()
-    waiting = Delegation.objects.select_for_update(of=("self",)).select_related("warrant", "warrant__agent")
+    waiting = Delegation.objects.select_for_update(of=("self",)).select_related(
+        "warrant", "warrant__agent", "warrant__issuer"
+    )
     delegation = waiting.filter(pk=warrant_id, person=person.external_id).first()
     if delegation is None:
         raise NotTheSigner
@@ -103,7 +107,7 @@ def _lock(warrant_id: str, person: Person) -> Delegation:
         raise AlreadySigned
     if is_over(delegation):
         raise NothingToSign
-    require_open(delegation.warrant.namespace)
+    require_open(namespace=delegation.warrant.namespace, agent=delegation.warrant.agent.name)
     return delegation
 
 

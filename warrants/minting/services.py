@@ -15,7 +15,7 @@ from audit.statements.acting import EXTENSION as ACTING
 from audit.statements.acting import Acting
 from audit.statements.kinds import EntryKind
 from audit.statements.terms import EXTENSION, Terms
-from warrants.issuers.services import endorsements
+from warrants.issuers.services import endorsements, lock_issuer
 from warrants.issuers.signing import signer_of
 from warrants.minting.checks import (
     barred_people,
@@ -34,7 +34,6 @@ from warrants.models import AgentIdentity, Delegation, IssuerKey, Warrant
 from warrants.policies.queries import load
 from warrants.policies.rules import Policy
 from warrants.revocation.queries import require_open
-from warrants.revocation.services import lock_issuer
 
 # A person hands their warrant on to the agent, who hands it on to nobody.
 HANDED_ON_ONCE = 1
@@ -58,7 +57,7 @@ def mint(
     2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
        Keys of people who raised the alert, or for whom the agent acts, are left out.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
-    4. Nobody stopped the namespace; whoever stops it now waits until this warrant is there to be taken back.
+    4. Nobody stopped the namespace or the agent; who stops it now waits until this warrant is there to be taken back.
 
     Raises the ``WarrantError`` of the first that fails, or ``CustodyError``; then nothing was written.
     """
@@ -74,7 +73,7 @@ def mint(
     keys = require_approvers(approvers, rules, incident.namespace, terms)  # 2
     issuer = lock_issuer()
     require_different_keys(issuer, agent, keys, signer)  # 3
-    require_open(incident.namespace)  # 4
+    require_open(namespace=incident.namespace, agent=agent.name)  # 4
     holder = bytes(signer.public_key if signer else agent.public_key)
     row = _sign(rules, incident, issuer, agent, holder, keys, terms, acting)
     row.save(force_insert=True)

@@ -1,7 +1,7 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.catalogue import ReportedTool
 from warrants.models.delegation import Delegation
-from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.issuer import Endorsement, IssuerKey, TrustedRoots
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import (
@@ -26,5 +26,6 @@ __all__ = [
     "ReportedTool",
     "Revocation",
     "RevocationList",
+    "TrustedRoots",
     "Warrant",
 ]

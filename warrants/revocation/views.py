@@ -8,7 +8,8 @@ or what was refused; then the status is 4xx) and what the fragment ``warrants/_w
 ``RevocationList`` or None), ``workers`` (list of ``WorkerStanding``) and ``waiting``: whether one lacks the newest.
 
 Forms, POST with a CSRF token: ``warrants:revocations`` (``scope``: a ``Scope``; ``name``; ``number`` for a policy;
-``reason``) revokes, ``warrants:resumption`` (``namespace``) lifts a namespace's stop.
+``reason``; ``stop`` for an agent, to mint no more for it) revokes, ``warrants:resumption`` (``scope``, ``name``) lifts
+the stop of a namespace or an agent.
 """
 
 from __future__ import annotations
@@ -80,15 +81,15 @@ def workers(http_request: HttpRequest) -> HttpResponse:
 @require_POST
 @_administrators
 def resumption(http_request: HttpRequest) -> HttpResponse:
-    """Let warrants be minted again for a namespace."""
-    namespace = http_request.POST.get("namespace", "")
+    """Let warrants be minted again for a namespace or an agent."""
     try:
-        if namespace not in reach_of(http_request):
+        aim, may_in = _aim(http_request), reach_of(http_request)
+        if not may_in.everywhere and not (aim.scope is Scope.NAMESPACE and aim.name in may_in):
             raise NotRevokedByYou
-        services.lift(namespace=namespace, lifted_by=signed_in(http_request).external_id)
+        services.lift(aim=aim, lifted_by=signed_in(http_request).external_id)
     except WarrantError as error:
         return _list(http_request, error=error)
-    messages.success(http_request, f"Warrants are minted for {namespace} again. What was revoked stays revoked.")
+    messages.success(http_request, f"Warrants are minted for {aim.name} again. What was revoked stays revoked.")
     return redirect("warrants:revocations")
 
 
@@ -104,9 +105,11 @@ def _revoke(http_request: HttpRequest) -> int:
     if aim.scope is Scope.NAMESPACE:
         if aim.name not in may_in:
             raise NotRevokedByYou
-        return len(services.stop_namespace(namespace=aim.name, reason=reason, stopped_by=by))
+        return len(services.stop(aim=aim, reason=reason, stopped_by=by))
     if not may_in.everywhere:
         raise NotRevokedByYou
+    if aim.scope is Scope.AGENT and http_request.POST.get("stop"):
+        return len(services.stop(aim=aim, reason=reason, stopped_by=by))
     return len(services.revoke_all(aim=aim, reason=reason, revoked_by=by))
 
 
