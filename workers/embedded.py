@@ -155,13 +155,16 @@ async def _watch(server: DevelopmentServer) -> None:
 
 async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew, client: Client) -> None:
     await exports.check()
-    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.people_roots))
+    publications = crew.publications()
+    await publications.look()
+    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.policies))
     workers = {**build_workers(crew), **{f"{one.client.namespace}/{one.task_queue}": one for one in nexus.workers}}
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew, crew.held_lists)))
     keys = refresh_keys(crew, crew.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
+    opened.push_async_callback(cancel, supervisor.watch("published policies", publications.refresh()))
     if nexus.workers:
         behind = refresh(nexus, nexus.held_lists)
         opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", behind))

@@ -21,7 +21,7 @@ from workers.gates import checks
 from workers.gates.activity_side import ApprovalInterceptor, DispatchInterceptor, is_in_order
 from workers.gates.approvers import Approvers
 from workers.gates.errors import DENIAL_TYPES, UnsafeSettings
-from workers.gates.floors import Floor
+from workers.gates.floors import Floors
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
@@ -43,7 +43,7 @@ class GatePlugin(SimplePlugin):
         receipts: ReceiptWriter,
         revocation: Revocation,
         approvers: Approvers,
-        floors: Mapping[str, Floor],
+        floors: Floors,
     ) -> None:
         self.settings = settings
         self.receipts = receipts
