@@ -252,7 +252,7 @@ async def test_one_proof_of_possession_pays_once(finance, monkeypatch):
     monkeypatch.setattr(starting, "PaymentAgentWorkflow", HastyAgent)
     monkeypatch.setattr(starting, "AGENT_TASK_QUEUE", "hasty-agents")
     keys = await sync_to_async(load_keys)()
-    guarded, _ = guarded_client(finance.agents, "payments-agent", [], keys, finance.shared)
+    guarded, _ = guarded_client(finance.agents, [], keys, finance.shared)
     async with Worker(guarded, task_queue="hasty-agents", workflows=[HastyAgent]):
         refused, paid = await (await finance.start(replace(ORDER, amount_cents=10_000))).result()
     assert paid == "paid"
