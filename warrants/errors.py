@@ -6,6 +6,7 @@ person what to do.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from accounts.keys.contracts import KeyStrength
@@ -203,18 +204,26 @@ class TooFewPeople(WarrantError):
     """The policy asks for more people than the approver keys of the strength it wants belong to.
 
     ``barred`` people have such keys, but raised the alert, or the agent acts for them: they are not counted.
+    ``named``: the policy names the people who may approve, and nobody else counts.
     """
 
     code = "too_few_people"
 
     def __init__(
-        self, *, needed: int, people: int, barred: int = 0, strength: KeyStrength = KeyStrength.ORDINARY
+        self,
+        *,
+        needed: int,
+        people: int,
+        barred: int = 0,
+        strength: KeyStrength = KeyStrength.ORDINARY,
+        named: bool = False,
     ) -> None:
         wanted = "strong " if strength is KeyStrength.STRONG else ""
+        where = "here of the people whom it names" if named else "here"
         others = f", without the {barred} who raised the alert or for whom the agent acts" if barred else ""
         super().__init__(
             f"The policy asks for {wanted}keys of {needed} {_people(needed)}, but the {wanted}keys "
-            f"here belong to {people}{others}. "
+            f"{where} belong to {people}{others}. "
             f"Let more approvers make a {wanted}key.",
             field="approvers",
         )
@@ -263,6 +272,19 @@ class UnknownAgent(WarrantError):
 
     def __init__(self, *, name: str) -> None:
         super().__init__(f"There is no agent named {name[:64]!r} here, so there is no key to mint for.", field="agent")
+
+
+class AgentNotInPolicy(WarrantError):
+    """The policy names the agents that may hold its warrants."""
+
+    code = "agent_not_in_policy"
+
+    def __init__(self, *, policy: str, agents: Collection[str]) -> None:
+        super().__init__(
+            f"Under the policy {policy} only these agents may hold a warrant: {', '.join(agents)}. Mint for one of "
+            "them, or publish a version that names this one.",
+            field="agent",
+        )
 
 
 class MalformedOrder(WarrantError):

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from warrants.catalogue.views import tools
 from warrants.policies import views
 
 app_name = "policies"
 urlpatterns = [
     path("", views.policies, name="policies"),
+    path("tools/", tools, name="tools"),
     path("check/", views.check, name="check"),
     path("<slug:name>/<int:number>/", views.version, name="version"),
     path("<slug:name>/<int:number>/proposal/", views.proposal, name="proposal"),

@@ -21,6 +21,7 @@ from warrants.agents.queries import holder_keys
 from warrants.issuers.queries import trusted_roots
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
+from workers.catalogue import DatabaseToolSink
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
@@ -157,6 +158,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         ),
         people_roots=policies.roots,
         floors=policies,
+        tools=DatabaseToolSink(),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     return Guard(Clients(plain, guarded, tenuo_plugin), gate_plugin)

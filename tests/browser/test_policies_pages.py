@@ -35,6 +35,44 @@ def make_key(demo: Demo, page: Page) -> None:
     page.locator("enrol-key[data-state=waiting] [data-part=own-fingerprint] code").wait_for()
 
 
+# What workers would say, and what one of another team says, whose words are long.
+TOOLS = """
+from warrants.catalogue.contracts import CatalogueTool, Parameter
+from warrants.catalogue.services import record
+
+def tool(name, about, **types):
+    return CatalogueTool(name, tuple(Parameter(*one) for one in types.items()), about, ())
+
+record(namespace="default", task_queue="incident-agents", tools=[
+    tool("drain_queue", "Throw away what waits in a queue.", queue="str", keep_newest="int"),
+    tool("read_logs", "Return the newest lines of a service's log.", service="str", minutes="int"),
+    tool("restart_service", "Restart every instance of a service.", service="str", environment="str"),
+])
+"""
+LONG = """
+record(namespace="finance-ai-prd", task_queue="q" * 200, tools=[
+    CatalogueTool("t" * 200, (Parameter("p" * 200, f"list[{'s' * 90}]", False),), "\u202eno word " + "w" * 400, ()),
+])
+"""
+
+
+def see_tools(paula: Page, demo: Demo) -> None:
+    """Look at the tools, of which one is covered by no policy."""
+    demo.manage("shell", "-c", TOOLS)
+    paula.goto(f"{demo.address}/policies/")
+    paula.get_by_role("link", name="Tools that workers have").click()
+    expect(paula.get_by_role("heading", name="restart_service")).to_be_visible()
+    look(paula, "tools")
+    demo.manage("shell", "-c", TOOLS + LONG)
+    paula.get_by_label("Only what no policy allows (1)").check()
+    paula.get_by_role("button", name="Show").click()
+    expect(paula.get_by_role("heading", name="drain_queue")).to_be_visible()
+    expect(paula.get_by_role("heading", name="restart_service")).to_have_count(0)
+    expect(paula.get_by_role("heading", name="t" * 200)).to_be_visible()
+    paula.set_viewport_size({"width": 360, "height": 740})
+    assert paula.locator("html").evaluate("root => root.scrollWidth - root.clientWidth") <= 0
+
+
 def write(paula: Page, demo: Demo) -> str:
     """Let Paula write the next version of the incident's policy; return its address."""
     paula.goto(f"{demo.address}/policies/")
@@ -87,6 +125,7 @@ def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_bro
         pete = arrive(demo, open_browser, "pete", "Pete", "policy_publisher")
         make_key(demo, pete)
         paula = arrive(demo, open_browser, "paula", "Paula", "policy_author")
+        see_tools(paula, demo)
         address = write(paula, demo)
 
         pete.goto(address)

@@ -118,6 +118,7 @@ POST search/saved/<int:saved_id>/deletion/                          in   404  40
 
 GET  policies/                                                      in   404  404  404  200  200  200  200   200   200  in
 POST policies/                                                      in   404  404  404  404  404  404  404   404   404  in
+GET  policies/tools/                                                in   404  404  404  200  200  200  200   200   200  in
 POST policies/check/                                                in   404  404  404  200  404  404  404   404   200  in
 GET  policies/<slug:name>/<int:number>/                             in   404  404  404  200  200  200  200   200   200  in
 POST policies/<slug:name>/<int:number>/                             in   404  404  404  404  404  404  404   404   404  in

@@ -171,6 +171,8 @@ def test_an_activity_takes_data_or_refuses_it_by_name(ada: Approver, name: str) 
         wanted = type(good[field])
         for label, value in VALUES.items():
             before = written()
+            if wanted is list and isinstance(value, str):
+                value = value[:10_000]  # Temporal looks at every letter, to see whether it is a list's item
             got, refused = _told(name, {**good, field: value})
             if refused is None:
                 assert type(getattr(got, field)) is wanted, f"{field} took {label}"

@@ -25,18 +25,24 @@ from audit.statements.statements import Signer
 
 _CONTEXT = b"tenuo-warrant-v1" + b"\x01"
 _ISSUER = 5
+_MAXIMUM_DEPTH = 8
 _EXTENSIONS = 10
 
 
-def with_extensions(plain: tenuo_core.Warrant, added: Mapping[str, bytes], issuer: Signer) -> tenuo_core.Warrant:
+def with_extensions(
+    plain: tenuo_core.Warrant, added: Mapping[str, bytes], issuer: Signer, *, maximum_depth: int | None = None
+) -> tenuo_core.Warrant:
     """Return ``plain`` with ``added`` in it, by name, issued and signed by ``issuer``.
 
+    ``maximum_depth``: how often it may be handed on; None leaves that as it is.
     Tenuo verifies the signature as it reads the result back. Raises what the signer's ``sign`` raises.
     """
     facts = cbor2.loads(bytes(plain.payload_bytes))
     extensions = {**facts.get(_EXTENSIONS, {}), **{name: list(data) for name, data in added.items()}}
     facts[_ISSUER] = [1, issuer.public_key().public_bytes_raw()]
     facts[_EXTENSIONS] = dict(sorted(extensions.items()))
+    if maximum_depth is not None:
+        facts[_MAXIMUM_DEPTH] = maximum_depth
     payload = cbor2.dumps(_with_marked_floats(dict(sorted(facts.items()))), default=_write_shortest)
     data = cbor2.dumps([1, payload, [1, issuer.sign(_CONTEXT + payload)]])
     warrant = tenuo_core.Warrant.from_bytes(data)

@@ -21,6 +21,7 @@ from warrants.minting.checks import (
     person_acted_for,
     require_approvers,
     require_different_keys,
+    require_holder,
     require_usable,
 )
 from warrants.minting.compilation import approval_gates, capabilities
@@ -38,7 +39,7 @@ from warrants.revocation.services import lock_issuer
 def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: list[ApproverKey]) -> MintedWarrant:
     """Mint ``agent``'s warrant for ``incident`` under the policy named ``policy``, and record it.
 
-    1. The policy is safe, and knows the incident's severity.
+    1. The policy is safe, knows the incident's severity, and lets the agent hold its warrants.
     2. The approvers' keys are active in its namespace and endorsed now, of as many people as the policy asks for.
        Keys of people who raised the alert, or for whom the agent acts, are left out.
     3. Issuer, agent and approvers have different keys, and no approver's key is one that the server holds.
@@ -48,6 +49,7 @@ def mint(*, policy: str, incident: Incident, agent: AgentIdentity, approvers: li
     """
     rules = load(policy)  # 1
     require_usable(incident, rules)
+    require_holder(agent, rules)
     terms = _terms(rules, barred_people(incident))
     person = person_acted_for(incident)
     acting = Acting(agent.name, person) if person else None
@@ -87,7 +89,12 @@ def _sign(
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, incident),
     )
-    warrant = with_extensions(plain, _extensions(terms, approvers, incident, acting), signer_of(issuer))
+    warrant = with_extensions(
+        plain,
+        _extensions(terms, approvers, incident, acting),
+        signer_of(issuer),
+        maximum_depth=policy.sub_agents,
+    )
     expires_at = datetime.fromisoformat(warrant.expires_at())
     return Warrant(
         id=warrant.id,

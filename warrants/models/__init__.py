@@ -1,4 +1,5 @@
 from warrants.models.agent import AgentIdentity
+from warrants.models.catalogue import ReportedTool
 from warrants.models.issuer import Endorsement, IssuerKey
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
@@ -20,6 +21,7 @@ __all__ = [
     "MintOrder",
     "MintingStop",
     "PolicyVersion",
+    "ReportedTool",
     "Revocation",
     "RevocationList",
     "Warrant",

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import WorkerConfig, WorkflowRunner
+from temporalio.worker import Worker, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workers.gates import checks
 from workers.gates.activity_side import ApprovalInterceptor, DispatchInterceptor, is_in_order
 from workers.gates.approvers import Approvers
+from workers.gates.catalogue import ToolSink, reporting
 from workers.gates.errors import DENIAL_TYPES, UnsafeSettings
 from workers.gates.floors import Floors
 from workers.gates.nonces import NonceStore
@@ -44,12 +45,14 @@ class GatePlugin(SimplePlugin):
         revocation: Revocation,
         approvers: Approvers,
         floors: Floors,
+        tools: ToolSink | None = None,
     ) -> None:
         self.settings = settings
         self.receipts = receipts
         self.revocation = revocation
         self.approvers = approvers
         self._functions = functions
+        self._tools = tools
         self._outer = DispatchInterceptor()
         self._inner = ApprovalInterceptor(settings, nonces, receipts, approvers, floors)
         super().__init__(
@@ -77,6 +80,11 @@ class GatePlugin(SimplePlugin):
             )
         quieten_expected_denials()
         return config
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
+        """Run the worker, and beside it say which tools it has."""
+        async with reporting(self._tools, worker.client.namespace, worker.task_queue, self._functions):
+            await super().run_worker(worker, next)
 
 
 class _ExpectedDenials(logging.Filter):

@@ -11,6 +11,7 @@ from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 from workers.gates import checks
 from workers.gates.approvers import Approvers
+from workers.gates.catalogue import TemporalToolSink, ToolSink
 from workers.gates.errors import UnsafeSettings
 from workers.gates.floors import FixedFloors, Floor, Floors
 from workers.gates.key_revocations import KeyRevocations
@@ -19,6 +20,7 @@ from workers.gates.nonces import NonceStore
 from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptWriter
+from workers.gates.reporting import TemporalReceiptSink
 from workers.gates.revocation import Revocation
 from workers.gates.settings import GateSettings
 
@@ -34,6 +36,7 @@ def build_plugins(
     people_roots: PeopleRoots | Sequence[bytes] | None = None,
     floors: Mapping[str, Floor] | Floors | None = None,
     nexus_endpoint: str | None = None,
+    tools: ToolSink | None = None,
 ) -> tuple[TenuoTemporalPlugin, GatePlugin]:
     """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
 
@@ -44,6 +47,7 @@ def build_plugins(
     warrant says, by tool, or what says so for each call. ``nexus_endpoint``: the endpoint whose operations the worker
     handles; each must come with a warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker
     refuses them all.
+    ``tools`` is where the worker says which tools it has; by default where its receipts go, if that is over Temporal.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
     """
     checks.refuse_phone_home()
@@ -77,8 +81,15 @@ def build_plugins(
         revocation=revocation,
         approvers=approvers,
         floors=FixedFloors(floors or {}) if floors is None or isinstance(floors, Mapping) else floors,
+        tools=tools or _beside_receipts(receipts, settings),
     )
     return tenuo_plugin, gate_plugin
+
+
+def _beside_receipts(receipts: ReceiptWriter, settings: GateSettings) -> ToolSink | None:
+    if not isinstance(receipts.sink, TemporalReceiptSink):
+        return None
+    return TemporalToolSink(receipts.sink.client, task_queue=settings.approvals_task_queue)
 
 
 def _people_roots(given: PeopleRoots | Sequence[bytes] | None) -> PeopleRoots | None:

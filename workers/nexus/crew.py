@@ -17,12 +17,15 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
+from warrants.errors import PolicyError
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
+from workers.catalogue import DatabaseToolSink
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
+from workers.errors import StartFailed
 from workers.gates.nonces import NonceStore
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptSink, ReceiptWriter
@@ -77,7 +80,8 @@ class NexusCrew:
 async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
 
-    ``client`` is a plain one of the namespace in which people are asked.
+    ``client`` is a plain one of the namespace in which people are asked. Raises ``StartFailed`` for a policy whose
+    arguments have no type.
     """
     askers = askers_of(settings.NEXUS_APPROVALS, client.namespace)
     crew = NexusCrew()
@@ -86,7 +90,10 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
-        actions = activities_of(shipped(asker.policy))
+        try:
+            actions = activities_of(shipped(asker.policy))
+        except PolicyError as error:
+            raise StartFailed(f"The policy {asker.policy} cannot be asked about through Nexus: {error}") from error
         guarded, gate_plugin = guarded_client(client, actions, keys, shared)
         crew.gate_plugins.append((client.namespace, gate_plugin))
         crew.workers.append(
@@ -152,6 +159,7 @@ def guarded_client(
         people_roots=shared.policies.roots,
         floors=shared.policies,
         nexus_endpoint=nexus_endpoint,
+        tools=DatabaseToolSink(),
     )
     if nexus_endpoint is not None:
         client = behind_door(client)
