@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from pytest_django import Settings
 from temporalio.client import WorkflowFailureError
 
 from accounts.keys.queries import keys_of
+from audit.statements.terms import Terms
 from tests.endorsing import ROOT
 from tests.gates import agents
 from tests.issuing import tenuo_key
 from tests.promises.conftest import House
-from tests.workers.test_known_policies import asking_less, asking_more
+from tests.workers.test_known_policies import LOGS, PRODUCTION, asking_less, asking_more, naming
 from tests.workers.test_publications import publish
 from warrants.agents.services import ensure_agent
 from warrants.issuers.services import ensure_issuer
@@ -62,38 +63,43 @@ async def refreshed(house: House, known: KnownPolicies) -> AsyncIterator[House]:
     await cancel(looking)
 
 
-async def within_two_seconds(happened: Callable[[], Awaitable[bool]]) -> None:
+async def within_two_seconds(knows: Callable[[], bool]) -> None:
+    """Return when the worker knows of what was published just now."""
     since = time.monotonic()
-    while not await happened():
+    while not knows():
         assert time.monotonic() - since < 2, "The worker does not follow what was published."
+        await asyncio.sleep(0.02)
 
 
-async def test_a_version_that_asks_less_and_then_one_that_asks_more(refreshed: House) -> None:
+async def test_a_version_that_asks_less_and_then_one_that_asks_more(refreshed: House, known: KnownPolicies) -> None:
     house = refreshed
 
     def mint_again() -> MintedWarrant:
         incident = Incident("PLESS", "High error rate", "high", "checkout", "default")
-        agent = ensure_agent(name="incident-agent")
-        return mint(
-            policy="incident-response", incident=incident, agent=agent, approvers=list(keys_of(house.ada.person))
-        )
+        agent, approvers = ensure_agent(name="incident-agent"), list(keys_of(house.ada.person))
+        return mint(policy="incident-response", incident=incident, agent=agent, approvers=approvers)
 
-    async def restarts_unasked() -> bool:
-        handle = await house.start(agents.ForgivingAgent.run, "checkout")
+    async def restarts_unasked(chain: list[bytes] | None = None) -> bool:
+        handle = await house.start(agents.ForgivingAgent.run, "checkout", chain=chain)
         result = await handle.result()
         assert result == "restarted checkout" or result.startswith("APPROVAL_FLOOR"), result
         return bool(result == "restarted checkout")
 
-    await sync_to_async(publish)(asking_less(3))
-    house.warrants.append(await sync_to_async(mint_again)())
-    await within_two_seconds(restarts_unasked)
-
+    less, more = naming(asking_less(3), 3), Terms()
     thief = [await sync_to_async(ungated)()]
     assert not await refuses_to_read(house, thief)
-    await sync_to_async(publish)(asking_more(4), 4)
-    await within_two_seconds(lambda: refuses_to_read(house, thief))
-    # What was minted keeps its floors for a day.
+    assert not await restarts_unasked(thief)
+
+    await sync_to_async(publish)(asking_less(3))
+    await within_two_seconds(lambda: known.demand(less, "restart_service", PRODUCTION).people == 0)
+    house.warrants.append(await sync_to_async(mint_again)())
     assert await restarts_unasked()
+    assert not await restarts_unasked(thief), "it names no policy"
+
+    await sync_to_async(publish)(asking_more(4), 4)
+    await within_two_seconds(lambda: known.demand(more, "read_logs", LOGS).people == 1)
+    assert await refuses_to_read(house, thief)
+    assert await restarts_unasked(), "what was minted keeps its floors for a day"
 
 
 def ungated() -> bytes:
@@ -101,7 +107,10 @@ def ungated() -> bytes:
     agent = ensure_agent(name="incident-agent")
     warrant = tenuo_core.Warrant.issue(
         tenuo_key(ensure_issuer()),
-        capabilities={"read_logs": {"service": tenuo_core.Wildcard()}},
+        capabilities={
+            "read_logs": {"service": tenuo_core.Wildcard()},
+            "restart_service": {"service": tenuo_core.Wildcard(), "environment": tenuo_core.Wildcard()},
+        },
         ttl_seconds=600,
         holder=tenuo_core.PublicKey.from_bytes(bytes(agent.public_key)),
     )
@@ -109,8 +118,8 @@ def ungated() -> bytes:
 
 
 async def refuses_to_read(house: House, chain: list[bytes]) -> bool:
-    """Return whether logs are not read under ``chain``; the agent's next call is beyond it in any case."""
+    """Return whether logs are not read under ``chain``; one of the agent's next calls is refused in any case."""
     handle = await house.start(agents.PlainAgent.run, "checkout", chain=chain)
     with pytest.raises(WorkflowFailureError) as ended:
         await handle.result()
-    return bool(ended.value.cause.cause.type == "APPROVAL_FLOOR")  # type: ignore[union-attr]
+    return "read_logs" in str(ended.value.cause.activity_type)  # type: ignore[union-attr]
