@@ -43,7 +43,7 @@ from workers.own_credentials import credentials
 from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.polling import FEW, Polling
-from workers.publications import Publications, known_policies
+from workers.publications import known_policies
 from workers.receipts import DatabaseReceiptSink
 from workers.revocation import held_list
 
@@ -111,15 +111,6 @@ class Crew:
         """Give the list to every worker; see ``GatePlugin``."""
         news = [guard.gate_plugin.apply_key_revocations(data) for guard in self.guards]
         return any(news)
-
-    def revoked_keys(self) -> dict[bytes, int]:
-        """Return which keys of people are revoked, as the workers know, and since when (ms since 1970)."""
-        known = [guard.gate_plugin.approvers.revocations.times for guard in self.guards]
-        return {key: at for times in known for key, at in times.items()}
-
-    def publications(self) -> Publications:
-        """Return what keeps fresh which policies the workers know."""
-        return Publications(self.policies, self, self.revoked_keys)
 
 
 def is_home(namespace: str) -> bool:

@@ -148,7 +148,7 @@ class KnownPolicies:
         for one in offered:
             try:
                 version = self._known(one) or self._verify(one, revoked)
-            except (MalformedStatement, PolicyError) as error:
+            except (MalformedStatement, PolicyError, UnicodeError) as error:
                 complaints.add(f"Version {one.number} of {one.name} does not count here. {error}")
             else:
                 found.setdefault(one.name, []).append(version)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from django.conf import settings
 
@@ -16,7 +17,7 @@ from workers.database import in_thread
 from workers.known_policies import KnownPolicies
 from workers.people_roots import PeopleRoots
 from workers.pinned_policies import PinnedPolicies
-from workers.revocation import INTERVAL_SECONDS, TakesKeyRevocations
+from workers.revocation import INTERVAL_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +30,24 @@ def known_policies(roots: PeopleRoots) -> KnownPolicies:
     return KnownPolicies(roots, PinnedPolicies(Path(settings.DATA_DIR)))
 
 
+class KnowsRevokedKeys(Protocol):
+    """The gate plugin: checks a list of people's revoked keys, and knows when each was revoked."""
+
+    def apply_key_revocations(self, data: bytes) -> bool: ...
+
+    @property
+    def revoked_keys(self) -> Mapping[bytes, int]: ...
+
+
 class Publications:
     """Hands what was published to ``known``.
 
-    ``plugin`` is given the newest list of revoked keys first, so that a publisher's key that was revoked before it
-    signed makes nothing count; ``revoked`` says then which they are, and since when.
+    ``plugins``, which are those of this process's workers, are given the newest list of revoked keys first: a
+    publisher's key that was revoked before it signed makes nothing count.
     """
 
-    def __init__(
-        self, known: KnownPolicies, plugin: TakesKeyRevocations, revoked: Callable[[], Mapping[bytes, int]]
-    ) -> None:
-        self._known, self._plugin, self._revoked = known, plugin, revoked
+    def __init__(self, known: KnownPolicies, plugins: Sequence[KnowsRevokedKeys]) -> None:
+        self._known, self._plugins = known, plugins
         self._seen: object = None
         self._seen_at = 0.0
 
@@ -56,9 +64,10 @@ class Publications:
             if news == self._seen and not self._is_time_again():
                 return
             if data := await in_thread(key_revocations.signed_list):
-                self._plugin.apply_key_revocations(data)
-            offered = await in_thread(offering.offered)
-            await asyncio.to_thread(self._known.take, offered, self._revoked())
+                for plugin in self._plugins:
+                    plugin.apply_key_revocations(data)
+            revoked = {key: at for plugin in self._plugins for key, at in plugin.revoked_keys.items()}
+            await asyncio.to_thread(self._known.take, await in_thread(offering.offered), revoked)
             self._seen, self._seen_at = news, time.monotonic()
         except Exception:
             logger.exception("What was published could not be refreshed; the policies that were known go on counting.")

@@ -56,9 +56,7 @@ def trust(known: KnownPolicies) -> dict[str, Any]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def refreshed(house: House, known: KnownPolicies) -> AsyncIterator[House]:
     """The house, whose worker looks for what was published as the real ones do."""
-    plugin = house.gate_plugin
-    publications = Publications(known, plugin, lambda: plugin.approvers.revocations.times)
-    looking = asyncio.create_task(publications.refresh())
+    looking = asyncio.create_task(Publications(known, [house.gate_plugin]).refresh())
     yield house
     await cancel(looking)
 

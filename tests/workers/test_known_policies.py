@@ -243,6 +243,12 @@ def test_what_nobody_published_counts_nothing_and_is_said(
     assert worker.has_complaints
 
 
+def test_text_with_half_a_character_is_nobodys(caplog: pytest.LogCaptureFixture) -> None:
+    worker = Worker(replace(published(asking_less(3)), text="\ud800"), published(asking_more(4), 4))
+    assert "Version 3 of incident-response does not count here" in caplog.text
+    assert worker.people(naming(asking_more(4), 4), "read_logs", **LOGS) == 1
+
+
 def test_a_publishers_key_that_was_revoked_before_it_signed_publishes_nothing() -> None:
     key = PUBLISHER.public_key().public_bytes_raw()
     text, worker = asking_less(3), Worker()

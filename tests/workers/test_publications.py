@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
+from audit.statements.statements import parse
 from tests.endorsing import ROOT
 from tests.people import person
 from tests.warrants.test_policy_versions import NAME, PUBLISHER_KEY, key_of, proposed, signed
@@ -31,13 +32,13 @@ TEXT = asking_less(3)
 
 
 class Plugin:
-    """Takes lists of revoked keys."""
+    """Takes any list of revoked keys; see ``GatePlugin``."""
 
     def __init__(self) -> None:
-        self.applied: list[bytes] = []
+        self.revoked_keys: dict[bytes, int] = {}
 
     def apply_key_revocations(self, data: bytes) -> bool:
-        self.applied.append(data)
+        self.revoked_keys = {bytes(item["key"]): item["at"] for item in parse(data).facts["keys"]}
         return True
 
 
@@ -59,7 +60,7 @@ def known(settings: Settings, tmp_path: Path) -> KnownPolicies:
 
 @pytest.fixture
 def looking(known: KnownPolicies) -> Publications:
-    return Publications(known, Plugin(), dict)
+    return Publications(known, [Plugin()])
 
 
 def asks(known: KnownPolicies, text: str = TEXT, number: int = 3) -> bool:
@@ -140,7 +141,23 @@ async def test_a_list_of_revoked_keys_that_is_refused_lets_nothing_new_count(
         await looking.look()
     assert asks(known)
     await looking.look()
-    assert not asks(known)
+    assert not asks(known), "it was revoked after it had signed"
+
+
+async def test_a_publishers_key_that_had_been_revoked_makes_nothing_count(
+    known: KnownPolicies, looking: Publications
+) -> None:
+    """The list of revoked keys comes first, also when the worker has just started."""
+
+    def revoke_before() -> None:
+        ensure_issuer()
+        ApproverKey.objects.filter(person__username="publisher").update(revoked_at=timezone.now() - timedelta(hours=1))
+
+    await sync_to_async(publish)(TEXT)
+    await sync_to_async(revoke_before)()
+    await looking.look()
+    assert asks(known)
+    assert known.has_complaints
 
 
 async def test_a_database_that_forgets_a_version_is_told_of_and_not_followed(
@@ -153,5 +170,5 @@ async def test_a_database_that_forgets_a_version_is_told_of_and_not_followed(
     assert not asks(known)
     assert f"The database has no version 3 of {NAME}" in caplog.text
     again = known_policies(PeopleRoots([ROOT]))
-    await Publications(again, Plugin(), dict).look()
+    await Publications(again, [Plugin()]).look()
     assert not asks(again), "a restart forgets nothing"

@@ -21,7 +21,6 @@ from warrants.policies.rules import SHORTEST_LIFETIME
 
 logger = logging.getLogger(__name__)
 
-
 # What is told of a warrant before anything is done under it.
 _MINTING = (EntryKind.WARRANT_MINTED, EntryKind.WARRANT_ATTENUATED)
 

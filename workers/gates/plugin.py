@@ -69,6 +69,11 @@ class GatePlugin(SimplePlugin):
         """Install a signed list of people's revoked keys; see ``KeyRevocations.apply``."""
         return self.approvers.revocations.apply(data)
 
+    @property
+    def revoked_keys(self) -> Mapping[bytes, int]:
+        """When (milliseconds since 1970) each revoked key of a person was revoked, as far as this worker knows."""
+        return self.approvers.revocations.times
+
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         checks.refuse_phone_home()
         checks.refuse_unlisted_activities(list(self._functions.values()), config.get("activities") or [])
