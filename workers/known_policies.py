@@ -103,8 +103,7 @@ class KnownPolicies:
         found = self._verified(offered, revoked, complaints)
         complaints |= self._gone_back(found)
         self._merge(found)
-        if self._pinned is not None:
-            self._pinned.write([version.stored for versions in self._published.values() for version in versions])
+        complaints |= self._pin()
         for sentence in sorted(complaints - self._complaints):
             logger.error("%s", sentence)
         self._complaints = complaints
@@ -189,6 +188,17 @@ class KnownPolicies:
                     "published. The first one goes on counting here."
                 )
         return complaints
+
+    def _pin(self) -> set[str]:
+        """Write down what is known; return what is wrong if that cannot be done."""
+        known = [version.stored for versions in self._published.values() for version in versions]
+        if self._pinned is None or not known:
+            return set()
+        try:
+            self._pinned.write(known)
+        except OSError as error:
+            return {f"What was published cannot be written into {self._pinned.path}: a restart forgets it. {error}"}
+        return set()
 
     def _merge(self, found: Mapping[str, Sequence[Version]]) -> None:
         self._published = {

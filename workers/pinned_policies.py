@@ -25,30 +25,30 @@ class PinnedPolicies:
     """The file ``policies.pinned`` in ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
+        self.path = directory / FILE
         self._written: str | None = None
 
     def read(self) -> list[Offered]:
         """Return what is pinned. Raises ``StartFailed`` for a file that cannot be read."""
-        if not self._path.exists():
+        if not self.path.exists():
             return []
         try:
-            return [_read(one) for one in json.loads(self._path.read_text())["policies"]]
+            return [_read(one) for one in json.loads(self.path.read_text())["policies"]]
         except (OSError, ValueError, KeyError, TypeError):
             raise StartFailed(
-                f"{self._path} cannot be read: what this worker has seen published. Restore it, or remove it if you "
+                f"{self.path} cannot be read: what this worker has seen published. Restore it, or remove it if you "
                 "believe what the database says now."
             ) from None
 
     def write(self, policies: Sequence[Offered]) -> None:
-        """Pin ``policies`` in the place of what was pinned before."""
+        """Pin ``policies`` in the place of what was pinned before. Raises ``OSError``."""
         text = json.dumps({"policies": [_written(one) for one in policies]})
         if text == self._written:
             return
-        partial = self._path.with_suffix(f".{os.getpid()}-{get_ident()}")
+        partial = self.path.with_suffix(f".{os.getpid()}-{get_ident()}")
         partial.write_text(text)
         partial.chmod(0o600)
-        partial.replace(self._path)
+        partial.replace(self.path)
         self._written = text
 
 

@@ -346,6 +346,15 @@ def test_a_pinned_file_that_cannot_be_read_keeps_the_worker_from_starting(text: 
         KnownPolicies(PeopleRoots([ROOT]), PinnedPolicies(tmp_path))
 
 
+def test_a_directory_that_takes_no_file_is_complained_of_and_no_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = asking_more(3)
+    worker = Worker(published(text), pinned=PinnedPolicies(tmp_path / "nowhere"))
+    assert worker.people(naming(text, 3), "read_logs", **LOGS) == 1
+    assert "a restart forgets it" in caplog.text
+
+
 def test_what_somebody_wrote_into_the_file_is_verified_too(
     pinned: PinnedPolicies, caplog: pytest.LogCaptureFixture
 ) -> None:
