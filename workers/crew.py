@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,8 @@ from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
 from warrants.agents.queries import holder_keys
-from warrants.issuers.queries import trusted_roots
+from warrants.issuers.contracts import TrustedSet
+from warrants.issuers.queries import signed_sets, trusted_set
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
@@ -35,6 +36,7 @@ from workers.gates.receipts import ReceiptWriter
 from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.gates.trusted_roots import RootsRefused, TrustedRoots
 from workers.incident.activities import TOOLS
 from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
 from workers.incident.models.activity import call_model
@@ -61,6 +63,7 @@ class Keys:
     holders: Mapping[str, bytes]
     roots: list[bytes]
     receipts: bytes
+    roots_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,18 @@ class Crew:
         found = [post.guard for post in self.posts if post.guard is not None]
         return sorted(found, key=lambda guard: not is_home(guard.clients.plain.namespace))
 
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Give the sets to every worker; see ``GatePlugin``."""
+        news = [guard.gate_plugin.apply_trusted_roots(sets) for guard in self.guards]
+        return any(news)
+
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
         news = [guard.gate_plugin.apply_revocation_list(data) for guard in self.guards]
         return any(news)
 
     def held_lists(self) -> list[Held]:
-        """Return which list every worker holds."""
+        """Return what every worker holds."""
         return [held_list(guard.gate_plugin, guard.clients.plain.namespace) for guard in self.guards]
 
     def apply_key_revocations(self, data: bytes) -> bool:
@@ -139,6 +147,7 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         activities=TOOLS,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
         nonces=nonces,
         settings=GateSettings(
@@ -210,10 +219,22 @@ async def nonce_store() -> NonceStore:
 
 def load_keys() -> Keys:
     """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
-    holders, roots = holder_keys(), trusted_roots()
-    if not holders or not roots:
+    holders, roots = holder_keys(), trusted_set()
+    if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
-    return Keys(holders, roots, service_private_key(Purpose.RECEIPTS).private_bytes_raw())
+    if settings.TRUSTED_ROOTS:
+        roots = _since(settings.TRUSTED_ROOTS)
+    return Keys(holders, list(roots.keys), service_private_key(Purpose.RECEIPTS).private_bytes_raw(), roots.number)
+
+
+def _since(pinned: Sequence[bytes]) -> TrustedSet:
+    """Return what follows from the pinned roots by the sets that they, and those that came after them, signed."""
+    roots = TrustedRoots(pinned)
+    try:
+        roots.apply(signed_sets())
+    except RootsRefused as refused:
+        logger.error("%s The roots that are believed here follow from TRUSTED_ROOTS, and end before it.", refused)
+    return TrustedSet(tuple(roots.keys), roots.number)
 
 
 def worker_name() -> str:

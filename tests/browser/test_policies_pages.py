@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,21 @@ from tests.browser.demo import Demo
 pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(300)]
 
 Open = Callable[[], BrowserContext]
+
+
+@contextmanager
+def installation(directory: Path) -> Iterator[Demo]:
+    """Run a new installation's website alone."""
+    environment = {
+        "LOCAL_ACCOUNTS": "true",
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    demo = Demo(directory, "serve", "--web-only", environment=environment)
+    demo.manage("setup", patience=180)
+    with demo:
+        demo.line(lambda line: "runs at" in line)
+        yield demo
 
 
 def arrive(demo: Demo, open_browser: Open, username: str, name: str, role: str) -> Page:
@@ -101,6 +117,27 @@ def write(paula: Page, demo: Demo) -> str:
     return paula.url
 
 
+def try_calls(paula: Page) -> None:
+    """Let Paula ask what would happen, and what would have happened, under the version that waits."""
+    paula.get_by_role("link", name="Try calls on it").click()
+    arguments = paula.get_by_label("Its arguments, as JSON")
+    paula.get_by_label("Tool").select_option("restart_service")
+    expect(arguments).to_have_value(re.compile("environment"))
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer [data-outcome=gated]")).to_contain_text("would stop until a person approves")
+    expect(paula.locator("#answer")).to_contain_text("environment is not among the values that are exempt")
+    look(paula, "policy-simulator")
+    arguments.fill(arguments.input_value().replace('"production"', '"staging"'))
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer [data-outcome=allowed]")).to_contain_text("would run")
+    arguments.fill("{")
+    paula.get_by_role("button", name="Ask").click()
+    expect(paula.locator("#answer")).to_contain_text("not JSON")
+    paula.get_by_role("button", name="Replay them").click()
+    expect(paula.locator("#replay")).to_contain_text("There is nothing to compare.")
+    look(paula, "policy-simulator-refused")
+
+
 def leaking(text: str) -> str:
     """Return the policy with any environment, and a gate on exactly one."""
     open_argument = text.replace("environment: {one_of: [production, staging, dev]}", "environment: anything", 1)
@@ -110,15 +147,7 @@ def leaking(text: str) -> str:
 
 
 def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_browser: Open) -> None:
-    environment = {
-        "LOCAL_ACCOUNTS": "true",
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "KEY_ENCRYPTION_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-    }
-    demo = Demo(tmp_path / "data", "serve", "--web-only", environment=environment)
-    demo.manage("setup", patience=180)
-    with demo:
-        demo.line(lambda line: "runs at" in line)
+    with installation(tmp_path / "data") as demo:
         olga = arrive(demo, open_browser, "olga", "Olga", "security_administrator")
         make_key(demo, olga)
         demo.manage("bootstrap_root", "olga")
@@ -128,6 +157,7 @@ def test_a_second_person_publishes_what_the_first_wrote(tmp_path: Path, open_bro
         see_tools(paula, demo)
         address = write(paula, demo)
 
+        try_calls(paula)
         pete.goto(address)
         # Nobody endorsed his key as a policy publisher's yet.
         pete.locator("publish-policy[data-state=not-endorsed]").wait_for()

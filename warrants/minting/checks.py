@@ -16,6 +16,7 @@ from warrants.errors import (
     InactiveApprover,
     InvalidIncident,
     NoApprovers,
+    NotASigner,
     SharedKey,
     TooFewPeople,
     TooManyApprovers,
@@ -124,13 +125,26 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: s
     return others
 
 
-def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]) -> None:
-    """Raise ``SharedKey`` unless issuer, agent and approvers differ, and no approver's key is held by the server."""
+def require_signer(key: ApproverKey, policy: Policy, namespace: str) -> None:
+    """Raise ``NotASigner`` unless the person could approve under the policy with ``key``, were they not the signer."""
+    usable = endorsed_keys(endorsers=policy.endorsers, namespace=namespace).filter(pk=key.pk).exists()
+    group = one_each(active_people_by_name(policy.approvers))
+    is_meant = not policy.approvers or key.person.external_id in group
+    if not usable or not is_meant or not _is_enough(key, policy.approver_key_strength):
+        raise NotASigner(namespace=namespace, strength=policy.approver_key_strength, endorsers=policy.endorsers)
+
+
+def require_different_keys(
+    issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey], signer: ApproverKey | None
+) -> None:
+    """Raise ``SharedKey`` unless issuer, agent, signer and approvers differ, and the server holds no person's key."""
     if bytes(issuer.public_key) == bytes(agent.public_key):
         raise SharedKey(field="agent")
     held_here = _keys_held_here()
     if any(bytes(key.public_key) in held_here for key in approvers):
         raise SharedKey(field="approvers")
+    if signer is not None and bytes(signer.public_key) in held_here:
+        raise SharedKey(field="signer")
 
 
 def _is_enough(key: ApproverKey, needed: KeyStrength) -> bool:

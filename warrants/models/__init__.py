@@ -1,6 +1,7 @@
 from warrants.models.agent import AgentIdentity
 from warrants.models.catalogue import ReportedTool
-from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.delegation import Delegation
+from warrants.models.issuer import Endorsement, IssuerKey, TrustedRoots
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import (
@@ -14,6 +15,7 @@ from warrants.models.warrant import Warrant
 
 __all__ = [
     "AgentIdentity",
+    "Delegation",
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
@@ -24,5 +26,6 @@ __all__ = [
     "ReportedTool",
     "Revocation",
     "RevocationList",
+    "TrustedRoots",
     "Warrant",
 ]

@@ -166,6 +166,14 @@ def policy_name(name: str) -> str:
     return name
 
 
+def is_tool_name(name: str) -> bool:
+    return bool(_TOOL.fullmatch(name))
+
+
+def is_argument_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name))
+
+
 def _strength(section: Section) -> KeyStrength:
     name = "approver_key_strength"
     value = section.text(name, maximum=20) if name in section.values else KeyStrength.ORDINARY

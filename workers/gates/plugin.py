@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -27,6 +27,7 @@ from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
 from workers.gates.settings import GateSettings
+from workers.gates.trusted_roots import TrustedRoots
 from workers.gates.workflow_side import GateWorkflowInterceptor
 
 PASSTHROUGH = ("approvals", "audit", "cbor2", "cryptography", "tenuo", "tenuo_core", "workers.gates")
@@ -42,6 +43,7 @@ class GatePlugin(SimplePlugin):
         settings: GateSettings,
         nonces: NonceStore,
         receipts: ReceiptWriter,
+        trusted_roots: TrustedRoots,
         revocation: Revocation,
         approvers: Approvers,
         floors: Mapping[str, Floor],
@@ -49,6 +51,7 @@ class GatePlugin(SimplePlugin):
     ) -> None:
         self.settings = settings
         self.receipts = receipts
+        self.trusted_roots = trusted_roots
         self.revocation = revocation
         self.approvers = approvers
         self._functions = functions
@@ -60,6 +63,10 @@ class GatePlugin(SimplePlugin):
             interceptors=[GateWorkflowInterceptor(functions, settings, approvers.people_roots), self._inner],
             workflow_runner=_with_passthrough,
         )
+
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Believe the last of these signed sets of trusted roots; see ``TrustedRoots.apply``."""
+        return self.trusted_roots.apply(sets)
 
     def apply_revocation_list(self, data: bytes) -> bool:
         """Install a signed revocation list; see ``Revocation.apply``."""

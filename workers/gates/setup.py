@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import tenuo_core
 from tenuo.temporal import InMemoryPopDedupStore, TenuoPluginConfig
 from tenuo.temporal_plugin import TenuoTemporalPlugin
 
@@ -23,6 +22,8 @@ from workers.gates.receipts import ReceiptWriter
 from workers.gates.reporting import TemporalReceiptSink
 from workers.gates.revocation import Revocation
 from workers.gates.settings import GateSettings
+from workers.gates.tenuo_internals import trust
+from workers.gates.trusted_roots import TrustedRoots, public_keys
 
 
 def build_plugins(
@@ -36,6 +37,7 @@ def build_plugins(
     people_roots: PeopleRoots | Sequence[bytes] | None = None,
     floors: Mapping[str, Floor] | None = None,
     nexus_endpoint: str | None = None,
+    roots_number: int = 0,
     tools: ToolSink | None = None,
 ) -> tuple[TenuoTemporalPlugin, GatePlugin]:
     """Return Tenuo's plugin and Countersign's, in the order in which the client needs them.
@@ -46,21 +48,21 @@ def build_plugins(
     the issuer's key can name approvers of their own. ``floors``: which calls people are asked about whatever a
     warrant says, by tool. ``nexus_endpoint``: the endpoint whose operations the worker handles; each must come with a
     warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker refuses them all.
+    ``roots_number``: of which signed set ``trusted_roots`` are, so that no older one takes their place.
     ``tools`` is where the worker says which tools it has; by default where its receipts go, if that is over Temporal.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
     """
     checks.refuse_phone_home()
     functions = checks.functions_by_name(activities)
     checks.refuse_unsupported_parameters(functions.values())
-    if not trusted_roots:
-        raise UnsafeSettings("A worker needs at least one trusted root; trusted_roots is empty.")
     settings = settings or GateSettings()
-    revocation = Revocation(trusted_roots)
-    approvers = Approvers(_people_roots(people_roots), KeyRevocations(trusted_roots), settings.endorsers)
+    roots = TrustedRoots(trusted_roots, roots_number)
+    revocation = Revocation(roots)
+    approvers = Approvers(_people_roots(people_roots), KeyRevocations(roots), settings.endorsers)
     tenuo_plugin = TenuoTemporalPlugin(
         TenuoPluginConfig(
             key_resolver=MemoryKeyResolver(holder_keys),
-            trusted_roots=[tenuo_core.PublicKey.from_bytes(root) for root in trusted_roots],
+            trusted_roots=public_keys(roots.keys),
             activity_fns=list(functions.values()),
             control_plane=receipts,
             runtime=revocation.runtime,
@@ -72,11 +74,13 @@ def build_plugins(
             nexus_pop_replay_protection=nexus_endpoint is not None,
         )
     )
+    roots.follow(lambda keys: trust(tenuo_plugin, public_keys(keys)))
     gate_plugin = GatePlugin(
         functions=functions,
         settings=settings,
         nonces=nonces,
         receipts=receipts,
+        trusted_roots=roots,
         revocation=revocation,
         approvers=approvers,
         floors=floors or {},

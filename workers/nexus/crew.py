@@ -65,8 +65,13 @@ class NexusCrew:
         return NexusCrew([*self.workers, *other.workers], [*self.gate_plugins, *other.gate_plugins])
 
     def held_lists(self) -> list[Held]:
-        """Return which list every worker holds."""
+        """Return what every worker holds."""
         return [held_list(plugin, namespace) for namespace, plugin in self.gate_plugins]
+
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Give the sets to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_trusted_roots(sets) for _, plugin in self.gate_plugins]
+        return any(news)
 
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
@@ -153,6 +158,7 @@ def guarded_client(
         activities=activities,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=shared.receipts, signing_key=keys.receipts, worker=worker_name()),
         nonces=shared.nonces,
         settings=GateSettings(
