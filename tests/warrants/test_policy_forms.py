@@ -378,11 +378,11 @@ def test_a_page_says_why_it_cannot_be_written_in(client: Client, django_user_mod
     reader = Client()
     reader.force_login(person("auditor", Role.AUDITOR))
     said = reader.get("/policies/night-shift/1/").content.decode()
-    assert "It is a draft. Those who write policies" in said
+    assert "You may read it. Policy authors" in said
     assert "<policy-forms" not in said
     assert "No call stops." in said
     services.propose(name="night-shift", number=1, revision=version.revision, author=author)
-    assert "It waits to be published" in client.get("/policies/night-shift/1/").content.decode()
+    assert "Its text stays as it is until" in client.get("/policies/night-shift/1/").content.decode()
 
 
 def test_the_forms_stand_beside_the_text_that_was_not_saved(client: Client) -> None:

@@ -22,10 +22,10 @@ from warrants.policies.constraints import (
     Subset,
     parse,
 )
-from warrants.policies.editing import put, take_out
+from warrants.policies.editing import put, take_out, values_of
 from warrants.policies.gates import Form, texts_of
 from warrants.policies.lint import errors_of
-from warrants.policies.reading import Section, read
+from warrants.policies.reading import Section
 from warrants.policies.rules import (
     READERS,
     argument_of,
@@ -91,7 +91,7 @@ def set_gate(text: str, tool: str, wanted: WantedGate) -> str:
         return take_out(text, path)
     if wanted.form not in list(Form):
         raise PolicyError("form", "Choose which calls stop.")
-    gate = _values(text, path)
+    gate = _values(values_of(text), path)
     before = gate.get(wanted.form) if isinstance(gate, dict) else None
     conditions = {name: _as_written(value, before, name) for name, value in wanted.conditions.items()}
     if wanted.form != Form.ALWAYS and not conditions:
@@ -103,7 +103,7 @@ def set_gate(text: str, tool: str, wanted: WantedGate) -> str:
     else:
         changed = _changed_gate(text, tool, wanted, body)
     try:
-        gate_of(tool_section(read(changed).section("tools"), tool), tool, arguments)
+        gate_of(tool_section(Section(values_of(changed)).section("tools"), tool), tool, arguments)
     except GateMissesNearValues as error:
         raise UnsafeGate(error, _safe_form(changed, error.path)) from error
     return changed
@@ -111,7 +111,7 @@ def set_gate(text: str, tool: str, wanted: WantedGate) -> str:
 
 def arguments_of(text: str, tool: str) -> dict[str, Constraint]:
     """Return what a tool's arguments may be. Raises ``PolicyError``."""
-    declared = tool_section(read(text).section("tools"), tool).section("arguments")
+    declared = tool_section(Section(values_of(text)).section("tools"), tool).section("arguments")
     return {argument: argument_of(declared, argument) for argument in declared.values}
 
 
@@ -120,15 +120,20 @@ def set_terms(text: str, terms: Mapping[str, Any], lifetimes: Mapping[str, str])
 
     A term that is None, and a lifetime that is empty, is taken out. Raises ``PolicyError``.
     """
+    before = values_of(text)
     for severity, lives in lifetimes.items():
+        if _values(before, ("lifetimes", severity)) == (lives or None):
+            continue
         path = ("lifetimes", severity)
-        text = put(text, path, lives, behind=_LINES, blocks=0) if lives else take_out(text, path)
+        text = put(text, path, lives, behind=_LINES) if lives else take_out(text, path)
         if lives:
-            lifetime(read(text).section("lifetimes"), severity)
+            lifetime(Section(values_of(text)).section("lifetimes"), severity)
     for name, value in terms.items():
+        if before.get(name) == value:
+            continue
         text = take_out(text, (name,)) if value is None else put(text, (name,), value, behind=_LINES)
         if value is not None:
-            READERS[name](read(text))
+            READERS[name](Section(values_of(text)))
     return text
 
 
@@ -170,7 +175,7 @@ def _changed_gate(text: str, tool: str, wanted: WantedGate, body: Any) -> str:
     path = ("tools", tool, "gate")
     text = put(text, (*path, "message"), wanted.message)
     others = [form for form in Form if form != wanted.form]
-    before = _values(text, (*path, wanted.form))
+    before = _values(values_of(text), (*path, wanted.form))
     if isinstance(before, dict) and isinstance(body, dict):
         text = _conditions(text, (*path, wanted.form), before, body)
     else:
@@ -191,8 +196,7 @@ def _conditions(text: str, path: tuple[str, ...], before: Mapping[str, Any], wan
     return text
 
 
-def _values(text: str, path: tuple[str, ...]) -> Any:
-    values: Any = read(text).values
+def _values(values: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         values = values.get(name) if isinstance(values, dict) else None
     return values

@@ -13,6 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import yaml
@@ -20,7 +21,7 @@ import yaml
 from warrants.errors import PolicyError
 from warrants.policies.reading import read
 
-__all__ = ["Path", "flow", "put", "take_out"]
+__all__ = ["Path", "flow", "put", "take_out", "values_of"]
 
 Path: TypeAlias = tuple[str, ...]
 
@@ -36,6 +37,12 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./'-]*(?: [A-Za-z0-9_./'-]+)*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _RESOLVER = yaml.resolver.Resolver()
 _TEXT_TAG = "tag:yaml.org,2002:str"
+
+
+@lru_cache(maxsize=4)
+def values_of(text: str) -> dict[str, Any]:
+    """Return what ``text`` says, once for several changes in a row: nobody changes the map. Raises ``PolicyError``."""
+    return read(text).values
 
 
 def put(
@@ -56,7 +63,7 @@ def put(
 
     Raises ``PolicyError`` for a text that cannot be read, and where it is written so that only people can change it.
     """
-    before = read(text).values
+    before = values_of(text)
     if _at(before, path) == (True, value):
         return text
     wanted = deepcopy(before)
@@ -80,7 +87,7 @@ def take_out(text: str, path: Path) -> str:
 
     Raises what ``put`` raises.
     """
-    before = read(text).values
+    before = values_of(text)
     if not _at(before, path)[0]:
         return text
     wanted = deepcopy(before)
@@ -179,7 +186,7 @@ def _spliced(text: str, start: int, end: int, fresh: str) -> str:
 def _checked(edited: str, wanted: Mapping[str, Any], path: Path) -> str:
     """Return what was written, if it says what was wanted."""
     try:
-        found = read(edited).values
+        found = values_of(edited)
     except PolicyError:
         found = {}
     if found != wanted or not _same_types(found, wanted):

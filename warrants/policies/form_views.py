@@ -1,7 +1,7 @@
 """What the editor's forms answer while a policy is written. Nothing here is saved.
 
-All take POST with a CSRF token and the editor's ``text``, and answer with a fragment; the forms' own fields begin with
-the name of the form.
+All take POST with a CSRF token and, but for ``policies:answer``, the editor's ``text``, and answer with a fragment; the
+forms' own fields begin with the name of the form.
 
 ``policies:form`` (``part``: rule, gate or terms) answers with ``warrants/_rule_form.html``, ``_gate_form.html`` or
 ``_terms_form.html``, which get ``form`` and, after a change that was asked for with ``change``, ``changed``: the new
@@ -24,7 +24,7 @@ from warrants.catalogue.queries import tools
 from warrants.errors import PolicyError
 from warrants.policies.forms.base import EditorForm, KnownTools
 from warrants.policies.forms.gate import GateForm
-from warrants.policies.forms.rule import RuleForm
+from warrants.policies.forms.rule import RuleForm, posted_answer
 from warrants.policies.forms.terms import TermsForm
 from warrants.policies.rules import is_argument_name, is_tool_name, parse_policy
 from warrants.policies.wording import terms_in_words, tools_in_words
@@ -52,8 +52,7 @@ def form(http_request: HttpRequest, part: str) -> HttpResponse:
 @_authors
 def answer(http_request: HttpRequest) -> HttpResponse:
     """Answer whether the rule, as its form is filled in, allows the value that is tried."""
-    asked = RuleForm(text_of(http_request), known_tools(), http_request.POST)
-    return render(http_request, "warrants/_rule_answer.html", {"answer": asked.answer()})
+    return render(http_request, "warrants/_rule_answer.html", {"answer": posted_answer(http_request.POST)})
 
 
 @require_POST

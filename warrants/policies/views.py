@@ -220,10 +220,10 @@ def _page(
 def _why_unwritable(found: PolicyVersion) -> str:
     """Return why the person who looks at a version cannot write in it, and what can be done."""
     return {
-        State.DRAFT: "It is a draft. Those who write policies, in all namespaces, change it here.",
-        State.REVIEW: "It waits to be published, so its text stays as it is. Sent back, it is a draft again.",
-        State.PUBLISHED: "It is in force, and never changes. To change the policy, begin a new version.",
-        State.RETIRED: "It is retired and stays as it was. To take it up again, begin a new version with its text.",
+        State.DRAFT: "You may read it. Policy authors, of all namespaces, write in it here.",
+        State.REVIEW: "Its text stays as it is until somebody publishes it, or sends it back to its authors.",
+        State.PUBLISHED: "What is published never changes. To change the policy, begin a new version.",
+        State.RETIRED: "It stays as it was. To take it up again, begin a new version with its text.",
     }[State(found.state)]
 
 

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from warrants.errors import PolicyError
 from warrants.policies.changes import UnsafeGate
 from warrants.policies.describing import DESCRIPTIONS
-from warrants.policies.reading import read
+from warrants.policies.editing import values_of
 
 # Tools that workers have, by name, with the types of their arguments by name.
 KnownTools = Mapping[str, Mapping[str, str]]
@@ -38,7 +38,7 @@ class EditorForm(forms.Form):
         self.fix: str | None = None
         self.policy: dict[str, Any] = {}
         try:
-            self.policy = read(text).values
+            self.policy = values_of(text)
         except PolicyError as error:
             self.problem = f"The text must be readable first. {error}"
             return

@@ -108,6 +108,7 @@ class GateForm(EditorForm):
             label="What people read",
             max_length=MAXIMUM_MESSAGE,
             help_text="A sentence that says why a person is asked.",
+            error_messages={"required": "Say why a person is asked."},
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
         listed = [name for name, rule in self.arguments.items() if isinstance(rule, OneOf)]

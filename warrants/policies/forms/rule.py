@@ -11,6 +11,7 @@ from django.http import QueryDict
 from warrants.errors import PolicyError
 from warrants.policies import changes
 from warrants.policies.compiling import allows
+from warrants.policies.constraints import INCIDENT_SERVICE
 from warrants.policies.describing import DESCRIPTIONS, Description
 from warrants.policies.fields import FIELDS, SHAPES, ValueType, fields_of, tried_value, typed, value_of
 from warrants.policies.forms.base import LABELS, MAXIMUM_TYPED, EditorForm, given_of, lines, one_line, ticks
@@ -30,9 +31,11 @@ _TEXT_LABELS = {
     "subpath": "Folder",
     "cel": "Expression over value",
 }
+_LISTED = "Texts, one a line"
+_FILLED = f"{INCIDENT_SERVICE} stands for the incident's service, as a value to try too."
 _FIELDS: dict[str, Callable[[str], forms.Field]] = {
-    "text": lambda kind: one_line(_TEXT_LABELS[kind]),
-    "texts": lambda kind: lines("Programs, one a line" if kind == "shlex" else "Texts, one a line"),
+    "text": lambda kind: one_line(_TEXT_LABELS[kind], help_text=_FILLED if kind == "exact" else ""),
+    "texts": lambda kind: lines("Programs, one a line") if kind == "shlex" else lines(_LISTED, help_text=_FILLED),
     "minimum": lambda _: one_line("At least"),
     "maximum": lambda _: one_line("At most"),
     "schemes": lambda _: ticks("With", [("https", "https"), ("http", "http")]),
@@ -110,15 +113,9 @@ class RuleForm(EditorForm):
         return [self[name] for name in FIELDS[self.shape]]
 
     def answer(self) -> dict[str, Any]:
-        """Return what Tenuo says of the value that is tried: ``is_allowed``, ``value``; or ``problem``; or nothing."""
-        if self.problem or not self.was_posted("value") or not self.posted_value("value"):
-            return {}
-        try:
-            rule = changes.rule_of(value_of(self.kind, {name: self.posted_value(name) for name in FIELDS[self.shape]}))
-            value = tried_value(self._value_type(), self.posted_value("value")[:MAXIMUM_TYPED])
-        except PolicyError as error:
-            return {"problem": error.sentence}
-        return {"is_allowed": allows(rule, value), "value": typed(value)}
+        """Return what Tenuo says of the value that is tried, by the rule that is shown: see ``answer_to``."""
+        fields = {name: self.initial[name] for name in FIELDS[self.shape]}
+        return answer_to(self.kind, fields, self._value_type(), self.posted_value("value"))
 
     def _named(self, name: str, label: str, groups: Mapping[str, list[str]]) -> str:
         """Add the fields for a name, which is chosen or typed; return it."""
@@ -156,6 +153,26 @@ class RuleForm(EditorForm):
         return {"range": ValueType.NUMBER, "contains": ValueType.LIST, "subset": ValueType.LIST}.get(
             self.kind, ValueType.TEXT
         )
+
+
+def answer_to(kind: str, fields: Mapping[str, Any], value_type: str, text: str) -> dict[str, Any]:
+    """Return what Tenuo says of a value that is typed: ``is_allowed`` and ``value``; or ``problem``; or nothing."""
+    if not text:
+        return {}
+    try:
+        rule = changes.rule_of(value_of(kind, fields))
+        value = tried_value(value_type, text[:MAXIMUM_TYPED].replace("\r\n", "\n"))
+    except PolicyError as error:
+        return {"problem": error.sentence}
+    return {"is_allowed": allows(rule, value), "value": typed(value)}
+
+
+def posted_answer(given: QueryDict) -> dict[str, Any]:
+    """Return ``answer_to`` what was posted with the form of a rule."""
+    kind = given.get("rule-kind", "")
+    names = FIELDS[SHAPES[kind]] if kind in SHAPES else ()
+    fields = {name: given.getlist("rule-schemes") if name == "schemes" else given.get(f"rule-{name}") for name in names}
+    return answer_to(kind, fields, given.get("rule-value_type", ""), given.get("rule-value", ""))
 
 
 def _at_first(name: str) -> Any:

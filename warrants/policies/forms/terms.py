@@ -71,8 +71,16 @@ class TermsForm(EditorForm):
         self.fields["new_severity"] = one_line("Another severity")
         self.fields["new_lifetime"] = one_line("Its lifetime", help_text="Like 30 min: from 1 min to 24 h.")
         for name, (label, least, most, help_text) in _NUMBERS.items():
+            said = dict.fromkeys(
+                ("required", "invalid", "min_value", "max_value"), f"A whole number from {least} to {most}."
+            )
             self.fields[name] = forms.IntegerField(
-                label=label, min_value=least, max_value=most, required=name == "min_approvals", help_text=help_text
+                label=label,
+                min_value=least,
+                max_value=most,
+                required=name == "min_approvals",
+                help_text=help_text,
+                error_messages=said,
             )
         for name, (label, help_text) in _LISTS.items():
             self.fields[name] = lines(label, 2, help_text=help_text)
