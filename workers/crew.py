@@ -17,10 +17,10 @@ from temporalio.worker import Worker
 from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
+from audit.statements.statements import MalformedStatement
 from warrants.agents.queries import holder_keys
 from warrants.issuers.contracts import TrustedSet
 from warrants.issuers.queries import signed_sets, trusted_set
-from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
 from workers.catalogue import DatabaseToolSink
@@ -28,7 +28,6 @@ from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
 from workers.export.installation import build_worker as build_export_worker
-from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
@@ -38,14 +37,16 @@ from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
 from workers.gates.trusted_roots import RootsRefused, TrustedRoots
 from workers.incident.activities import TOOLS
-from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
+from workers.known_policies import KnownPolicies
 from workers.nonces import DatabaseNonceStore
 from workers.own_credentials import credentials
 from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.polling import FEW, Polling
+from workers.publications import known_policies
 from workers.receipts import DatabaseReceiptSink
 from workers.revocation import held_list
 
@@ -93,6 +94,7 @@ class Crew:
     posts: tuple[Post, ...]
     people_roots: PeopleRoots
     receipts: DatabaseReceiptSink
+    policies: KnownPolicies
 
     @property
     def guards(self) -> list[Guard]:
@@ -132,17 +134,18 @@ async def assemble(client: Client) -> Crew:
     credentials()
     check_mcp_server()
     sink, roots, nonces = DatabaseReceiptSink(), pinned_roots(), await nonce_store()
-    posts = []
+    policies, posts = known_policies(roots), []
     for namespace in settings.NAMESPACES:
         if namespace.served:
             await require_ring(namespace.name)
             plain = in_namespace(client, namespace.name)
             is_guarded = is_home(namespace.name) or AGENT_TASK_QUEUE in namespace.task_queues
-            posts.append(Post(namespace, plain, _guard(plain, keys, sink, nonces, roots) if is_guarded else None))
-    return Crew(tuple(posts), roots, sink)
+            guard = _guard(plain, keys, sink, nonces, policies) if is_guarded else None
+            posts.append(Post(namespace, plain, guard))
+    return Crew(tuple(posts), roots, sink, policies)
 
 
-def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceStore, roots: PeopleRoots) -> Guard:
+def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceStore, policies: KnownPolicies) -> Guard:
     tenuo_plugin, gate_plugin = build_plugins(
         activities=TOOLS,
         holder_keys=keys.holders,
@@ -153,10 +156,9 @@ def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceSt
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=shipped(POLICY).endorsers,
         ),
-        people_roots=roots,
-        floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
+        people_roots=policies.roots,
+        floors=policies,
         tools=DatabaseToolSink(),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
@@ -219,7 +221,10 @@ async def nonce_store() -> NonceStore:
 
 def load_keys() -> Keys:
     """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
-    holders, roots = holder_keys(), trusted_set()
+    try:
+        holders, roots = holder_keys(), trusted_set()
+    except MalformedStatement as error:
+        raise StartFailed(f"The newest set of trusted roots in the database cannot be used. {error}") from error
     if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
     if settings.TRUSTED_ROOTS:

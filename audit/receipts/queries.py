@@ -82,6 +82,7 @@ def _arguments_of(piece: list[LedgerEntry]) -> dict[int, dict[str, Any]]:
 
 def _call(entry: LedgerEntry, arguments: dict[str, Any] | None) -> RecordedCall:
     details = readable_details_of(entry)
+    approvals, attempt = details.get("approvals"), details.get("attempt")
     return RecordedCall(
         number=entry.pk,
         chain=entry.chain_id,
@@ -90,7 +91,7 @@ def _call(entry: LedgerEntry, arguments: dict[str, Any] | None) -> RecordedCall:
         verdict=VERDICTS[EntryKind(entry.kind)],
         tool=str(details.get("tool", "")),
         code=str(details.get("code", "")),
-        approvals=len(details.get("approvals") or ()),
-        attempt=int(details.get("attempt") or 1),
+        approvals=len(approvals) if isinstance(approvals, list) else 0,
+        attempt=attempt if isinstance(attempt, int) else 1,
         arguments=arguments,
     )

@@ -306,8 +306,14 @@ def test_a_draft_that_is_no_policy_yet_says_so(reader: Client) -> None:
     shown = reader.get(f"/policies/{NAME}/9/simulator/")
     assert shown.status_code == 200
     assert "cannot be tried yet" in shown.content.decode()
-    assert ask(reader, number=9).status_code == 422
-    assert reader.post(f"/policies/{NAME}/9/replay/", {"days": "14"}).status_code == 422
+    for answer in (
+        ask(reader, number=9),
+        ask(reader, number=9, htmx=False),
+        reader.post(f"/policies/{NAME}/9/replay/", {"days": "14"}),
+        reader.post(f"/policies/{NAME}/9/replay/", {"days": "14"}, headers={"HX-Request": "true"}),
+    ):
+        assert answer.status_code == 422
+        assert "not one YAML document" in answer.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,10 @@ from tests.endorsing import ROOT, endorsed
 from tests.people import person
 from tests.warrants.conftest import INCIDENT, approver_key
 from warrants.agents.queries import holder_keys
+from warrants.agents.services import ensure_agent
 from warrants.delegation import queries, services
 from warrants.errors import (
+    AgentStopped,
     AlreadySigned,
     AnotherWarrantSigned,
     InvalidDraft,
@@ -43,15 +45,17 @@ from warrants.errors import (
     TooFewPeople,
     WarrantError,
 )
+from warrants.issuers.contracts import State
 from warrants.issuers.queries import trusted_roots
 from warrants.minting.contracts import MintedWarrant
 from warrants.minting.extending import CONTEXT, enveloped
 from warrants.minting.queries import minted, minted_for
 from warrants.minting.services import mint
-from warrants.models import AgentIdentity, Delegation, Warrant
+from warrants.models import AgentIdentity, Delegation, IssuerKey, Warrant
 from warrants.policies import release
 from warrants.policies.rules import parse_policy
-from warrants.revocation.services import revoke, stop_namespace
+from warrants.revocation.contracts import Aim, Scope
+from warrants.revocation.services import revoke, stop
 
 pytestmark = pytest.mark.django_db
 
@@ -281,8 +285,31 @@ def test_what_ended_or_was_taken_back_is_not_signed(
     refused(other, lea, NothingToSign)
 
 
+def test_what_an_issuer_minted_that_nobody_believes_any_more_is_not_signed(
+    waiting: MintedWarrant, lea: ApproverKey
+) -> None:
+    other = IssuerKey.objects.create(name="old", public_key=b"\x77" * 32, wrapped_private_key=b"x", state=State.RETIRED)
+    Warrant.objects.filter(pk=waiting.id).update(issuer=other)
+    refused(waiting, lea, NothingToSign)
+
+
+def test_a_draft_whose_time_is_over_is_drafted_anew(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    past = changed(draft_of(waiting), _7=int(timezone.now().timestamp()) - 1)
+    Delegation.objects.filter(pk=waiting.id).update(draft=past)
+    refused(waiting, lea, InvalidDraft)
+    services.narrow(warrant_id=waiting.id, person=lea.person, tools=["read_logs"], minutes=5)
+    assert hand_on(waiting, lea).waits_for == ""
+
+
+def test_nothing_is_signed_for_an_agent_that_was_stopped(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    other = ensure_agent(name="another-agent")
+    stop(aim=Aim(Scope.AGENT, other.name), reason="x", stopped_by="local:olga")
+    Warrant.objects.filter(pk=waiting.id).update(agent=other)
+    refused(waiting, lea, AgentStopped)
+
+
 def test_nothing_is_signed_for_a_namespace_that_was_stopped(waiting: MintedWarrant, lea: ApproverKey) -> None:
-    stop_namespace(namespace="billing", reason="x", stopped_by="local:olga")
+    stop(aim=Aim(Scope.NAMESPACE, "billing"), reason="x", stopped_by="local:olga")
     Warrant.objects.filter(pk=waiting.id).update(namespace="billing")
     RoleGrant.objects.filter(person=lea.person).update(namespace="billing")
     refused(waiting, lea, NamespaceStopped)

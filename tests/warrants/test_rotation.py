@@ -222,11 +222,11 @@ def test_no_switch_while_a_worker_has_not_confirmed_unless_somebody_says_why(old
     assert (details["reason"], details["person"]) == ("It is being replaced.", BY)
 
 
-def test_a_worker_that_is_not_heard_of_keeps_the_switch_back_until_it_is_forgotten(old):
+def test_a_worker_that_was_killed_before_it_confirmed_keeps_the_switch_back_until_it_is_forgotten(old):
     announce()
-    confirm([Held("silent", "payments", 0, 1)])
+    confirm([Held("silent", "payments", 0, 0), Held("killed later", "payments", 0, 1)])
     ListConfirmation.objects.update(seen_at=timezone.now() - timedelta(minutes=1))
-    with pytest.raises(WorkersNotReady, match="silent"):
+    with pytest.raises(WorkersNotReady, match="Not confirmed by 1: silent"):
         switch()
     ListConfirmation.objects.update(seen_at=timezone.now() - timedelta(days=1, seconds=1))
     switch()

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from warrants.errors import NotTheSigner
+from warrants.issuers.contracts import TRUSTED
 from warrants.models import Delegation
 
 
@@ -19,7 +20,7 @@ def waiting_for(person: Person) -> QuerySet[Delegation]:
 
 def delegation_of(warrant_id: str, person: Person) -> Delegation:
     """Return what ``person`` hands on, or handed on. Raises ``NotTheSigner``."""
-    found = Delegation.objects.select_related("warrant", "warrant__agent", "warrant__revocation")
+    found = Delegation.objects.select_related("warrant", "warrant__agent", "warrant__issuer", "warrant__revocation")
     delegation = found.filter(pk=warrant_id, person=person.external_id).first()
     if delegation is None:
         raise NotTheSigner
@@ -27,6 +28,7 @@ def delegation_of(warrant_id: str, person: Person) -> Delegation:
 
 
 def is_over(delegation: Delegation) -> bool:
-    """Whether its warrant ended or was taken back."""
+    """Whether its warrant ended, was taken back, or has an issuer that nobody believes any more."""
     warrant = delegation.warrant
-    return warrant.expires_at <= timezone.now() or hasattr(warrant, "revocation")
+    has_ended = warrant.expires_at <= timezone.now() or hasattr(warrant, "revocation")
+    return has_ended or warrant.issuer.state not in TRUSTED

@@ -63,15 +63,17 @@ def narrow(*, warrant_id: str, person: Person, tools: Collection[str], minutes: 
 def hand_on(*, warrant_id: str, person: Person, signed: bytes) -> MintedWarrant:
     """Take the warrant that ``person`` signed in their browser: from now on its agent may act under it.
 
-    1. It waits for this person, was not signed before, has not ended and was not taken back; nobody stopped its
-       namespace or agent. Whoever takes it back or stops it now waits until this is done.
+    1. It waits for this person, was not signed before, has not ended and was not taken back; its issuer is believed,
+       and nobody stopped its namespace or its agent. Whoever takes it back or stops it now waits until this is done.
     2. The key that was named is still theirs: active, of an approver of the namespace, and endorsed.
     3. What was signed is the draft, byte for byte, by that key, and verifies from the warrant that was minted.
 
     Raises ``NotTheSigner``, ``AlreadySigned``, ``NothingToSign``, ``NamespaceStopped``, ``AgentStopped``,
-    ``NotASigner`` and ``AnotherWarrantSigned``; then nothing was written.
+    ``InvalidDraft``, ``NotASigner`` and ``AnotherWarrantSigned``; then nothing was written.
     """
     delegation = _lock(warrant_id, person)  # 1
+    if _end(delegation) <= timezone.now():
+        raise InvalidDraft("The time that you gave the agent is over. Give it more, and look again.", field="minutes")
     statements = _statements(delegation, person)  # 2
     try:  # 3
         leaf = read_back(signed)
@@ -95,7 +97,9 @@ def hand_on(*, warrant_id: str, person: Person, signed: bytes) -> MintedWarrant:
 def _lock(warrant_id: str, person: Person) -> Delegation:
     """Return the delegation that waits for ``person``, locked, and the issuer with it."""
     lock_issuer()
-    waiting = Delegation.objects.select_for_update(of=("self",)).select_related("warrant", "warrant__agent")
+    waiting = Delegation.objects.select_for_update(of=("self",)).select_related(
+        "warrant", "warrant__agent", "warrant__issuer"
+    )
     delegation = waiting.filter(pk=warrant_id, person=person.external_id).first()
     if delegation is None:
         raise NotTheSigner

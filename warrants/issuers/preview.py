@@ -18,13 +18,12 @@ _ELSEWHERE = (
 
 
 def unready_workers() -> list[ListConfirmation]:
-    """Return what those workers hold that have not confirmed the newest set of trusted roots, or are not heard of.
+    """Return what those workers hold that have not confirmed the newest set of trusted roots.
 
-    A worker that stopped in order is none; one that was killed is, for a day.
+    A worker that stopped in order is none; one that was killed before it confirmed is, for a day.
     """
     newest = queries.newest_set()
-    number = newest.number if newest else 0
-    return [one.held for one in workers() if one.held.roots < number or (one.is_silent and number)]
+    return [one.held for one in workers() if newest is not None and one.held.roots < newest.number]
 
 
 def preview(step: Step, issuer: IssuerKey | None) -> list[Finding]:

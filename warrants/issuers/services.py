@@ -62,7 +62,10 @@ def make_issuer(name: str, state: State, *, kms_key_id: str = "") -> IssuerKey:
         raise IssuerUnavailable(str(error)) from error
     other = IssuerKey.objects.filter(public_key=kept["public_key"]).exclude(name=name).first()
     if other is not None:
-        raise IssuerExists(f"That is the key of {other.name}. Name another one, with --kms-key-id.", field="kms_key_id")
+        raise IssuerExists(
+            f"That is the key of {other.name}. A new issuer needs another one: name it (--kms-key-id).",
+            field="kms_key_id",
+        )
     issuer, _ = IssuerKey.objects.get_or_create(name=name, defaults={"keeper": keeper, "state": state, **kept})
     return issuer
 

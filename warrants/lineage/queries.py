@@ -12,14 +12,24 @@ from audit.statements.kinds import EntryKind
 from audit.statements.lineage import Link, lineage_of
 from warrants.models import AgentIdentity, Delegation, IssuerKey, Warrant
 
+_MINUTE = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One warrant of a lineage, in words: who signed it, for whom. Both are the first digits of a key nobody knows."""
+    """One warrant of a lineage, in words: who signed it, for whom. Of a key that is nobody's here, its first digits."""
 
     link: Link
     signed_by: str
     given_to: str
+
+    @property
+    def sooner(self) -> str:
+        """How much sooner it ends than the one above it, in words; nothing if it does not."""
+        seconds = self.link.lost.seconds if self.link.lost else 0
+        if seconds >= _MINUTE:
+            return f"{round(seconds / _MINUTE)} min"
+        return f"{seconds} s" if seconds > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)

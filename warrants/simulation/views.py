@@ -48,7 +48,9 @@ def simulator(http_request: HttpRequest, name: str, number: int) -> HttpResponse
     try:
         policy = parsed(version)
     except PolicyError as error:
-        return _page(http_request, version, None, error=error)
+        if http_request.method != "POST":
+            return _page(http_request, version, None, error=error)
+        return _answered(http_request, "warrants/_simulated.html", version, None, error=error)
     if http_request.method != "POST":
         return _page(http_request, version, policy, form=_form(http_request, policy))
     form = _form(http_request, policy, http_request.POST)
@@ -141,6 +143,7 @@ def _page(http_request: HttpRequest, version: Version, policy: Policy | None, **
         "form": _form(http_request, policy) if policy else None,
         "replay_form": ReplayForm(),
         **answer,
+        **({} if policy else {"error": error}),
     }
     # A text that is no policy yet is no fault of whoever looks.
     status = error.http_status if error and http_request.method == "POST" else 200

@@ -22,7 +22,7 @@ from workers.gates.activity_side import ApprovalInterceptor, DispatchInterceptor
 from workers.gates.approvers import Approvers
 from workers.gates.catalogue import ToolSink, reporting
 from workers.gates.errors import DENIAL_TYPES, UnsafeSettings
-from workers.gates.floors import Floor
+from workers.gates.floors import Floors
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
@@ -46,7 +46,7 @@ class GatePlugin(SimplePlugin):
         trusted_roots: TrustedRoots,
         revocation: Revocation,
         approvers: Approvers,
-        floors: Mapping[str, Floor],
+        floors: Floors,
         tools: ToolSink | None = None,
     ) -> None:
         self.settings = settings
@@ -75,6 +75,11 @@ class GatePlugin(SimplePlugin):
     def apply_key_revocations(self, data: bytes) -> bool:
         """Install a signed list of people's revoked keys; see ``KeyRevocations.apply``."""
         return self.approvers.revocations.apply(data)
+
+    @property
+    def revoked_keys(self) -> Mapping[bytes, int]:
+        """When (milliseconds since 1970) each revoked key of a person was revoked, as far as this worker knows."""
+        return self.approvers.revocations.times
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         checks.refuse_phone_home()

@@ -12,7 +12,7 @@ from workers.gates import checks
 from workers.gates.approvers import Approvers
 from workers.gates.catalogue import TemporalToolSink, ToolSink
 from workers.gates.errors import UnsafeSettings
-from workers.gates.floors import Floor
+from workers.gates.floors import FixedFloors, Floor, Floors
 from workers.gates.key_revocations import KeyRevocations
 from workers.gates.keys import MemoryKeyResolver
 from workers.gates.nonces import NonceStore
@@ -35,7 +35,7 @@ def build_plugins(
     nonces: NonceStore,
     settings: GateSettings | None = None,
     people_roots: PeopleRoots | Sequence[bytes] | None = None,
-    floors: Mapping[str, Floor] | None = None,
+    floors: Mapping[str, Floor] | Floors | None = None,
     nexus_endpoint: str | None = None,
     roots_number: int = 0,
     tools: ToolSink | None = None,
@@ -46,8 +46,9 @@ def build_plugins(
     seeds by key id. ``trusted_roots``: the issuers' 32-byte public keys. One pair serves one worker.
     ``people_roots``: the 32-byte public keys from which approvers' keys must be endorsed; without them whoever holds
     the issuer's key can name approvers of their own. ``floors``: which calls people are asked about whatever a
-    warrant says, by tool. ``nexus_endpoint``: the endpoint whose operations the worker handles; each must come with a
-    warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker refuses them all.
+    warrant says, by tool, or what says so for each call. ``nexus_endpoint``: the endpoint whose operations the worker
+    handles; each must come with a warrant for ``nexus:ENDPOINT:SERVICE:OPERATION``, and without an endpoint the worker
+    refuses them all.
     ``roots_number``: of which signed set ``trusted_roots`` are, so that no older one takes their place.
     ``tools`` is where the worker says which tools it has; by default where its receipts go, if that is over Temporal.
     Raises ``UnsafeSettings`` with one sentence for anything that would not be safe.
@@ -83,7 +84,7 @@ def build_plugins(
         trusted_roots=roots,
         revocation=revocation,
         approvers=approvers,
-        floors=floors or {},
+        floors=FixedFloors(floors or {}) if floors is None or isinstance(floors, Mapping) else floors,
         tools=tools or _beside_receipts(receipts, settings),
     )
     return tenuo_plugin, gate_plugin

@@ -1,7 +1,6 @@
 """The workers behind the Nexus endpoints of this installation, put together from settings and stores.
 
-One worker takes questions, with no warrant and no plugin. One guarded worker for each endpoint asks them, so that each
-follows its own policy on its own account as well.
+One worker takes questions, with no warrant and no plugin. One guarded worker for each endpoint asks them.
 """
 
 from __future__ import annotations
@@ -27,13 +26,12 @@ from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
 from workers.errors import StartFailed
-from workers.floors import floors_of
 from workers.gates.nonces import NonceStore
-from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.known_policies import KnownPolicies
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
 from workers.nexus.door import KnownEndpoints, behind_door
@@ -51,7 +49,7 @@ class Shared:
 
     receipts: ReceiptSink
     nonces: NonceStore
-    people_roots: PeopleRoots
+    policies: KnownPolicies
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
             actions = activities_of(shipped(asker.policy))
         except PolicyError as error:
             raise StartFailed(f"The policy {asker.policy} cannot be asked about through Nexus: {error}") from error
-        guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
+        guarded, gate_plugin = guarded_client(client, actions, keys, shared)
         crew.gate_plugins.append((client.namespace, gate_plugin))
         crew.workers.append(
             Worker(
@@ -146,14 +144,13 @@ def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
 
 def guarded_client(
     client: Client,
-    policy: str,
     activities: Sequence[Callable[..., Any]],
     keys: Keys,
     shared: Shared,
     *,
     nexus_endpoint: str | None = None,
 ) -> tuple[Client, GatePlugin]:
-    """Return a client for a worker that is guarded under ``policy``, and its gate."""
+    """Return a client for a guarded worker, and its gate."""
     tenuo_plugin, gate_plugin = build_plugins(
         activities=activities,
         holder_keys=keys.holders,
@@ -164,10 +161,9 @@ def guarded_client(
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=shipped(policy).endorsers,
         ),
-        people_roots=shared.people_roots,
-        floors=floors_of(policy),
+        people_roots=shared.policies.roots,
+        floors=shared.policies,
         nexus_endpoint=nexus_endpoint,
         tools=DatabaseToolSink(),
     )

@@ -31,13 +31,16 @@ import { CLOCK_TOLERANCE_SECONDS, CONTEXT, FIELD, GATES, hasKey, parseWarrant, v
 /** @typedef {{ tools: string[], seconds: number }} Lost  tools that the child has no more, and how much sooner it ends */
 /** @typedef {{ parent: Warrant | null, child: Warrant | null, lost: Lost | null, problems: Problem[] }} Review */
 
+const APPROVERS = "warrant.required_approvers";
 const NO_SIGNATURE = new Uint8Array(64);
 const OWN = new Set([
   FIELD.id, FIELD.tools, FIELD.holder, FIELD.issuer, FIELD.issuedAt, FIELD.expiresAt, FIELD.parentHash, FIELD.extensions, FIELD.depth,
 ]);
-const NEEDED = [
-  FIELD.version, FIELD.type, FIELD.maximumDepth, FIELD.requiredApprovers, FIELD.minimumApprovals,
-];
+/** What a child has of its parent, with the field that is named where it has something else. @type {Map<number, string>} */
+const INHERITED = new Map([
+  [FIELD.version, "warrant"], [FIELD.type, "warrant"], [FIELD.maximumDepth, "warrant"],
+  [FIELD.requiredApprovers, APPROVERS], [FIELD.minimumApprovals, APPROVERS],
+]);
 
 /** @param {Draft} draft @returns {Promise<Review>} nothing may be signed unless `problems` is empty */
 export async function reviewDraft({ parent: parentBytes, draft, agentKey, ownKey, person, pinnedRoots, now }) {
@@ -54,7 +57,7 @@ export async function reviewDraft({ parent: parentBytes, draft, agentKey, ownKey
     require(equal(parent.holder, ownKey), "warrant.holder", "The warrant was not made for this browser's key.");
     require(parent.maximumDepth === 1, "warrant.depth", "The warrant could be handed on more than once.");
     require(parent.terms.barredPeople.includes(person), "warrant.terms", "The warrant would let you approve under it.");
-    require(!hasKey(parent.requiredApprovers, ownKey), "warrant.required_approvers", "Your key is among its approvers.");
+    require(!hasKey(parent.requiredApprovers, ownKey), APPROVERS, "Your key is among its approvers.");
     require(!equal(agentKey, ownKey) && !hasKey(parent.requiredApprovers, agentKey), "warrant.holder",
       "The agent's key is yours, or an approver's.");
     require(equal(child.holder, agentKey), "warrant.holder", "What you would sign is for another key than the agent's.");
@@ -84,28 +87,27 @@ export async function reviewDraft({ parent: parentBytes, draft, agentKey, ownKey
  */
 function requireSame(require, parent, child) {
   for (const key of child.keys()) {
-    require(OWN.has(Number(key)) || NEEDED.includes(Number(key)), "warrant", `It has a field ${key}, which is not known here.`);
+    require(OWN.has(Number(key)) || INHERITED.has(Number(key)), "warrant", `It has a field ${key}, which is not known here.`);
   }
-  for (const key of NEEDED) {
-    const [before, after] = [parent.get(key), child.get(key)];
-    const same = before === undefined ? after === undefined : after !== undefined && equal(encode(before), encode(after));
-    const name = key === FIELD.requiredApprovers || key === FIELD.minimumApprovals ? "warrant.required_approvers" : "warrant";
-    require(same, name, key === FIELD.minimumApprovals || key === FIELD.requiredApprovers
+  for (const [key, name] of INHERITED) {
+    require(isSame(parent.get(key), child.get(key)), name, name === APPROVERS
       ? "Others would approve than under its parent, or fewer." : `Its field ${key} is another than its parent's.`);
   }
   const [had, has] = [asTextMap("warrant.tools", parent.get(FIELD.tools)), asTextMap("warrant.tools", child.get(FIELD.tools))];
   require(has.size > 0, "warrant.tools", "It allows nothing.");
   for (const [tool, capability] of has) {
-    const own = had.get(tool);
-    require(own !== undefined && equal(encode(own), encode(capability)), "warrant.tools",
-      `It allows '${tool}' otherwise than its parent.`);
+    require(isSame(had.get(tool), capability), "warrant.tools", `It allows '${tool}' otherwise than its parent.`);
   }
   const [before, after] = [gatesOf(parent), gatesOf(child)];
   for (const tool of new Set([...has.keys(), ...after.keys()])) {
-    const [gate, own] = [after.get(tool), before.get(tool)];
-    const same = gate === undefined || own === undefined ? gate === own : equal(encode(gate), encode(own));
-    require(same && has.has(tool), "warrant.gates", `It stops '${tool}' for people otherwise than its parent.`);
+    require(isSame(before.get(tool), after.get(tool)) && has.has(tool), "warrant.gates",
+      `It stops '${tool}' for people otherwise than its parent.`);
   }
+}
+
+/** @param {Value | undefined} one @param {Value | undefined} other @returns {boolean} */
+function isSame(one, other) {
+  return one === undefined || other === undefined ? one === other : equal(encode(one), encode(other));
 }
 
 /** @param {Bytes} payload @returns {ValueMap} */
