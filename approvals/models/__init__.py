@@ -3,6 +3,7 @@ from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
 from approvals.models.looking import Looking, Opening
+from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
 from approvals.models.spent_nonce import SpentNonce
@@ -14,7 +15,11 @@ __all__ = [
     "Decision",
     "Delivery",
     "Looking",
+    "MutedChannel",
+    "Notification",
+    "NotificationAttempt",
     "Opening",
+    "QuietHours",
     "RequiredApprover",
     "Retraction",
     "SpentNonce",
