@@ -61,6 +61,7 @@ class _Sender:
         self._channel, self._poll_seconds, self._lease_seconds = channel, poll_seconds, lease_seconds
         self._due = asyncio.Event()
         self._failures = 0  # in a row, that were the channel's
+        self._asked_seconds = 0.0  # for which the other side wants to be left alone
 
     async def run(self) -> None:
         with ThreadPoolExecutor(1, f"notify-{self._channel.name}") as self._thread:
@@ -88,7 +89,8 @@ class _Sender:
             await asyncio.gather(work, return_exceptions=True)
             raise
         if self._failures:
-            await asyncio.sleep(outbox.pause(self._failures, longest=LONGEST_CHANNEL_PAUSE))
+            pause = outbox.pause(self._failures, longest=LONGEST_CHANNEL_PAUSE)
+            await asyncio.sleep(max(pause, self._asked_seconds))
         elif not was_due:
             await self._wait()
 
@@ -106,8 +108,9 @@ class _Sender:
             )
             if job is None:
                 return False
-            answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._send, job)
+            answer = await in_executor(self._thread, partial(self._send, job))
             self._failures = self._failures + 1 if answer.is_about_channel else 0
+            self._asked_seconds = min(answer.retry_after, outbox.LONGEST_ASKED_PAUSE_SECONDS)
             await in_executor(self._thread, partial(outbox.answered, job=job, answer=answer))
         except Exception:
             # The lease runs out and it is tried again.

@@ -6,6 +6,7 @@ from approvals.models.looking import Looking, Opening
 from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
+from approvals.models.slack import SlackPerson, SlackTrouble
 from approvals.models.spent_nonce import SpentNonce
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "QuietHours",
     "RequiredApprover",
     "Retraction",
+    "SlackPerson",
+    "SlackTrouble",
     "SpentNonce",
 ]

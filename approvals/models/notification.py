@@ -14,7 +14,7 @@ SETTLED = [state.value for state in NotificationState if state.is_final]
 
 
 class Notification(models.Model):
-    """One thing to tell one person over one channel, written with what it tells of."""
+    """One thing to tell one person, or one place, over one channel, written with what it tells of."""
 
     approval_request = models.ForeignKey(
         ApprovalRequest, on_delete=models.CASCADE, related_name="notifications", db_index=False
@@ -27,6 +27,10 @@ class Notification(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     recipient = models.CharField(max_length=320)
     display_name = models.CharField(max_length=200)
+    # Where it goes if that is no person, as the channel names it.
+    place = models.CharField(max_length=200, blank=True)
+    # What the other side calls it, for a channel that changes it later.
+    remote_id = models.CharField(max_length=200, blank=True)
     urgency = models.PositiveSmallIntegerField()  # the request's when it was opened; 0 is the most urgent
     state = models.CharField(
         max_length=8,

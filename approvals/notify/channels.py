@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from accounts.models import Person
-from approvals.notify.contracts import Answer, Job
+from approvals.notify.contracts import Answer, Job, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,10 @@ class Channel:
     name: str
     label: str
     package: str
+    # Whether it also tells places, which are not people: ``addresses.places_of``.
+    has_places: bool = False
+    # Whether it changes what it said before, so that who has just decided is told too.
+    edits: bool = False
 
     @property
     def is_set_up(self) -> bool:
@@ -32,6 +36,13 @@ class Channel:
         found: Callable[[Person], str] = import_module(f"{self.package}.addresses").address_of
         return found(person)
 
+    def places_of(self, *, namespace: str, policy: str) -> list[Place]:
+        """Return the places that are told of requests under ``policy`` (or empty) in ``namespace``."""
+        if not self.has_places:
+            return []
+        found: Callable[[str, str], list[Place]] = import_module(f"{self.package}.addresses").places_of
+        return found(namespace, policy)
+
     def send(self, job: Job) -> Answer:
         """Hand ``job`` over, within a bounded time. Only the notifier calls it."""
         found: Callable[[Job], Answer] = import_module(f"{self.package}.transport").send
@@ -42,6 +53,7 @@ CHANNELS = {
     channel.name: channel
     for channel in (
         Channel("mail", "E-mail", "approvals.notify.mail"),
+        Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
     )
 }  # fmt: skip
 

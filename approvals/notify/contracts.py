@@ -55,13 +55,23 @@ class Answer:
     """What a channel says of one attempt, in ``text`` for people, partly the other side's words.
 
     ``retry_after``: seconds for which the other side wants to be left alone. ``is_about_channel``: the trouble is not
-    this message's, so others need not be tried now.
+    this message's, so others need not be tried now. ``remote_id``: the other side's name for what it took, for a
+    channel that changes it later.
     """
 
     result: Result
     text: str
     retry_after: float = 0.0
     is_about_channel: bool = False
+    remote_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where several people read along, such as a team's room. ``address`` is the channel's name for it."""
+
+    address: str
+    label: str  # for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +105,18 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One notification to send now, leased to whoever claimed it. ``thread`` is the id of the first about it."""
+    """One notification to send now, leased to whoever claimed it. ``thread`` is the id of the first about it.
+
+    ``remote_id`` is what the other side called the newest message about it to the same recipient, or empty.
+    ``person_id`` is None for a place.
+    """
 
     id: int
     thread: int
     attempt: int
     channel: str
-    recipient: str  # an external id
+    recipient: str  # an external id, or a place's
     address: str  # where the channel reaches them
     notice: Notice
+    remote_id: str = ""
+    person_id: int | None = None

@@ -9,28 +9,25 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.urls import reverse
 from django.utils import timezone
 
-from approvals.contracts import DecisionKind, RequestState
+from approvals.contracts import RequestState
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
-from approvals.models import ApprovalRequest, Decision, MutedChannel, Notification, NotificationAttempt, QuietHours
+from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt, QuietHours
 from approvals.models.notification import UNSENT
 from approvals.notify.audience import audience
 from approvals.notify.channels import CHANNELS
 from approvals.notify.contracts import (
     Answer,
-    Deciding,
     Job,
-    Notice,
     NotificationEvent,
     NotificationState,
     Result,
 )
+from approvals.notify.notices import notice_of
 from approvals.notify.quiet import quiet_until
 from approvals.notify.services import ASKED
 from approvals.texts import storable
@@ -78,6 +75,8 @@ def answered(*, job: Job, answer: Answer) -> None:
         NotificationAttempt.objects.filter(notification=row, number=job.attempt, result="").update(
             result=answer.result, answer=storable(answer.text, MAXIMUM_ANSWER), ended_at=now
         )
+        if answer.remote_id:
+            Notification.objects.filter(pk=row.pk).update(remote_id=answer.remote_id)
         if answer.result is Result.SENT:
             _settle(row, NotificationState.SENT, now)
         elif row.attempts == job.attempt and row.state == NotificationState.SENDING:
@@ -120,12 +119,16 @@ def _judge(row: Notification, now: datetime, lease_seconds: float) -> Job | None
     row.attempts += 1
     row.save(update_fields=["state", "due_at", "attempts"])
     NotificationAttempt.objects.create(notification=row, number=row.attempts, address=address, begun_at=now)
-    notice = _notice(row, request, tuple(person.display_name for person in able), now)
-    return Job(row.pk, _first(row).pk, row.attempts, row.channel, row.recipient, address, notice)
+    names = tuple(person.display_name for person in able)
+    notice = notice_of(request, NotificationEvent(row.event), names)
+    first, known = _first(row).pk, _remote_id(row)
+    return Job(row.pk, first, row.attempts, row.channel, row.recipient, address, notice, known, row.person_id)
 
 
 def _is_needed(row: Notification, request: ApprovalRequest, able: list[str]) -> bool:
     event = NotificationEvent(row.event)
+    if event is NotificationEvent.OPENED and row.place:
+        return request.state == RequestState.OPEN and request.expires_at > timezone.now()
     if event is NotificationEvent.OPENED:
         return row.recipient in able
     if event is NotificationEvent.PROGRESS and request.state != RequestState.OPEN:
@@ -146,8 +149,15 @@ def _first(row: Notification) -> Notification:
     return _of_the_same(row).order_by("pk").first() or row
 
 
+def _remote_id(row: Notification) -> str:
+    newest = _of_the_same(row).exclude(remote_id="").order_by("-pk").values_list("remote_id", flat=True).first()
+    return newest or ""
+
+
 def _address(row: Notification) -> str:
     """Return where to send it; nothing if its person has left, or wants to hear nothing over this channel."""
+    if row.place:
+        return row.place
     person = row.person
     if person is None or not person.is_active:
         return ""
@@ -161,27 +171,6 @@ def _quiet_until(row: Notification, now: datetime) -> datetime | None:
         return None
     hours = QuietHours.objects.filter(person=row.person_id).first()
     return quiet_until(now, hours.begins, hours.ends, hours.time_zone) if hours else None
-
-
-def _notice(row: Notification, request: ApprovalRequest, can_decide: tuple[str, ...], now: datetime) -> Notice:
-    decisions = Decision.objects.filter(approval_request=request, lapsed=False).order_by("pk")
-    decided = tuple(Deciding(*values) for values in decisions.values_list("kind", "display_name", "decided_at"))
-    return Notice(
-        event=NotificationEvent(row.event),
-        request_id=request.pk,
-        namespace=request.namespace,
-        tool=request.tool,
-        agent=request.agent,
-        service=request.service,
-        severity=request.severity,
-        state=request.state,
-        expires_at=request.expires_at,
-        approvals_given=sum(one.kind == DecisionKind.APPROVE for one in decided),
-        approvals_needed=request.threshold,
-        decided=decided,
-        can_decide=can_decide,
-        url=f"{settings.SITE_ROOT}{reverse('approvals:request', args=[request.pk])}",
-    )
 
 
 def _after_failure(row: Notification, answer: Answer, now: datetime) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -17,8 +18,9 @@ from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt
 from approvals.notify.audience import audience
-from approvals.notify.channels import set_up
+from approvals.notify.channels import Channel, set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState, Result
+from approvals.requests.chain import parse
 from approvals.requests.steps import steps_of
 
 # What runs within this time is told as that, and not as approved before.
@@ -26,30 +28,42 @@ SETTLES_WITHIN = timedelta(seconds=10)
 
 
 def opened(*, approval_request: ApprovalRequest) -> None:
-    """Ask everybody who can decide a request, over every channel that they have not switched off."""
+    """Ask everybody who can decide a request, over every channel that they have not switched off; tell places of it."""
     channels = set_up()
     if not channels:
         return
     people = audience(approval_request)
     muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
-    _write(
-        approval_request,
-        (
-            Notification(
-                approval_request=approval_request,
-                channel=channel.name,
-                event=NotificationEvent.OPENED,
-                person=person,
-                recipient=person.external_id,
-                display_name=person.display_name,
-                urgency=approval_request.urgency or 0,
-                created_at=approval_request.opened_at,
-                due_at=approval_request.opened_at,
-            )
-            for person in people
-            for channel in channels
-            if (person.pk, channel.name) not in muted and channel.address_of(person)
-        ),
+    policy = parse(approval_request.warrant_chain).terms.policy
+    asked = [
+        _asking(approval_request, channel, person=person, recipient=person.external_id, display_name=str(person))
+        for person in people
+        for channel in channels
+        if (person.pk, channel.name) not in muted and channel.address_of(person)
+    ]
+    read_along = [
+        _asking(
+            approval_request,
+            channel,
+            place=place.address,
+            recipient=f"{channel.name}:{place.address}",
+            display_name=place.label,
+        )
+        for channel in channels
+        for place in channel.places_of(namespace=approval_request.namespace, policy=policy)
+    ]
+    _write(approval_request, [*asked, *read_along])
+
+
+def _asking(approval_request: ApprovalRequest, channel: Channel, **whom: Any) -> Notification:
+    return Notification(
+        approval_request=approval_request,
+        channel=channel.name,
+        event=NotificationEvent.OPENED,
+        urgency=approval_request.urgency or 0,
+        created_at=approval_request.opened_at,
+        due_at=approval_request.opened_at,
+        **whom,
     )
 
 
@@ -61,9 +75,10 @@ def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> N
 def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step: int = 0, but: str = "") -> None:
     """Tell those who were asked, or may have been, of ``event``; what was to be told before is dropped.
 
-    The request is locked. Who was to be asked and is asked no more is told nothing. ``but``: an external id.
+    The request is locked. Who was to be asked and is asked no more is told nothing. ``but``: an external id, told only
+    where what they read before is changed.
     """
-    channels = [channel.name for channel in set_up()]
+    channels = {channel.name: channel for channel in set_up()}
     if not channels:
         return
     now = timezone.now()
@@ -85,11 +100,13 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
                 person_id=first.person_id,
                 recipient=first.recipient,
                 display_name=first.display_name,
+                place=first.place,
                 urgency=first.urgency,
                 created_at=now,
                 due_at=now + waits,
             )
-            for first in asked.exclude(recipient=but)
+            for first in asked
+            if first.recipient != but or channels[first.channel].edits
         ),
     )
 

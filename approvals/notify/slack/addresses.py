@@ -1,0 +1,21 @@
+"""Where Slack reaches people and places: an account by the person's address, and channels by the settings."""
+
+from __future__ import annotations
+
+from accounts.models import Person
+from approvals.models import SlackPerson
+from approvals.notify.contracts import Place
+from approvals.notify.slack.settings import slack_channel
+
+
+def address_of(person: Person) -> str:
+    """Return the Slack id kept for ``person``, else the e-mail address to find it by; or nothing."""
+    email = person.email.strip()
+    kept = SlackPerson.objects.filter(person=person, email__iexact=email).values_list("slack_id", flat=True).first()
+    return kept or email
+
+
+def places_of(namespace: str, policy: str) -> list[Place]:
+    """Return the channel that is told of requests under ``policy`` in ``namespace``."""
+    found = slack_channel(namespace, policy)
+    return [Place(found, f"Slack channel {found}")] if found else []
