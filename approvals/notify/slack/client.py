@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Timer
 from typing import Any
@@ -17,9 +19,11 @@ from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Reque
 
 from django.conf import settings
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 SECONDS = 10.0
 MAXIMUM_ANSWER = 1024 * 1024
+_CODE = re.compile(r"[a-z_]{1,60}")
 HOOKS = "https://hooks.slack.com"
 # What may be raised by a call whose answer did not come, or was none.
 NO_ANSWER = (OSError, HTTPException, ValueError, UnicodeError)
@@ -75,6 +79,13 @@ def never_left(error: BaseException) -> bool:
     return isinstance(reason, ConnectionRefusedError | socket.gaierror | ssl.SSLCertVerificationError)
 
 
+def code_of(error: SlackApiError) -> str:
+    """Return what Slack calls the trouble, or nothing: whatever else an answer says is not repeated."""
+    data = getattr(error.response, "data", error.response)
+    found = data.get("error") if isinstance(data, dict) else None
+    return found if isinstance(found, str) and _CODE.fullmatch(found) else ""
+
+
 def _read(answer: Any) -> bytes:
     data: bytes = answer.read(MAXIMUM_ANSWER + 1)
     if len(data) > MAXIMUM_ANSWER:
@@ -112,37 +123,41 @@ def _hang_up(held: list[socket.socket]) -> None:
 
 
 class _Plain(HTTPConnection):
-    held: list[socket.socket]
+    def __init__(self, *args: Any, held: list[socket.socket], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held = held
 
     def connect(self) -> None:
         super().connect()
-        self.held.append(self.sock)
+        self._held.append(self.sock)
 
 
 class _Secure(HTTPSConnection):
-    held: list[socket.socket]
+    def __init__(self, *args: Any, held: list[socket.socket], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held = held
 
     def connect(self) -> None:
         super().connect()
-        self.held.append(self.sock)
+        self._held.append(self.sock)
 
 
 class _OverPlain(HTTPHandler):
     def __init__(self, held: list[socket.socket]) -> None:
         super().__init__()
-        self._connection = type("Connection", (_Plain,), {"held": held})
+        self._held = held
 
     def http_open(self, req: Request) -> Any:
-        return self.do_open(self._connection, req)
+        return self.do_open(partial(_Plain, held=self._held), req)
 
 
 class _OverSecure(HTTPSHandler):
     def __init__(self, held: list[socket.socket]) -> None:
         super().__init__()
-        self._connection = type("Connection", (_Secure,), {"held": held})
+        self._held = held
 
     def https_open(self, req: Request) -> Any:
-        return self.do_open(self._connection, req, context=ssl.create_default_context())
+        return self.do_open(partial(_Secure, held=self._held), req, context=ssl.create_default_context())
 
 
 class _NoRedirects(HTTPRedirectHandler):

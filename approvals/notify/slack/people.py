@@ -6,7 +6,7 @@ Both directions fail closed: an address that two people here have names neither,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -67,7 +67,7 @@ def _only_person(email: str) -> Person | None:
     return found[0] if len(found) == 1 else None
 
 
-def _is_one_of_ours(account: Any) -> bool:
+def _is_one_of_ours(account: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether this is a person's account in our workspace whose address Slack has not left unconfirmed."""
     if not isinstance(account, Mapping) or not isinstance(account.get("id"), str):
         return False

@@ -7,8 +7,6 @@ what is new, last, so that what is tried again tells it twice at most where Slac
 from __future__ import annotations
 
 import math
-import re
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -35,7 +33,6 @@ _NO_ACCOUNT = frozenset({"channel_not_found", "messages_tab_disabled", "user_dis
 _NO_LONGER_CHANGED = frozenset(
     {"cant_update_message", "channel_not_found", "edit_window_closed", "is_inactive", "message_not_found"}
 )
-_CODE = re.compile(r"[a-z_]{1,60}")
 _NOBODY = "Slack has no account for this person's e-mail address alone."
 
 
@@ -76,7 +73,7 @@ def _has_changed(client: WebClient, job: Job, channel: str, ts: str) -> bool:
     try:
         client.chat_update(channel=channel, ts=ts, **wording.message(job.notice), **wording.QUIETLY)
     except SlackApiError as error:
-        if _code(error) in _NO_LONGER_CHANGED:
+        if slack.code_of(error) in _NO_LONGER_CHANGED:
             return False  # somebody deleted it: it is said anew
         raise
     return True
@@ -89,7 +86,7 @@ def _to_person(client: WebClient, job: Job, person: Person) -> Answer:
         try:
             return _post(client, job, kept)
         except SlackApiError as error:
-            if _code(error) not in _NO_ACCOUNT:
+            if slack.code_of(error) not in _NO_ACCOUNT:
                 raise
         people.forget(person)
     found = _found(client, person)
@@ -102,7 +99,7 @@ def _found(client: WebClient, person: Person) -> str:
     try:
         return people.find(client, person)
     except SlackApiError as error:
-        if _code(error) == "users_not_found":
+        if slack.code_of(error) == "users_not_found":
             return ""
         raise
 
@@ -115,7 +112,7 @@ def _post(client: WebClient, job: Job, channel: str) -> Answer:
 
 
 def _refused(error: SlackApiError) -> Answer:
-    code, status = _code(error), _status(error)
+    code, status = slack.code_of(error), _status(error)
     if status == 429 or code in _FOR_NOW:
         said = f"Slack wants to be asked less often ({code or status})."
         return Answer(Result.TEMPORARY, said, retry_after=_retry_after(error), is_about_channel=True)
@@ -135,16 +132,6 @@ def _unheard(error: Exception) -> Answer:
     if slack.never_left(error):
         return Answer(Result.TEMPORARY, f"Slack cannot be reached ({kind}).", is_about_channel=True)
     return Answer(Result.UNANSWERED, f"Slack did not say whether it took it ({kind}).", is_about_channel=True)
-
-
-def _data(error: SlackApiError) -> Any:
-    return getattr(error.response, "data", error.response)
-
-
-def _code(error: SlackApiError) -> str:
-    data = _data(error)
-    found = data.get("error") if isinstance(data, dict) else None
-    return found if isinstance(found, str) and _CODE.fullmatch(found) else ""
 
 
 def _status(error: SlackApiError) -> int:
