@@ -216,7 +216,9 @@ def test_more_than_can_be_answered_is_left(monkeypatch: pytest.MonkeyPatch) -> N
 # --- Previews -----------------------------------------------------------------------------------
 
 
-def test_ten_previews_and_ten_prefetches_write_no_row(workspace: FakeSlack, asked: ApprovalRequest) -> None:
+def test_ten_previews_and_ten_prefetches_write_no_row(
+    workspace: FakeSlack, ada: Approver, asked: ApprovalRequest
+) -> None:
     before, url = rows(), url_of(asked)
     for _ in range(10):
         assert post(EVENTS, link_shared(url)).status_code == 200
@@ -226,6 +228,12 @@ def test_ten_previews_and_ten_prefetches_write_no_row(workspace: FakeSlack, aske
         assert browser.head(f"/approvals/{asked.pk}/").status_code == 302
     assert rows() == before
     assert len(workspace.unfurls) == 10
+    browser.force_login(ada.person)
+    browser.get("/approvals/")
+    before = rows()
+    for _ in range(10):
+        assert browser.get(f"/approvals/{asked.pk}/", headers={"Sec-Purpose": "prefetch"}).status_code == 200
+    assert rows() == before
 
 
 def test_a_preview_tells_the_requests_own_channel_what_its_message_tells(
