@@ -9,6 +9,11 @@ from approvals.contracts import DecisionKind
 from approvals.models import ApprovalRequest, Decision
 from approvals.notify.contracts import Deciding, Notice, NotificationEvent
 
+# What a request is told about needs none of its content.
+COLUMNS = (
+    "state", "chain", "namespace", "tool", "agent", "service", "severity", "threshold", "expires_at", "warrant_chain",
+)  # fmt: skip
+
 
 def notice_of(request: ApprovalRequest, event: NotificationEvent, can_decide: tuple[str, ...]) -> Notice:
     """Return ``request`` as it is told: nothing that an agent said or a call holds."""

@@ -27,7 +27,7 @@ from approvals.notify.contracts import (
     NotificationState,
     Result,
 )
-from approvals.notify.notices import notice_of
+from approvals.notify.notices import COLUMNS, notice_of
 from approvals.notify.quiet import quiet_until
 from approvals.notify.services import ASKED
 from approvals.texts import storable
@@ -42,10 +42,6 @@ MAXIMUM_ANSWER = 300
 LOOKED_AT = 50
 _MOST_URGENT = 0
 _ENDING = [event.value for event in NotificationEvent if event.ends_waiting]
-# What a request is told about needs none of its content.
-_COLUMNS = (
-    "state", "chain", "namespace", "tool", "agent", "service", "severity", "threshold", "expires_at", "warrant_chain",
-)  # fmt: skip
 
 
 def claim(*, channel: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
@@ -104,7 +100,7 @@ def _next(channel: str, now: datetime) -> Notification | None:
 def _judge(row: Notification, now: datetime, lease_seconds: float) -> Job | None:
     """Return the job that ``row``, which is locked, has become; or drop it or let it wait."""
     # Who was told, and how, is looked at anew for each: minutes may lie between.
-    request = ApprovalRequest.objects.only(*_COLUMNS).get(pk=row.approval_request_id)
+    request = ApprovalRequest.objects.only(*COLUMNS).get(pk=row.approval_request_id)
     able = audience(request) if request.state == RequestState.OPEN and request.expires_at > now else []
     address = _address(row)
     if not address or not _is_needed(row, request, [person.external_id for person in able]):

@@ -245,6 +245,19 @@ def test_an_address_that_two_people_have_reaches_neither(workspace: FakeSlack, a
     assert [message.channel for message in workspace.messages] == [CHANNEL]
 
 
+def test_who_could_not_be_looked_up_was_surely_not_asked(workspace: FakeSlack, ada: Approver, settings: Any) -> None:
+    settings.SLACK_CHANNEL = ""
+    workspace.answers["users.lookupByEmail"] = [(503, {}, b""), slack.DROP]
+    asked = factories.open_request(ada)
+    for _ in range(2):
+        job = claim()
+        assert job is not None
+        outbox.answered(job=job, answer=transport.send(job))
+    assert set(NotificationAttempt.objects.values_list("result", flat=True)) == {Result.TEMPORARY}
+    close(asked, "withdrawn")
+    assert send_all() == []
+
+
 # --- Whatever Slack does ------------------------------------------------------------------------
 
 

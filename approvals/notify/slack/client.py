@@ -15,12 +15,13 @@ from threading import Timer
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from django.conf import settings
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+OK = 200
 SECONDS = 10.0
 MAXIMUM_ANSWER = 1024 * 1024
 _CODE = re.compile(r"[a-z_]{1,60}")
@@ -37,13 +38,10 @@ class BoundedClient(WebClient):
     """Raises one of ``NO_ANSWER`` where no answer came that is one of Slack's."""
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        try:
-            with _opened(req) as answer:
-                status, headers, body = answer.status, answer.headers, _read(answer)
+        with _opened(req) as answer:
+            status, headers, body = answer.status, answer.headers, _read(answer)
+        if status == OK:
             _require_object(body)
-        except HTTPError as error:
-            with error:
-                status, headers, body = error.code, error.headers, _read(error)
         return {"status": status, "headers": headers, "body": body.decode("utf-8", "replace")}
 
 
@@ -70,7 +68,8 @@ def respond(url: str, message: dict[str, Any]) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     request = Request(url, data=json.dumps(message).encode(), headers=headers, method="POST")  # noqa: S310
     with _opened(request) as answer:
-        _read(answer)
+        if answer.status != OK:
+            raise ValueError("Slack did not take the answer to a command.")
 
 
 def never_left(error: BaseException) -> bool:
@@ -104,16 +103,26 @@ def _require_object(body: bytes) -> None:
 
 @contextmanager
 def _opened(request: Request) -> Iterator[Any]:
-    """Send ``request``; hang up when ``SECONDS`` are over: a socket's timeout bounds one silence only."""
+    """Send ``request`` and give what is answered, whatever its status.
+
+    Hangs up when ``SECONDS`` are over: a socket's timeout bounds one silence only.
+    """
     held: list[socket.socket] = []
     end = Timer(SECONDS, _hang_up, [held])
     end.daemon = True
     end.start()
     try:
-        with build_opener(_NoRedirects, _OverPlain(held), _OverSecure(held)).open(request, timeout=SECONDS) as answer:
+        with _answer(build_opener(_NoRedirects, _OverPlain(held), _OverSecure(held)), request) as answer:
             yield answer
     finally:
         end.cancel()
+
+
+def _answer(opener: OpenerDirector, request: Request) -> Any:
+    try:
+        return opener.open(request, timeout=SECONDS)
+    except HTTPError as error:
+        return error
 
 
 def _hang_up(held: list[socket.socket]) -> None:

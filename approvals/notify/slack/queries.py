@@ -14,7 +14,7 @@ from approvals.contracts import RequestState
 from approvals.models import ApprovalRequest, SlackTrouble
 from approvals.notify.audience import audience
 from approvals.notify.contracts import Notice, NotificationEvent
-from approvals.notify.notices import notice_of
+from approvals.notify.notices import COLUMNS, notice_of
 from approvals.notify.slack.settings import slack_channel
 from approvals.requests.chain import parse
 from approvals.requests.identifiers import is_request_id
@@ -31,7 +31,7 @@ def linked_request(url: str) -> str | None:
 
 def previewed(request_id: str, channel: str) -> Notice | None:
     """Return what may be told of a request in a Slack channel: only where its messages go, or else nothing."""
-    found = ApprovalRequest.objects.defer("arguments_cbor").filter(pk=request_id).first()
+    found = ApprovalRequest.objects.only(*COLUMNS).filter(pk=request_id).first()
     if found is None:
         return None
     told = slack_channel(found.namespace, parse(found.warrant_chain).terms.policy)
@@ -46,7 +46,7 @@ def waiting_for(person: Person) -> tuple[list[Notice], int]:
         expires_at__gt=timezone.now(),
         required_approvers__public_key__in=[bytes(key) for key in keys],
     )
-    rows = asked.distinct().order_by("urgency", "expires_at", "id")[:LOOKED_AT]
+    rows = asked.only(*COLUMNS).distinct().order_by("urgency", "expires_at", "id")[:LOOKED_AT]
     able = [row for row in rows if person in audience(row)]
     return [_as_it_stands(row) for row in able[:LISTED]], max(len(able) - LISTED, 0)
 

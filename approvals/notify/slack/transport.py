@@ -7,6 +7,7 @@ what is new, last, so that what is tried again tells it twice at most where Slac
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from django.conf import settings
 from django.utils import timezone
@@ -90,18 +91,22 @@ def _to_person(client: WebClient, job: Job, person: Person) -> Answer:
                 raise
         people.forget(person)
     found = _found(client, person)
-    if found in ("", kept):
-        return Answer(Result.PERMANENT, _NOBODY)
-    return _post(client, job, found)
+    if isinstance(found, Answer):
+        return found
+    return _post(client, job, found) if found not in ("", kept) else Answer(Result.PERMANENT, _NOBODY)
 
 
-def _found(client: WebClient, person: Person) -> str:
+def _found(client: WebClient, person: Person) -> str | Answer:
+    """Return the id of ``person``'s account, nothing if there is none, or why Slack does not say: nothing has left."""
     try:
         return people.find(client, person)
     except SlackApiError as error:
         if slack.code_of(error) == "users_not_found":
             return ""
-        raise
+        answer = _refused(error)
+    except (*slack.NO_ANSWER, SlackClientError) as error:
+        answer = _unheard(error)
+    return replace(answer, result=Result.TEMPORARY) if answer.result is Result.UNANSWERED else answer
 
 
 def _post(client: WebClient, job: Job, channel: str) -> Answer:
