@@ -264,6 +264,15 @@ EMAIL_USE_TLS = env.boolean("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"countersign@{_site.hostname or 'localhost'}")
 
+# --- Slack: messages to a channel and to people; empty for none --------------------------------
+SLACK_BOT_TOKEN = env.secret("SLACK_BOT_TOKEN")
+SLACK_SIGNING_SECRET = env.secret("SLACK_SIGNING_SECRET")
+SLACK_TEAM_ID = env.text("SLACK_TEAM_ID", "")
+# Which channel is told of which policy's or namespace's requests, and which of all others.
+SLACK_CHANNELS = env.pairs("SLACK_CHANNELS")
+SLACK_CHANNEL = env.text("SLACK_CHANNEL", "")
+SLACK_API_URL = env.web_address("SLACK_API_URL", "https://slack.com/api/")
+
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.
 REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)

@@ -20,5 +20,6 @@ urlpatterns = [
     path("", include("warrants.minting.urls")),
     path("codec/", include("workers.codec_server.urls")),
     path("payloads/", include("workers.codec_server.readings.urls")),
+    path("hooks/slack/", include("approvals.notify.slack.urls")),
     path("hooks/", include("workers.incident.alerts.urls")),
 ]

@@ -31,6 +31,7 @@ from workers.indexing import keep_indexing
 from workers.integrating import keep_integrating
 from workers.namespaces.registration import registered
 from workers.nexus.crew import Shared
+from workers.notifier import keep_notifying
 from workers.payments.crew import assemble_endpoints
 from workers.publications import Publications
 from workers.relay import Relay
@@ -94,6 +95,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
             await _start_workers(opened, supervisor, crew, client)
         if parts.relay:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
+            opened.push_async_callback(cancel, supervisor.watch("notifier", keep_notifying()))
             opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
             opened.push_async_callback(cancel, supervisor.watch("search index", keep_indexing()))
             if siem is not None:

@@ -23,7 +23,8 @@ MAXIMUM_SUBJECT = 255
 class Identity:
     """What a provider has proven of somebody.
 
-    ``issuer`` and ``subject`` are who they are; an e-mail address is not kept. ``groups`` are those that give a
+    ``issuer`` and ``subject`` are who they are; ``email``, if the provider has verified it, is only where they are
+    told of things. ``groups`` are those that give a
     role here; ``auth_time`` is when they last signed in to the provider (seconds since 1970), if it says.
     """
 
@@ -33,6 +34,7 @@ class Identity:
     name: str
     groups: frozenset[str]
     auth_time: int | None = None
+    email: str = ""
 
 
 @transaction.atomic
@@ -45,9 +47,10 @@ def recognise(*, identity: Identity, roles_of: Mapping[str, Collection[Place]]) 
     person = _find_or_create(identity)
     if not person.is_active:
         return person
-    if identity.name and person.display_name != identity.name:
-        person.display_name = identity.name
-        person.save(update_fields=["display_name"])
+    name, email = identity.name or person.display_name, identity.email or person.email
+    if (person.display_name, person.email) != (name, email):
+        person.display_name, person.email = name, email
+        person.save(update_fields=["display_name", "email"])
     apply_groups(person=person, groups=identity.groups, roles_of=roles_of)
     return person
 

@@ -21,6 +21,7 @@ from approvals.decisions.step_up import use_step_up
 from approvals.delivery.services import enqueue
 from approvals.errors import NotAnApprover, NotEndorsedYet, Replayed, UnknownRequest, UnusableKey
 from approvals.models import ApprovalRequest, Decision
+from approvals.notify import services as notify
 from approvals.requests import transitions
 from approvals.requests.chain import parse
 from approvals.texts import storable
@@ -105,6 +106,8 @@ def _record(
     if settled is not None:
         transitions.move(approval_request, settled, at=now)
         enqueue(approval_request=approval_request, decisions=[*standing, decision], at=now)
+    else:
+        notify.progressed(approval_request=approval_request, decided=len(standing) + 1, by=person.external_id)
     return decision
 
 

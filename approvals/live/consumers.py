@@ -32,7 +32,7 @@ NO_ROLE = 4404
 TROUBLE = 1011
 # Whoever loses their role or session is told of at once (``attendance``); this is for what nobody told of.
 RECHECK_SECONDS = 60.0
-_INTERNAL = frozenset({LiveKind.DELIVERY_DUE, LiveKind.ACCESS_CHANGED})
+_INTERNAL = frozenset({LiveKind.DELIVERY_DUE, LiveKind.NOTIFICATION_DUE, LiveKind.ACCESS_CHANGED})
 _RECHECK = frozenset({LiveKind.ACCESS_CHANGED, LiveKind.MISSED})
 # That some key was endorsed says nothing about whose: its owner's page asks.
 _FOR_ALL = frozenset({LiveKind.MISSED, EntryKind.KEY_ENDORSED})

@@ -18,6 +18,8 @@ class LiveKind(StrEnum):
     DELIVERY_DUE = "delivery.due"  # for the relay
     DELIVERY_SENT = "delivery.sent"
     DELIVERY_FAILED = "delivery.failed"
+    NOTIFICATION_DUE = "notification.due"  # for the notifier
+    NOTIFIED = "request.notified"  # an attempt to tell somebody of it has ended
     ACCESS_CHANGED = "access.changed"  # for one person's sockets: ask anew what they may see
     READY = "live.ready"  # the first message on a socket: fetch now, and rely on events from here
     MISSED = "live.missed"  # some events may have been lost: fetch again

@@ -3,8 +3,10 @@ from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
 from approvals.models.looking import Looking, Opening
+from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
+from approvals.models.slack import SlackPerson, SlackTrouble
 from approvals.models.spent_nonce import SpentNonce
 
 __all__ = [
@@ -14,8 +16,14 @@ __all__ = [
     "Decision",
     "Delivery",
     "Looking",
+    "MutedChannel",
+    "Notification",
+    "NotificationAttempt",
     "Opening",
+    "QuietHours",
     "RequiredApprover",
     "Retraction",
+    "SlackPerson",
+    "SlackTrouble",
     "SpentNonce",
 ]

@@ -17,6 +17,7 @@ from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, ClosedRun, RequiredApprover
 from approvals.models.request import UNFINISHED
+from approvals.notify import services as notify
 from approvals.requests import entries, intake, superseding, transitions, urgency
 from approvals.texts import is_plain, storable
 from audit.ledger.queries import is_incident
@@ -214,6 +215,7 @@ def _create(gate_request: GateRequest, checked: intake.CheckedRequest, digest: b
         RequiredApprover(approval_request=approval_request, public_key=key) for key in checked.required_approvers
     )
     entries.requested(approval_request, checked)
+    notify.opened(approval_request=approval_request)
     for one in earlier:
         superseding.supersede(one, by=approval_request)
     return approval_request

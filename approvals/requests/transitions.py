@@ -7,6 +7,8 @@ from datetime import datetime
 from approvals.contracts import RequestState
 from approvals.errors import UnknownRequest
 from approvals.models import ApprovalRequest
+from approvals.notify import services as notify
+from approvals.notify.contracts import NotificationEvent
 from approvals.requests.identifiers import is_request_id
 
 _WIDE = ("arguments_cbor", "reasoning", "history", "result_text", "outcome_detail", "gate_message")
@@ -42,4 +44,5 @@ def move(approval_request: ApprovalRequest, state: RequestState, *, at: datetime
         approval_request.urgency = None
         approval_request.closed_at = approval_request.closed_at or at
     approval_request.save(update_fields=["state", "urgency", "closed_at"])
+    notify.changed(approval_request=approval_request, event=NotificationEvent(state.value))
     return True

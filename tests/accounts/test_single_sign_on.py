@@ -75,6 +75,30 @@ def test_the_same_subject_is_the_same_person_under_any_name_and_address(client: 
     assert Person.objects.get().display_name == "Ada King"
 
 
+@pytest.mark.parametrize(
+    ("email", "verified", "kept"),
+    [
+        ("ada@example.com", True, "ada@example.com"),
+        ("ada@example.com", False, "old@example.com"),
+        ("ada@example.com", "true", "old@example.com"),
+        ("ada@example.com", None, "old@example.com"),
+        ("no address", True, "old@example.com"),
+        ("a@b@example.com", True, "old@example.com"),
+        ("ada@example.com\r\nBcc: all@example.com", True, "old@example.com"),
+        (["ada@example.com"], True, "old@example.com"),
+        (f"{'a' * 300}@example.com", True, "old@example.com"),
+    ],
+)
+def test_only_an_address_that_the_provider_has_verified_is_kept(
+    client: Client, acme: FakeProvider, email: object, verified: object, kept: str
+) -> None:
+    sign_in(client, acme)
+    Person.objects.update(email="old@example.com")
+    acme.claims = {**ADA, "email": email, "email_verified": verified}
+    sign_in(Client(), acme)
+    assert Person.objects.get().email == kept
+
+
 def test_an_address_that_changes_its_owner_hands_over_nothing(client: Client, acme: FakeProvider, ada: Person) -> None:
     address = {"email": "ada@example.com", "email_verified": True}
     Person.objects.filter(pk=ada.pk).update(email="ada@example.com")

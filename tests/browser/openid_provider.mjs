@@ -23,13 +23,19 @@ const provider = new Provider(issuer, {
     },
   ],
   pkce: { required: () => true },
-  scopes: ["openid", "profile", "groups"],
-  claims: { openid: ["sub"], profile: ["name"], groups: ["groups"] },
+  scopes: ["openid", "profile", "groups", "email"],
+  claims: { openid: ["sub"], profile: ["name"], groups: ["groups"], email: ["email", "email_verified"] },
   cookies: { keys: ["a key for the cookies of the tests"] },
   // Some providers put everything into the token, some only into userinfo: this one does the latter.
   findAccount: (_context, id) => ({
     accountId: id,
-    claims: async () => ({ sub: id, name: `${id[0].toUpperCase()}${id.slice(1)} of Acme`, groups: groups.get(id) ?? [] }),
+    claims: async () => ({
+      sub: id,
+      name: `${id[0].toUpperCase()}${id.slice(1)} of Acme`,
+      groups: groups.get(id) ?? [],
+      email: `${id}@mail.example`,
+      email_verified: true,
+    }),
   }),
 });
 const answer = provider.callback();

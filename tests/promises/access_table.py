@@ -154,6 +154,9 @@ POST codec/<str:namespace>/encode                                   401  403  40
 GET  payloads/                                                      in   404  404  404  404  404  200  200   200   200  in
 
 POST hooks/alerts/                                                  415  415  415  415  415  415  415  415   415   415  415
+POST hooks/slack/events/                                            404  404  404  404  404  404  404  404   404   404  404
+POST hooks/slack/command/                                           404  404  404  404  404  404  404  404   404   404  404
+POST hooks/slack/interactions/                                      404  404  404  404  404  404  404  404   404   404  404
 """
 
 WEBSOCKETS = """

@@ -2,12 +2,12 @@
 
 Secrets are planted in the prompt, completions, arguments, results, an error, a refusal and a credential of the demo
 incident, and in the order, the words and the result of the payment across namespaces. Both run as people run them: one
-process, with Temporal's real server, a real mail server, and histories exported. Then everything that the
+process, with Temporal's real server, a real mail server, a Slack, and histories exported. Then everything that the
 installation left is searched, while it runs and after: its database with its log, Temporal's own, every exported
-history, every line that the process wrote, every mail, every page that a viewer or nobody sees, and the raw histories
-of every namespace; plain, in base64 and in hexadecimal. What was exported on purpose, the pages of who may see
-content, the codec server's answers and the effects in the world outside are where the secrets must be: that shows
-that they were planted, and that the search finds them.
+history, every line that the process wrote, every mail, every message in Slack, every page that a viewer or nobody
+sees, and the raw histories of every namespace; plain, in base64 and in hexadecimal. What was exported on purpose, the
+pages of who may see content, the codec server's answers and the effects in the world outside are where the secrets
+must be: that shows that they were planted, and that the search finds them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from temporalio.api.history.v1 import History
 from temporalio.client import Client
 
 from approvals.cli.visit import Visit
+from tests import slack
 from tests.incident.fake_provider import FakeProvider, fake_provider, openai_call, openai_words
 from tests.prepared import prepare
 from tests.promises.canaries import hits, hits_in_files, payloads_of, planted
@@ -60,6 +61,7 @@ class Story:
     secrets: dict[str, str]
     provider: FakeProvider
     mailbox: Mailbox
+    slack: slack.FakeSlack
     files: list[dict[str, list[str]]] = field(default_factory=list)  # hits by file: while it ran, and after
     pages: dict[str, bytes] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)  # the codec server's answer to those who may not
@@ -100,7 +102,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     directory, outside = tmp_path_factory.mktemp("canary"), tmp_path_factory.mktemp("outside")
     prepare(directory)
     (directory / "archive").mkdir()
-    with fake_provider(*[(200, call) for call in calls]) as provider, mailbox() as mails:
+    with fake_provider(*[(200, call) for call in calls]) as provider, mailbox() as mails, slack.serving() as workspace:
+        workspace.people["on-call-lead@mail.example"] = "U0LEAD"
         installation = Installation(
             directory,
             MODEL_PROVIDER="openai",
@@ -109,10 +112,15 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             CREDENTIALS=f"file://{credentials(outside, words)}",
             EMAIL_HOST="127.0.0.1",
             EMAIL_PORT=str(mails.port),
+            SLACK_BOT_TOKEN=slack.TOKEN,
+            SLACK_SIGNING_SECRET=slack.SECRET,
+            SLACK_TEAM_ID=slack.TEAM,
+            SLACK_CHANNEL=slack.CHANNEL,
+            SLACK_API_URL=workspace.api,
             EXPORT_TARGET=f"file://{directory / 'archive'}",
             LOG_LEVEL="INFO",
         )
-        told = Story(installation, words, provider, mails)
+        told = Story(installation, words, provider, mails, workspace)
         live_through(told, outside)
     yield told
     assert installation.processes() == []
@@ -297,6 +305,18 @@ def test_no_mail_holds_any_of_them(story: Story) -> None:
         assert f"To: {person}@mail.example" in mails
     assert "endorsed your key" in mails
     assert hits(story.secrets, mails.encode()) == []
+
+
+def test_no_message_in_slack_holds_any_of_them_and_nothing_holds_slacks_keys(story: Story) -> None:
+    told = {message.channel: message for message in story.slack.messages}
+    assert {slack.CHANNEL, "D0LEAD"} <= set(told)
+    assert "`restart_service`" in story.slack.everything()
+    assert "Approved, and it has run" in told["D0LEAD"].shown
+    assert hits(story.content, story.slack.everything().encode()) == []
+    keys = {"token": slack.TOKEN, "secret": slack.SECRET}
+    assert hits(keys, story.output) == []
+    found = hits_in_files(keys, story.installation.directory, but=())
+    assert {name: places for name, places in found.items() if places} == {}
 
 
 def test_no_page_of_a_viewer_or_of_nobody_holds_any_of_them(story: Story) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 MAXIMUM_NAME = 200
+MAXIMUM_EMAIL = 254
 _NAMES = ("name", "preferred_username")
 
 
@@ -32,6 +33,14 @@ def display_name(claims: Mapping[str, Any]) -> str:
     """Return the name to show, without what cannot be seen and 200 characters at most; empty if there is none."""
     found = (readable(claims[name]) for name in _NAMES if isinstance(claims.get(name), str))
     return next(filter(None, found), "")
+
+
+def verified_email(claims: Mapping[str, Any]) -> str:
+    """Return the address that the provider says it has verified; empty if there is none."""
+    found = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(found, str) or len(found) > MAXIMUM_EMAIL:
+        return ""
+    return found if found.isprintable() and found.count("@") == 1 and " " not in found else ""
 
 
 def readable(text: str) -> str:

@@ -153,7 +153,8 @@ class Provider(OpenIDConnectProvider):
     def is_complete(self, proven: dict[str, Any]) -> bool:
         """Return whether nothing that matters here is left to ask for."""
         has_groups = claims.find(proven, self.app.settings["groups_claim"]) is not None
-        return bool(claims.display_name(proven)) and (has_groups or not self.app.settings["role_groups"])
+        has_email = "email" in proven or "email" not in self.app.settings["scope"]
+        return bool(claims.display_name(proven)) and has_email and (has_groups or not self.app.settings["role_groups"])
 
     def identity(self, proven: dict[str, Any]) -> Identity:
         known = self.app.settings["role_groups"]
@@ -164,6 +165,7 @@ class Provider(OpenIDConnectProvider):
             name=claims.display_name(proven),
             groups=claims.known_groups(claims.find(proven, self.app.settings["groups_claim"]), known),
             auth_time=tokens.fresh_auth_time(proven),
+            email=claims.verified_email(proven),
         )
 
 

@@ -1,0 +1,155 @@
+"""Writing down who is to be told, in the transaction of what it tells of. The notifier sends; nothing here does.
+
+Where no channel is set up nothing is written and nothing is asked of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from approvals.contracts import RequestState
+from approvals.live import bus
+from approvals.live.events import Event, LiveKind
+from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt
+from approvals.notify.audience import audience
+from approvals.notify.channels import Channel, set_up
+from approvals.notify.contracts import NotificationEvent, NotificationState, Result
+from approvals.requests.chain import parse
+from approvals.requests.steps import steps_of
+
+# What runs within this time is told as that, and not as approved before.
+SETTLES_WITHIN = timedelta(seconds=10)
+
+
+def opened(*, approval_request: ApprovalRequest) -> None:
+    """Ask everybody who can decide a request, over every channel that they have not switched off; tell places of it."""
+    channels = set_up()
+    if not channels:
+        return
+    people = audience(approval_request)
+    muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
+    policy = parse(approval_request.warrant_chain).terms.policy
+    asked = [
+        _asking(approval_request, channel, person=person, recipient=person.external_id, display_name=str(person))
+        for person in people
+        for channel in channels
+        if (person.pk, channel.name) not in muted and channel.address_of(person)
+    ]
+    read_along = [
+        _asking(
+            approval_request,
+            channel,
+            place=place.address,
+            recipient=f"{channel.name}:{place.address}",
+            display_name=place.label,
+        )
+        for channel in channels
+        for place in channel.places_of(namespace=approval_request.namespace, policy=policy)
+    ]
+    _write(approval_request, [*asked, *read_along])
+
+
+def _asking(approval_request: ApprovalRequest, channel: Channel, **whom: Any) -> Notification:
+    return Notification(
+        approval_request=approval_request,
+        channel=channel.name,
+        event=NotificationEvent.OPENED,
+        urgency=approval_request.urgency or 0,
+        created_at=approval_request.opened_at,
+        due_at=approval_request.opened_at,
+        **whom,
+    )
+
+
+def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> None:
+    """Tell those who were asked that somebody (``by``, an external id) has decided, and that it waits for more."""
+    changed(approval_request=approval_request, event=NotificationEvent.PROGRESS, step=decided, but=by)
+
+
+def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step: int = 0, but: str = "") -> None:
+    """Tell those who were asked, or may have been, of ``event``; what was to be told before is dropped.
+
+    The request is locked. Who was to be asked and is asked no more is told nothing. ``but``: an external id, told only
+    where what they read before is changed.
+    """
+    channels = {channel.name: channel for channel in set_up()}
+    if not channels:
+        return
+    now = timezone.now()
+    if event.ends_waiting:
+        own = Notification.objects.filter(approval_request=approval_request, state=NotificationState.WAITING)
+        own.update(state=NotificationState.DROPPED, ended_at=now)
+    asked = Notification.objects.filter(
+        ASKED, approval_request=approval_request, event=NotificationEvent.OPENED, channel__in=channels
+    )
+    waits = SETTLES_WITHIN if event is NotificationEvent.APPROVED else timedelta(0)
+    _write(
+        approval_request,
+        (
+            Notification(
+                approval_request=approval_request,
+                channel=first.channel,
+                event=event,
+                step=step,
+                person_id=first.person_id,
+                recipient=first.recipient,
+                display_name=first.display_name,
+                place=first.place,
+                urgency=first.urgency,
+                created_at=now,
+                due_at=now + waits,
+            )
+            for first in asked
+            if first.recipient != but or channels[first.channel].edits
+        ),
+    )
+
+
+# Somebody was asked if the message left, or may have: its sender was killed, or heard no answer.
+ASKED = Q(state__in=[NotificationState.SENDING, NotificationState.SENT]) | Exists(
+    NotificationAttempt.objects.filter(notification=OuterRef("pk"), result__in=["", Result.SENT, Result.UNANSWERED])
+)
+
+
+def note_stuck(*, limit: int) -> int:
+    """Tell of at most ``limit`` approved requests that do not move; return how many."""
+    if not set_up():
+        return 0
+    own = Notification.objects.filter(approval_request=OuterRef("pk"))
+    found = ApprovalRequest.objects.filter(
+        Exists(own.filter(event=NotificationEvent.OPENED)),
+        ~Exists(own.filter(event=NotificationEvent.STUCK)),
+        state=RequestState.APPROVED,
+        urgency__isnull=False,
+    )
+    stuck = [row.pk for row in found.select_related("delivery").order_by("pk")[:limit] if _is_stuck(row)]
+    return sum(_tell_stuck(request_id) for request_id in stuck)
+
+
+@transaction.atomic
+def _tell_stuck(request_id: str) -> bool:
+    own = ApprovalRequest.objects.select_for_update(of=("self",)).filter(pk=request_id, state=RequestState.APPROVED)
+    locked = own.select_related("delivery").first()
+    if locked is None or not _is_stuck(locked):
+        return False  # it has moved while this one waited for its lock
+    changed(approval_request=locked, event=NotificationEvent.STUCK)
+    return True
+
+
+def _is_stuck(approval_request: ApprovalRequest) -> bool:
+    # Who signed tells of the first step only, and that is done.
+    steps = steps_of(approval_request, [], timezone.now(), shows_content=False)
+    return any(step.state == "stuck" for step in steps)
+
+
+def _write(approval_request: ApprovalRequest, rows: Iterable[Notification]) -> None:
+    # An opening that is tried again, or an approval after one was taken back, finds its rows here.
+    if Notification.objects.bulk_create(rows, ignore_conflicts=True):
+        kind = LiveKind.NOTIFICATION_DUE
+        bus.publish(Event(kind, approval_request.pk, approval_request.chain, namespace=approval_request.namespace))
