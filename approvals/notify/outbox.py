@@ -82,8 +82,9 @@ def answered(*, job: Job, answer: Answer) -> None:
             _settle(row, NotificationState.SENT, now)
         elif row.attempts == job.attempt and row.state == NotificationState.SENDING:
             _after_failure(row, answer, now)
-        request = ApprovalRequest.objects.only("chain", "namespace").get(pk=row.approval_request_id)
-        bus.publish(Event(LiveKind.NOTIFIED, request.pk, request.chain, namespace=request.namespace))
+        namespace = ApprovalRequest.objects.values_list("namespace", flat=True).get(pk=row.approval_request_id)
+        # Without its chain: nothing of the incident has changed.
+        bus.publish(Event(LiveKind.NOTIFIED, row.approval_request_id, namespace=namespace))
 
 
 def _next(channel: str, now: datetime) -> Notification | None:
