@@ -106,13 +106,14 @@ def overview(*, within: Reach) -> Overview:
         channels=[channel.label for channel in set_up()],
         failed=_lines(found.filter(state=NotificationState.FAILED)),
         late=_lines(late.filter(state__in=UNSENT)),
-        thin=_thin(within, now),
+        thin=thin(opened_after=now - LOOKED_BACK, opened_by=now - TOLD_WITHIN, within=within),
     )
 
 
-def _thin(within: Reach, now: datetime) -> list[ThinLine]:
+def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[ThinLine]:
+    """Return the critical requests of that time that reached people in fewer ways than wanted, newest first."""
     asked = Q(notifications__event=NotificationEvent.OPENED, notifications__state=NotificationState.SENT)
-    found = ApprovalRequest.objects.filter(opened_at__gte=now - LOOKED_BACK, opened_at__lte=now - TOLD_WITHIN)
+    found = ApprovalRequest.objects.filter(opened_at__gt=opened_after, opened_at__lte=opened_by)
     found = found if within.everywhere else found.filter(namespace__in=within.namespaces)
     found = found.annotate(word=Lower(Trim("severity"))).filter(word__in=urgency.MOST_URGENT)
     counted = found.annotate(ways=Count("notifications__channel", filter=asked, distinct=True))
