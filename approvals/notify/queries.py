@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach
-from approvals.contracts import RequestState
 from approvals.models import ApprovalRequest, Notification, NotificationAttempt
 from approvals.models.notification import UNSENT
 from approvals.notify.channels import label_of, set_up
@@ -34,6 +33,7 @@ class ToldLine:
 
     request_id: str
     tool: str  # may come from an agent
+    recipient: str  # an external id
     person: str
     channel: str  # for people
     event: str  # NotificationEvent
@@ -50,17 +50,17 @@ class Told:
     """Who was told of one request, first asked first."""
 
     lines: list[ToldLine]
-    is_thin: bool  # critical, and reached people in fewer ways than wanted
+    is_thin: bool  # it waits, is critical, and reached people in fewer ways than wanted
     ways: list[str]  # the channels, for people, over which somebody was asked
 
     @property
     def asked(self) -> int:
         """How many people's requests to decide have left, over whichever channel."""
-        return len({line.person for line in self.lines if _is_asking(line) and line.state == NotificationState.SENT})
+        return len({line.recipient for line in self.lines if _has_asked(line)})
 
     @property
     def meant(self) -> int:
-        return len({line.person for line in self.lines if _is_asking(line)})
+        return len({line.recipient for line in self.lines if line.event == NotificationEvent.OPENED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ class Overview:
     thin: list[ThinLine]
 
 
-def told(request_id: str, *, severity_rank: int, opened_at: datetime, shows_addresses: bool) -> Told:
+def told(request_id: str, *, is_open: bool, severity_rank: int, opened_at: datetime, shows_addresses: bool) -> Told:
     """Return who was told of a request. Two queries."""
     rows = _with_last_try(Notification.objects.filter(approval_request=request_id)).order_by("pk")
     lines = [_line(row, shows_addresses=shows_addresses) for row in rows]
-    ways = sorted({line.channel for line in lines if _is_asking(line) and line.state == NotificationState.SENT})
-    is_due = timezone.now() > opened_at + TOLD_WITHIN
-    return Told(lines, severity_rank == 0 and is_due and len(ways) < WAYS_WANTED, ways)
+    ways = sorted({line.channel for line in lines if _has_asked(line)})
+    must_be_told = is_open and severity_rank == 0 and timezone.now() > opened_at + TOLD_WITHIN
+    return Told(lines, must_be_told and len(ways) < WAYS_WANTED, ways)
 
 
 def overview(*, within: Reach) -> Overview:
@@ -111,13 +111,17 @@ def overview(*, within: Reach) -> Overview:
 
 
 def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[ThinLine]:
-    """Return the critical requests of that time that reached people in fewer ways than wanted, newest first."""
+    """Return the critical requests of that time that reached people in fewer ways than wanted, newest first.
+
+    What was over before it had to be told is none of them.
+    """
     asked = Q(notifications__event=NotificationEvent.OPENED, notifications__state=NotificationState.SENT)
     found = ApprovalRequest.objects.filter(opened_at__gt=opened_after, opened_at__lte=opened_by)
     found = found if within.everywhere else found.filter(namespace__in=within.namespaces)
     found = found.annotate(word=Lower(Trim("severity"))).filter(word__in=urgency.MOST_URGENT)
     counted = found.annotate(ways=Count("notifications__channel", filter=asked, distinct=True))
-    rows = counted.filter(ways__lt=WAYS_WANTED).exclude(state=RequestState.SUPERSEDED).order_by("-opened_at", "-pk")
+    waited = Q(closed_at=None) | Q(closed_at__gt=F("opened_at") + TOLD_WITHIN)
+    rows = counted.filter(waited, ways__lt=WAYS_WANTED).order_by("-opened_at", "-pk")
     return [ThinLine(*row) for row in rows.values_list("pk", "tool", "severity", "opened_at", "ways")[:LINES_SHOWN]]
 
 
@@ -128,7 +132,7 @@ def _lines(rows: QuerySet[Notification]) -> list[ToldLine]:
 def _with_last_try(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     last = NotificationAttempt.objects.filter(number=F("notification__attempts"))
     tool = rows.select_related("approval_request").only(
-        "channel", "event", "step", "display_name", "state", "attempts", "created_at", "due_at", "ended_at",
+        "channel", "event", "recipient", "display_name", "state", "attempts", "created_at", "due_at", "ended_at",
         "approval_request__tool",
     )  # fmt: skip
     return tool.prefetch_related(Prefetch("tries", queryset=last, to_attr="last_try"))
@@ -139,6 +143,7 @@ def _line(row: Notification, *, shows_addresses: bool) -> ToldLine:
     return ToldLine(
         request_id=row.approval_request_id,
         tool=row.approval_request.tool,
+        recipient=row.recipient,
         person=row.display_name,
         channel=label_of(row.channel),
         event=row.event,
@@ -151,5 +156,5 @@ def _line(row: Notification, *, shows_addresses: bool) -> ToldLine:
     )
 
 
-def _is_asking(line: ToldLine) -> bool:
-    return line.event == NotificationEvent.OPENED
+def _has_asked(line: ToldLine) -> bool:
+    return line.event == NotificationEvent.OPENED and line.state == NotificationState.SENT

@@ -17,6 +17,7 @@ from accounts.roles.contracts import Role
 from accounts.roles.queries import remembered_reach
 from accounts.tokens.access import accepts_tokens
 from accounts.web import signed_in, wants_json
+from approvals.contracts import RequestState
 from approvals.decisions import step_up as step_ups
 from approvals.delivery import queries as delivery
 from approvals.errors import MalformedInput
@@ -101,6 +102,7 @@ def _told(http_request: HttpRequest, card: queries.RequestCard) -> notifications
     overseen = remembered_reach(signed_in(http_request), *notifications.OVERSEERS)
     return notifications.told(
         card.id,
+        is_open=card.state == RequestState.OPEN,
         severity_rank=card.severity_rank,
         opened_at=card.opened_at,
         shows_addresses=card.namespace in overseen,

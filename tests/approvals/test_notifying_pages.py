@@ -152,6 +152,13 @@ def test_a_critical_request_that_reached_people_in_fewer_than_two_ways_is_warned
     log = auditor.get(LOG).content.decode()
     assert asked.pk in log
     assert ("One way" if channels else "No way") in log
+    # Nobody needs to be called for what is over.
+    ApprovalRequest.objects.update(state="withdrawn", urgency=None, closed_at=timezone.now() - timedelta(seconds=90))
+    page = auditor.get(f"/approvals/{asked.pk}/progress/").content.decode()
+    log = auditor.get(LOG).content.decode()
+    assert [words for words in ("one way only", "no way but") if words in page] == []
+    assert [words for words in ("One way", "No way") if words in log] == []
+    ApprovalRequest.objects.update(state="open", urgency=0, closed_at=None)
     # With a second channel that has succeeded, nobody is warned.
     row = Notification.objects.get()
     now = timezone.now()
@@ -170,5 +177,5 @@ def test_the_page_costs_a_bounded_number_of_queries(ada: Approver, django_assert
         asked = factories.open_request(ada, reachable(factories.approver(f"person-{name}")))
         answer(Result.SENT)
     with django_assert_max_num_queries(2):
-        told = queries.told(asked.pk, severity_rank=0, opened_at=asked.opened_at, shows_addresses=True)
+        told = queries.told(asked.pk, is_open=True, severity_rank=0, opened_at=asked.opened_at, shows_addresses=True)
     assert len(told.lines) == 2

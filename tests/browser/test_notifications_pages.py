@@ -90,7 +90,7 @@ def test_a_request_says_who_was_told_and_operators_see_what_failed(
     sam.goto(f"{live_server.url}/approvals/{asked.pk}/")
     told = sam.locator("#told")
     expect(told).to_contain_text("in one way only")
-    expect(told).to_contain_text("1 of 3 people asked")
+    expect(told).to_contain_text("1 of 3 people were asked")
     told.get_by_text("Who, how, when").click()
     expect(told).to_contain_text("550 5.1.1 no such user here")
     look(sam, "told-request")
