@@ -112,7 +112,7 @@ def write(paula: Page, demo: Demo) -> str:
     paula.get_by_role("button", name="Save", exact=True).click()
     expect(paula.locator("policy-change [data-kind=added]", has_text="critical: 2 h")).to_be_visible()
     paula.get_by_role("button", name="Hand on what is saved").click()
-    expect(paula.get_by_text("Waits to be published")).to_be_visible()
+    expect(paula.get_by_text("Waits to be published", exact=True)).to_be_visible()
     expect(paula.get_by_role("button", name="Publish version")).to_have_count(0)
     return paula.url
 

@@ -24,15 +24,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.temporal, pytest.mark.timeout(600
 AS_RELEASED = ("tests/browser/policy_manage.py", "warrants/policies/incident-response.yaml")
 Open = Callable[[], BrowserContext]
 INCIDENT = "PSIGNED"
-# As an alert leaves it when Temporal was away: taken in, under a warrant, and not started yet.
-TAKEN_IN = """
-from django.core.management import call_command
-from workers.models import Incident
-Incident.objects.create(incident_id="{incident}", namespace="default", title="High error rate on payment-service-prod",
-    severity="high", service="payment-service-prod", scenario="incident",
-    workflow_id="incident-{incident}", warrant_id="{warrant}")
-call_command("alert", "{alert}", "--id", "{incident}")
-"""
 EXPORT = """
 from django.core.management import call_command
 from warrants.issuers.queries import trusted_roots
@@ -128,7 +119,8 @@ def test_a_lead_signs_the_warrant_that_the_incident_runs_under(tmp_path: Path, o
         warrant = sign(lea)
         told_where_it_comes_from(olga)
 
-        demo.manage("shell", "-c", TAKEN_IN.format(incident=INCIDENT, warrant=warrant, alert=ALERT))
+        # The alert finds the warrant that waits for it.
+        demo.manage("alert", ALERT, "--id", INCIDENT)
         ada.goto(f"{demo.address}/approvals/")
         open_card(ada)
         expect(ada.locator("[data-part=warrant]")).to_contain_text("local:lea")

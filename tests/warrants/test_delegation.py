@@ -49,7 +49,7 @@ from warrants.issuers.contracts import State
 from warrants.issuers.queries import trusted_roots
 from warrants.minting.contracts import MintedWarrant
 from warrants.minting.extending import CONTEXT, enveloped
-from warrants.minting.queries import minted, minted_for
+from warrants.minting.queries import minted, minted_for, waiting_for
 from warrants.minting.services import mint
 from warrants.models import AgentIdentity, Delegation, IssuerKey, Warrant
 from warrants.policies import release
@@ -128,6 +128,12 @@ def test_once_signed_the_agent_has_it_under_the_same_terms(
     assert leaf.is_terminal()
     assert "local:lea" in terms_of(chain).barred_people
     assert not list(queries.waiting_for(lea.person))
+
+
+def test_its_alert_finds_it_once_it_is_signed(waiting: MintedWarrant, lea: ApproverKey) -> None:
+    assert waiting_for(INCIDENT, agent="incident-agent") is None
+    done = hand_on(waiting, lea)
+    assert waiting_for(INCIDENT, agent="incident-agent") == done
 
 
 def test_the_signers_keys_are_left_out_of_the_approvers(waiting: MintedWarrant, lea: ApproverKey) -> None:

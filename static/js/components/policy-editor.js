@@ -120,10 +120,28 @@ class RefusedChange extends HTMLElement {
   }
 }
 
-/** <policy-forms>: forms that need a script to change the text. */
+/**
+ * <policy-forms>: forms that need a script to change the text. Each looks at the text anew when that changed; an answer
+ * to that which comes while somebody goes on filling in the form is left aside, so that nothing typed is lost.
+ */
 class PolicyForms extends HTMLElement {
+  /** @type {Map<EventTarget, number>} how often something was filled in, when the fields looked at the text */
+  asked = new Map();
+  filled = 0;
+
   connectedCallback() {
     this.hidden = false;
+    this.addEventListener("input", () => {
+      this.filled += 1;
+    });
+    this.addEventListener("htmx:before:request", ({ target }) => {
+      if (target) this.asked.set(target, this.filled);
+    });
+    this.addEventListener("htmx:before:swap", (event) => {
+      const { ctx } = /** @type {CustomEvent<{ ctx: { sourceElement: Element } }>} */ (event).detail;
+      const looked = ctx.sourceElement.hasAttribute("data-looks-anew");
+      if (looked && this.asked.get(ctx.sourceElement) !== this.filled) event.preventDefault();
+    });
   }
 }
 
