@@ -254,7 +254,7 @@ PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
 # Receipts keys of workers elsewhere, which the issuer vouches for in every warrant it mints.
 WORKER_RECEIPT_KEYS = env.public_keys("WORKER_RECEIPT_KEYS")
 
-# --- Mail: notices about people's keys; empty for none -----------------------------------------
+# --- Mail: requests to decide, and notices about people's keys; empty for none ------------------
 EMAIL_HOST = env.text("EMAIL_HOST", "")
 EMAIL_PORT = env.integer("EMAIL_PORT", 25, minimum=1, maximum=65_535)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")

@@ -12,11 +12,15 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from django.utils import timezone
+
+from accounts.roles.queries import Reach
 from approvals.live import bus
 from approvals.live.events import LiveKind
 from approvals.notify import outbox
 from approvals.notify.channels import Channel, set_up
 from approvals.notify.contracts import Answer, Job, Result
+from approvals.notify.queries import TOLD_WITHIN, WAYS_WANTED, thin
 from approvals.notify.services import note_stuck
 from workers.database import in_executor, in_thread
 
@@ -28,6 +32,7 @@ POLL_SECONDS = 2.0
 LONGEST_CHANNEL_PAUSE = 60.0
 LOOK_SECONDS = 10.0
 STUCK_AT_ONCE = 100
+EVERYWHERE = Reach(True, frozenset())
 _WAKING = {LiveKind.NOTIFICATION_DUE, LiveKind.MISSED}
 
 
@@ -38,17 +43,27 @@ async def keep_notifying(
     look_seconds: float = LOOK_SECONDS,
 ) -> None:
     """Send what is due over every channel that is set up, until cancelled; a message under way is finished first."""
+    channels = set_up()
+    if not channels:
+        await asyncio.Event().wait()  # a part that ends would end the process
     async with asyncio.TaskGroup() as loops:
         loops.create_task(_keep_looking(look_seconds))
-        for channel in set_up():
+        for channel in channels:
             loops.create_task(_Sender(channel, poll_seconds, lease_seconds).run())
 
 
 async def _keep_looking(every: float) -> None:
-    """Write down what is stuck: nothing happens that would tell of it."""
+    """Write down what is stuck, and warn of critical requests that too few ways have told of."""
+    looked_at = timezone.now() - TOLD_WITHIN
     while True:
         try:
             await in_thread(partial(note_stuck, limit=STUCK_AT_ONCE))
+            until = timezone.now() - TOLD_WITHIN
+            for line in await in_thread(partial(thin, opened_after=looked_at, opened_by=until, within=EVERYWHERE)):
+                logger.warning(
+                    "Critical request %s reached people in %s of %s ways.", line.request_id, line.ways, WAYS_WANTED
+                )
+            looked_at = until
         except Exception:
             logger.exception("Whether requests are stuck was not looked at; it is tried again.")
         await asyncio.sleep(every)

@@ -16,7 +16,7 @@ from approvals.notify.contracts import Answer, Job, Place
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way. ``name`` is stored with every notification; ``package`` holds its files."""
+    """One way. ``name`` is stored with every notification, ``label`` is for people; ``package`` holds its files."""
 
     name: str
     label: str
@@ -52,7 +52,7 @@ class Channel:
 CHANNELS = {
     channel.name: channel
     for channel in (
-        Channel("mail", "E-mail", "approvals.notify.mail"),
+        Channel("mail", "e-mail", "approvals.notify.mail"),
         Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
     )
 }  # fmt: skip

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from approvals.contracts import RequestState
+from approvals.errors import ApprovalError
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt, QuietHours
@@ -50,15 +51,15 @@ def claim(*, channel: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
     What is not needed any more is dropped on the way, and what its person's quiet hours hold back waits on.
     """
     now = timezone.now()
-    with transaction.atomic():
-        for _ in range(LOOKED_AT):
-            found = _next(channel, now)
-            if found is None:
-                return None
-            job = _judge(found, now, lease_seconds)
-            if job is not None:
-                return job
-    return None
+    while True:
+        with transaction.atomic():
+            for _ in range(LOOKED_AT):
+                found = _next(channel, now)
+                if found is None:
+                    return None
+                job = _job(found, now, lease_seconds)
+                if job is not None:
+                    return job
 
 
 def answered(*, job: Job, answer: Answer) -> None:
@@ -77,8 +78,9 @@ def answered(*, job: Job, answer: Answer) -> None:
             _settle(row, NotificationState.SENT, now)
         elif row.attempts == job.attempt and row.state == NotificationState.SENDING:
             _after_failure(row, answer, now)
-        request = ApprovalRequest.objects.only("chain", "namespace").get(pk=row.approval_request_id)
-        bus.publish(Event(LiveKind.NOTIFIED, request.pk, request.chain, namespace=request.namespace))
+        namespace = ApprovalRequest.objects.values_list("namespace", flat=True).get(pk=row.approval_request_id)
+        # Without its chain: nothing of the incident has changed.
+        bus.publish(Event(LiveKind.NOTIFIED, row.approval_request_id, namespace=namespace))
 
 
 def _next(channel: str, now: datetime) -> Notification | None:
@@ -95,6 +97,25 @@ def _next(channel: str, now: datetime) -> Notification | None:
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True, of=("self",))
     return due.select_related("person").first()
+
+
+def _job(row: Notification, now: datetime, lease_seconds: float) -> Job | None:
+    try:
+        return _judge(row, now, lease_seconds)
+    except ApprovalError as error:
+        # What is stored of the request was changed. Others are told all the same.
+        NotificationAttempt.objects.create(
+            notification=row,
+            number=row.attempts + 1,
+            begun_at=now,
+            ended_at=now,
+            result=Result.PERMANENT,
+            answer=storable(f"The request cannot be read. {error.sentence}", MAXIMUM_ANSWER),
+        )
+        row.attempts += 1
+        row.save(update_fields=["attempts"])
+        _settle(row, NotificationState.FAILED, now)
+        return None
 
 
 def _judge(row: Notification, now: datetime, lease_seconds: float) -> Job | None:

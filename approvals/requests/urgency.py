@@ -9,6 +9,7 @@ _RANKS = {
     "low": 3, "info": 3, "sev4": 3, "p4": 3, "sev5": 3, "p5": 3,
 }  # fmt: skip
 _UNKNOWN = 2
+MOST_URGENT = tuple(word for word, rank in _RANKS.items() if rank == 0)
 
 
 def rank(severity: str) -> int:

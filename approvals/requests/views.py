@@ -1,9 +1,9 @@
 """The queue and the request page.
 
 Templates get the fields of ``queries.Queue`` (``cards``, ``total``, ``waiting``, ``show``, ``query``, ``page``,
-``pages``, ``namespace``, ``namespaces``), a ``queries.RequestPage`` as ``page`` (the whole page also gets ``step_up``,
-a ``StepUpTerms`` or None), or a ``queries.RequestCard`` as ``card``.
-With ``Accept: application/json`` the queue and a request answer as ``representation`` says.
+``pages``, ``namespace``, ``namespaces``), a ``queries.RequestPage`` as ``page`` with who was told as ``told`` (a
+``notify.queries.Told``; the whole page also gets ``step_up``, a ``StepUpTerms`` or None), or a ``queries.RequestCard``
+as ``card``. With ``Accept: application/json`` the queue and a request answer as ``representation`` says.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
+from accounts.roles.queries import remembered_reach
 from accounts.tokens.access import accepts_tokens
 from accounts.web import signed_in, wants_json
+from approvals.contracts import RequestState
 from approvals.decisions import step_up as step_ups
 from approvals.delivery import queries as delivery
 from approvals.errors import MalformedInput
+from approvals.notify import queries as notifications
 from approvals.requests import queries, representation
 from approvals.requests.forms import QueueForm
 from approvals.web import renders_errors
@@ -75,7 +78,8 @@ def request_page(http_request: HttpRequest, request_id: str) -> HttpResponse:
         seconds=page.step_up_seconds,
         session_key=http_request.session.session_key or "",
     )
-    return render(http_request, "approvals/request.html", {"page": page, "step_up": step_up})
+    context = {"page": page, "step_up": step_up, "told": _told(http_request, page.card)}
+    return render(http_request, "approvals/request.html", context)
 
 
 @require_safe
@@ -91,7 +95,18 @@ def request_card(http_request: HttpRequest, request_id: str) -> HttpResponse:
 @renders_errors
 def request_progress(http_request: HttpRequest, request_id: str) -> HttpResponse:
     page = queries.request_page(person=signed_in(http_request), request_id=request_id, within=reach_of(http_request))
-    return render(http_request, "approvals/_progress.html", {"page": page})
+    return render(http_request, "approvals/_progress.html", {"page": page, "told": _told(http_request, page.card)})
+
+
+def _told(http_request: HttpRequest, card: queries.RequestCard) -> notifications.Told:
+    overseen = remembered_reach(signed_in(http_request), *notifications.OVERSEERS)
+    return notifications.told(
+        card.id,
+        is_open=card.state == RequestState.OPEN,
+        severity_rank=card.severity_rank,
+        opened_at=card.opened_at,
+        shows_addresses=card.namespace in overseen,
+    )
 
 
 def _queue(http_request: HttpRequest) -> queries.Queue:

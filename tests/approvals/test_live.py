@@ -26,6 +26,8 @@ from approvals.live.events import Event, LiveKind
 from approvals.looking.queries import LOOKING_SECONDS
 from approvals.looking.services import look
 from approvals.models import ApprovalRequest, Looking
+from approvals.notify import outbox
+from approvals.notify.contracts import Answer, Result
 from audit.ledger.services import append
 from audit.statements.kinds import EntryKind
 from config.asgi import application
@@ -205,6 +207,29 @@ async def test_a_viewer_gets_ids_and_nothing_else() -> None:
     assert await socket.message() == {"kind": "approval.granted", "request": "req_12345678", "chain": "tnu_wrt_1"}
     await socket.disconnect()
     assert not bus._subscriptions
+
+
+async def test_an_open_page_hears_that_somebody_was_told_and_not_that_somebody_is_to_be(settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.example"
+    viewer = await database_sync_to_async(factories.person)("vera", role=Role.VIEWER)
+    socket = await _open_socket(viewer)
+
+    def story() -> str:
+        ada = factories.approver("ada")
+        Person.objects.filter(pk=ada.person.pk).update(email="ada@mail.example")
+        asked = factories.open_request(ada)
+        job = outbox.claim(channel="mail")
+        assert job is not None
+        outbox.answered(job=job, answer=Answer(Result.SENT, "Taken."))
+        return asked.pk
+
+    request_id = await database_sync_to_async(story)()
+    heard = []
+    while not heard or heard[-1]["kind"] != LiveKind.NOTIFIED:
+        heard.append(await socket.message())
+    assert (heard[-1]["request"], heard[-1]["chain"]) == (request_id, "")
+    assert LiveKind.NOTIFICATION_DUE not in [message["kind"] for message in heard]
+    await socket.disconnect()
 
 
 async def test_what_a_browser_says_is_ignored() -> None:

@@ -297,6 +297,14 @@ def test_a_channel_is_left_alone_for_as_long_as_its_other_side_asks(ada: Approve
     assert 88 < left <= 90
 
 
+def test_a_request_that_was_changed_in_the_database_keeps_nobody_else_from_being_told(ada: Approver) -> None:
+    changed, whole = factories.open_request(ada), factories.open_request(ada)
+    ApprovalRequest.objects.filter(pk=changed.pk).update(warrant_chain=["bm9uZQ=="])
+    assert [job.notice.request_id for job in send_all()] == [whole.pk]
+    assert told() == {"opened to local:ada: failed": 1, "opened to local:ada: sent": 1}
+    assert "cannot be read" in NotificationAttempt.objects.get(result="permanent").answer
+
+
 def test_the_most_urgent_goes_first(ada: Approver, monkeypatch: pytest.MonkeyPatch) -> None:
     factories.open_request(ada)
     monkeypatch.setattr(urgency, "rank", lambda severity: 0)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +25,7 @@ from django.utils import timezone
 
 from approvals.decisions.services import record
 from approvals.live import bus
-from approvals.models import Notification
+from approvals.models import ApprovalRequest, Notification
 from approvals.notify import outbox
 from approvals.notify.contracts import Job, Notice, NotificationEvent, Result
 from approvals.notify.mail import transport
@@ -26,7 +33,8 @@ from approvals.requests import services as requests
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.approvals.smtp_server import DRIP, DROP, HANG, SmtpServer, serving, wait
-from tests.workers.processes import free_port
+from tests.prepared import prepare
+from tests.workers.processes import BASE, Installation, free_port
 from workers import notifier
 from workers.database import in_thread
 from workers.supervisor import cancel
@@ -234,13 +242,13 @@ async def test_a_server_in_trouble_holds_up_no_request_and_gets_every_mail_in_th
     smtp: SmtpServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "FIRST_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(transport, "SECONDS", 0.5)
+    monkeypatch.setattr(transport, "SECONDS", 2.0)
     smtp.answers = {"CONNECT": [HANG], "RCPT": ["451 later", "550 nobody"], "END": ["452 full"]}
     team = await in_thread(lambda: [reachable(factories.approver(name)) for name in ("ada", "grace", "linus")])
     async with notifying():
         begun = time.monotonic()
         await in_thread(lambda: factories.open_request(*team))
-        assert time.monotonic() - begun < 0.5, "opening waits for no mail server"
+        assert time.monotonic() - begun < 2.0, "opening waits for no mail server"
         await asyncio.to_thread(smtp.until, 2)
         await until(lambda: states() == ["failed", "sent", "sent"])
     assert len(smtp.mails) == 2
@@ -253,6 +261,28 @@ async def test_a_notifier_that_is_told_to_stop_writes_down_what_has_left(smtp: S
     async with notifying():
         await asyncio.to_thread(smtp.until, 1)
     assert await in_thread(states) == ["sent"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_critical_request_that_one_way_alone_has_told_of_is_warned_of_once(
+    smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(notifier, "TOLD_WITHIN", timedelta(0))
+    ada = await in_thread(lambda: reachable(factories.approver("ada")))
+
+    def said() -> list[str]:
+        return [record.message for record in caplog.records if "reached people in" in record.message]
+
+    async with notifying():
+        asked = await in_thread(lambda: factories.open_request(ada))
+        # As a warrant of this service would have made it.
+        later = timezone.now() + timedelta(seconds=0.2)
+        change = {"severity": "critical", "opened_at": later}
+        await in_thread(lambda: ApprovalRequest.objects.filter(pk=asked.pk).update(**change))
+        await asyncio.to_thread(smtp.until, 1)
+        await until(lambda: said() != [])
+        await asyncio.sleep(0.2)  # several more looks
+    assert said() == [f"Critical request {asked.pk} reached people in 1 of 2 ways."]
 
 
 @pytest.mark.django_db
@@ -268,3 +298,40 @@ def test_a_withdrawn_request_is_mailed_about_without_its_reason(smtp: SmtpServer
     assert len(smtp.mails) == 2
     assert "CANARY" not in "".join(map(str, smtp.mails))
     assert factories.ARGUMENTS["service"] not in "".join(map(str, smtp.mails))
+
+
+@pytest.mark.django_db  # of its own, in a process of its own
+@pytest.mark.either_database
+def test_a_notifier_killed_again_and_again_loses_nothing_and_repeats_one_mail_per_kill_at_most(
+    smtp: SmtpServer, tmp_path: Path
+) -> None:
+    """Real processes, and SIGKILL wherever they are."""
+    asked, kills = 60, 8
+    prepare(tmp_path)
+    secret = {name: os.environ[name] for name in ("SECRET_KEY", "KEY_ENCRYPTION_KEY")}
+    mail = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(smtp.port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.approvals.notifying_process", str(asked)],
+        cwd=BASE,
+        env=Installation(tmp_path, **secret, **mail).environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for _ in range(kills):
+            notifier_id = int(process.stdout.readline())
+            smtp.until(len(smtp.mails) + random.randrange(1, 6), seconds=60)
+            time.sleep(random.uniform(0, 0.03))  # anywhere between two mails
+            os.kill(notifier_id, signal.SIGKILL)
+        wait(lambda: len(_counted(smtp)) >= asked, seconds=60)
+    finally:
+        process.kill()
+        process.wait()
+    counted = _counted(smtp)
+    assert len(counted) == asked
+    assert sum(counted.values()) - asked <= kills
+
+
+def _counted(smtp: SmtpServer) -> Counter[str]:
+    return Counter(mail["Message-ID"] for mail in list(smtp.mails))

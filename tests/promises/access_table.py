@@ -95,6 +95,10 @@ POST approvals/<request_id:request_id>/claim/release/               in   404  40
 POST approvals/<request_id:request_id>/decision/                    in   404  404  302  404  404  404  404   404   404  in
 POST approvals/<request_id:request_id>/retraction/                  in   404  404  409  404  404  404  404   404   404  in
 
+GET  notifications/                                                 in   404  200  200  200  200  200  200   200   200  in
+POST notifications/                                                 in   404  302  302  302  302  302  302   302   302  in
+GET  notifications/log/                                             in   404  404  404  404  404  200  200   200   200  in
+
 GET  measures/                                                      in   404  200  200  200  200  200  200   200   200  in
 
 GET  ledger/                                                        in   404  404  404  404  404  200  200   200   200  in

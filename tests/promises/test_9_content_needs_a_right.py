@@ -121,6 +121,8 @@ def answers(client: Client, waiting: ApprovalRequest) -> dict[str, str]:
         "/incidents/",
         *(f"/incidents/{waiting.chain}/{part}" for part in ("", "tree/", "timeline/")),
         "/measures/",
+        "/notifications/",
+        "/notifications/log/",
         "/sessions/",
         "/people/",
     ]

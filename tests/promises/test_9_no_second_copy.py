@@ -304,6 +304,7 @@ def test_no_mail_holds_any_of_them(story: Story) -> None:
     for person in ("on-call-lead", "payments-controller-1", "payments-controller-2"):
         assert f"To: {person}@mail.example" in mails
     assert "endorsed your key" in mails
+    assert "Approval asked: restart_service" in mails
     assert hits(story.secrets, mails.encode()) == []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
 
+from approvals.agent_text import visible
 from approvals.notify.contracts import Answer, Job, Result
 from approvals.notify.mail import wording
 
@@ -70,7 +71,8 @@ def _said(error: OSError) -> str:
 
 
 def _text(answer: bytes | str) -> str:
-    return answer if isinstance(answer, str) else answer.decode("utf-8", "replace")
+    text = answer if isinstance(answer, str) else answer.decode("utf-8", "replace")
+    return visible(" ".join(text.split()))
 
 
 class _BoundedSMTP(smtplib.SMTP):

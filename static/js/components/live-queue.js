@@ -16,6 +16,7 @@ import { QueueNotifier } from "./queue-notifier.js";
 import { comesBefore, isWaiting, sameCards } from "./queue-order.js";
 
 const OPENED = "approval.requested";
+const NOTIFIED = "request.notified";
 
 class LiveQueue extends HTMLElement {
   wasConnected = false;
@@ -104,7 +105,8 @@ class LiveQueue extends HTMLElement {
 
   /** @param {import("./live-socket.js").LiveEvent} event */
   async changed(event) {
-    if (event.request === "") return;
+    // That somebody was told changes no card.
+    if (event.request === "" || event.kind === NOTIFIED) return;
     const known = this.card(event.request);
     if (known === null && !this.takesNew()) return this.fetchList(false);
     if (known === null && event.kind !== OPENED) return;

@@ -22,6 +22,7 @@ const STUCK = "A step takes too long. What came of it says since when, and why."
 
 class LiveRequest extends HTMLElement {
   turning = 0;
+  isDue = false;
 
   connectedCallback() {
     this.work = Promise.resolve();
@@ -50,9 +51,15 @@ class LiveRequest extends HTMLElement {
     this.observer?.disconnect();
   }
 
+  /** Fetch once more after what is being fetched now: many events at once, such as of many people told, are one. */
   refresh() {
+    if (this.isDue) return;
+    this.isDue = true;
     this.work = this.work
-      ?.then(() => this.fetchProgress())
+      ?.then(() => {
+        this.isDue = false;
+        return this.fetchProgress();
+      })
       .catch(() => this.say("What came of it could not be fetched. Reload the page to be sure."));
   }
 

@@ -1,0 +1,59 @@
+"""How a person is told, and what could not be told.
+
+``approvals/notify/preferences.html`` gets ``form`` (``preferences.forms.PreferencesForm``), ``choices``
+(``preferences.queries.ChannelChoice``) and ``time_zones`` (names).
+``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``).
+"""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.roles.access import reach_of, require_role
+from accounts.roles.contracts import Role
+from accounts.web import signed_in
+from approvals.notify import queries
+from approvals.notify.preferences import services
+from approvals.notify.preferences.forms import PreferencesForm
+from approvals.notify.preferences.queries import choices
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(Role.VIEWER)
+def preferences(http_request: HttpRequest) -> HttpResponse:
+    """Show how the person is told, or change it."""
+    person = signed_in(http_request)
+    if http_request.method != "POST":
+        return _preferences(http_request, PreferencesForm(person=person))
+    form = PreferencesForm(http_request.POST, person=person)
+    if not form.is_valid():
+        return _preferences(http_request, form, status=422)
+    services.prefer(person=person, channels=form.cleaned_data["channels"], quiet=form.quiet)
+    messages.success(http_request, "Saved. You are told like this from now on.")
+    return redirect("notifications:preferences")
+
+
+@never_cache
+@require_safe
+@require_role(*queries.OVERSEERS)
+def log(http_request: HttpRequest) -> HttpResponse:
+    """Show what could not be told, where the person oversees people."""
+    overview = queries.overview(within=reach_of(http_request))
+    return render(http_request, "approvals/notify/log.html", {"overview": overview})
+
+
+def _preferences(http_request: HttpRequest, form: PreferencesForm, *, status: int = 200) -> HttpResponse:
+    person = signed_in(http_request)
+    context = {
+        "form": form,
+        "choices": choices(person),
+        "time_zones": sorted(available_timezones()),
+    }
+    return render(http_request, "approvals/notify/preferences.html", context, status=status)
