@@ -33,8 +33,9 @@ class ToldLine:
 
     request_id: str
     tool: str  # may come from an agent
-    recipient: str  # an external id
+    recipient: str  # an external id, or a place's
     person: str
+    is_place: bool  # no person, but where several read along
     channel: str  # for people
     event: str  # NotificationEvent
     state: str  # NotificationState
@@ -60,7 +61,8 @@ class Told:
 
     @property
     def meant(self) -> int:
-        return len({line.recipient for line in self.lines if line.event == NotificationEvent.OPENED})
+        opened = [line for line in self.lines if line.event == NotificationEvent.OPENED and not line.is_place]
+        return len({line.recipient for line in opened})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
     What was over before it had to be told is none of them.
     """
     asked = Q(notifications__event=NotificationEvent.OPENED, notifications__state=NotificationState.SENT)
+    asked &= Q(notifications__place="")  # what a room was told, nobody may have seen
     found = ApprovalRequest.objects.filter(opened_at__gt=opened_after, opened_at__lte=opened_by)
     found = found if within.everywhere else found.filter(namespace__in=within.namespaces)
     found = found.annotate(word=Lower(Trim("severity"))).filter(word__in=urgency.MOST_URGENT)
@@ -133,7 +136,7 @@ def _with_last_try(rows: QuerySet[Notification]) -> QuerySet[Notification]:
     last = NotificationAttempt.objects.filter(number=F("notification__attempts"))
     tool = rows.select_related("approval_request").only(
         "channel", "event", "recipient", "display_name", "state", "attempts", "created_at", "due_at", "ended_at",
-        "approval_request__tool",
+        "place", "approval_request__tool",
     )  # fmt: skip
     return tool.prefetch_related(Prefetch("tries", queryset=last, to_attr="last_try"))
 
@@ -145,6 +148,7 @@ def _line(row: Notification, *, shows_addresses: bool) -> ToldLine:
         tool=row.approval_request.tool,
         recipient=row.recipient,
         person=row.display_name,
+        is_place=bool(row.place),
         channel=label_of(row.channel),
         event=row.event,
         state=row.state,
@@ -157,4 +161,4 @@ def _line(row: Notification, *, shows_addresses: bool) -> ToldLine:
 
 
 def _has_asked(line: ToldLine) -> bool:
-    return line.event == NotificationEvent.OPENED and line.state == NotificationState.SENT
+    return line.event == NotificationEvent.OPENED and line.state == NotificationState.SENT and not line.is_place

@@ -321,10 +321,10 @@ def test_a_notifier_killed_again_and_again_loses_nothing_and_repeats_one_mail_pe
         assert process.stdout is not None
         for _ in range(kills):
             notifier_id = int(process.stdout.readline())
-            smtp.until(len(smtp.mails) + random.randrange(1, 6))
+            smtp.until(len(smtp.mails) + random.randrange(1, 6), seconds=60)
             time.sleep(random.uniform(0, 0.03))  # anywhere between two mails
             os.kill(notifier_id, signal.SIGKILL)
-        wait(lambda: len(_counted(smtp)) >= asked)
+        wait(lambda: len(_counted(smtp)) >= asked, seconds=60)
     finally:
         process.kill()
         process.wait()

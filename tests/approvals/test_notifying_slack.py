@@ -19,6 +19,7 @@ from approvals.decisions.services import record
 from approvals.models import ApprovalRequest, Delivery, Notification, NotificationAttempt, SlackPerson, SlackTrouble
 from approvals.notify import outbox
 from approvals.notify.contracts import Answer, Job, NotificationEvent, Result
+from approvals.notify.queries import told as told_of
 from approvals.notify.services import note_stuck
 from approvals.notify.slack import client, transport, wording
 from approvals.requests import services as requests
@@ -105,6 +106,9 @@ def test_the_channel_and_those_who_can_decide_see_one_message_that_follows(
     assert "minutes from when this was written" in told.shown
     assert told.link == f"http://localhost:5050/approvals/{asked.pk}/"
     assert "`restart_service` for `payments`" in told.text
+
+    seen = told_of(asked.pk, is_open=True, severity_rank=0, opened_at=asked.opened_at, shows_addresses=False)
+    assert (seen.asked, seen.meant, len(seen.lines)) == (2, 2, 3), "a channel is no person who was asked"
 
     approve(ada, asked)
     send_all()
