@@ -6,7 +6,9 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.live import ledger  # noqa: PLC0415 - models are loaded only now
-        from approvals.requests import forgetting  # noqa: PLC0415
+        from approvals.requests import forgetting, queries  # noqa: PLC0415
+        from warrants.issuers import waiting  # noqa: PLC0415
 
         ledger.connect()
         forgetting.connect()
+        waiting.use(queries.waiting_under)
