@@ -49,7 +49,7 @@ def open_as(live_server: Any, settings: Any, open_browser: Callable[[], BrowserC
 def test_a_person_says_with_the_keyboard_how_they_are_told(open_as: Callable[[Person], Page]) -> None:
     ada = reachable(factories.approver("ada")).person
     page = open_as(ada)
-    page.get_by_role("link", name="How you are told").click()
+    page.get_by_role("link", name="Notifications", exact=True).click()
     channel = page.get_by_role("checkbox", name="E-mail")
     expect(channel).to_be_checked()
     expect(channel).to_have_accessible_description("to ada@mail.example")
@@ -94,7 +94,7 @@ def test_a_request_says_who_was_told_and_operators_see_what_failed(
     told.get_by_text("Who, how, when").click()
     expect(told).to_contain_text("550 5.1.1 no such user here")
     look(sam, "told-request")
-    sam.get_by_role("link", name="How you are told").click()
+    sam.get_by_role("link", name="Notifications", exact=True).click()
     sam.get_by_role("link", name="What could not be told").click()
     expect(sam.get_by_text("tells people by e-mail")).to_be_visible()
     expect(sam.get_by_role("region", name="Failed for good")).to_contain_text("Grace")
