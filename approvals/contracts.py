@@ -17,7 +17,9 @@ FETCH_DECISION_ACTIVITY = "countersign.fetch_decision"
 REPORT_OUTCOME_ACTIVITY = "countersign.report_outcome"
 REPORT_RUN_ACTIVITY = "countersign.report_run"
 RECORD_RECEIPTS_ACTIVITY = "countersign.record_receipts"
+REPORT_TOOLS_ACTIVITY = "countersign.report_tools"
 CLOSING_REPORT_WORKFLOW = "countersign.closing_report"
+TOOL_REPORT_WORKFLOW = "countersign.tool_report"
 
 APPROVAL_DENIED = "APPROVAL_DENIED"
 APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
@@ -189,3 +191,22 @@ class ClosingReport:
     outcomes: list[Outcome] = field(default_factory=list)
     run: RunReport | None = None
     receipts: list[ReceiptRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ToolRecord:
+    """A tool that a worker has, by the name that warrants know it by. ``parameters`` have their types beside them."""
+
+    name: str
+    parameters: list[str]
+    types: list[str]  # as the worker's code writes them
+    required: list[bool]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ToolReport:
+    """Tools of the workers on a task queue. Their namespace is the one that the report comes from."""
+
+    task_queue: str
+    tools: list[ToolRecord]

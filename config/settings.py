@@ -250,6 +250,7 @@ ISSUER_KMS_KEY_ID = env.text("ISSUER_KMS_KEY_ID", "")
 
 # The people roots that this installation's own workers believe; empty: the first one seen is pinned in DATA_DIR.
 PEOPLE_ROOTS = env.public_keys("PEOPLE_ROOTS")
+TRUSTED_ROOTS = env.public_keys("TRUSTED_ROOTS")
 
 # Receipts keys of workers elsewhere, which the issuer vouches for in every warrant it mints.
 WORKER_RECEIPT_KEYS = env.public_keys("WORKER_RECEIPT_KEYS")

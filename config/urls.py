@@ -16,6 +16,7 @@ urlpatterns = [
     path("evidence/exports/", include("audit.population.urls")),
     path("ledger/", include("audit.log.urls")),
     path("warrants/", include("warrants.revocation.urls")),
+    path("warrants/", include("warrants.delegation.urls")),
     path("policies/", include("warrants.urls")),
     path("", include("warrants.minting.urls")),
     path("codec/", include("workers.codec_server.urls")),

@@ -6,6 +6,8 @@ person what to do.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from accounts.keys.contracts import KeyStrength
@@ -138,6 +140,15 @@ class PublicationRefused(WarrantError):
     code = "publication_refused"
 
 
+class MalformedCall(WarrantError):
+    """A call to simulate that cannot be read; the field says which part of it."""
+
+    code = "malformed_call"
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence, field=field)
+
+
 # --- Minting --------------------------------------------------------------------------------
 
 
@@ -203,18 +214,26 @@ class TooFewPeople(WarrantError):
     """The policy asks for more people than the approver keys of the strength it wants belong to.
 
     ``barred`` people have such keys, but raised the alert, or the agent acts for them: they are not counted.
+    ``named``: the policy names the people who may approve, and nobody else counts.
     """
 
     code = "too_few_people"
 
     def __init__(
-        self, *, needed: int, people: int, barred: int = 0, strength: KeyStrength = KeyStrength.ORDINARY
+        self,
+        *,
+        needed: int,
+        people: int,
+        barred: int = 0,
+        strength: KeyStrength = KeyStrength.ORDINARY,
+        named: bool = False,
     ) -> None:
         wanted = "strong " if strength is KeyStrength.STRONG else ""
+        where = "here of the people whom it names" if named else "here"
         others = f", without the {barred} who raised the alert or for whom the agent acts" if barred else ""
         super().__init__(
             f"The policy asks for {wanted}keys of {needed} {_people(needed)}, but the {wanted}keys "
-            f"here belong to {people}{others}. "
+            f"{where} belong to {people}{others}. "
             f"Let more approvers make a {wanted}key.",
             field="approvers",
         )
@@ -257,12 +276,98 @@ class NotAMinter(WarrantError):
         )
 
 
+# --- Warrants that a person hands on ----------------------------------------------------------
+
+
+class NotASigner(WarrantError):
+    """A key with which nobody may hand a warrant on: it could not approve under the policy either."""
+
+    code = "not_a_signer"
+    http_status = 403
+
+    def __init__(self, *, namespace: str, strength: KeyStrength = KeyStrength.ORDINARY, endorsers: int = 1) -> None:
+        wanted = "strong " if strength is KeyStrength.STRONG else ""
+        by = "a security administrator" if endorsers == 1 else f"{endorsers} security administrators"
+        super().__init__(
+            f"Approvers of {namespace[:200]!r} sign warrants for it, each with an active {wanted}key of their own that "
+            f"{by} endorsed as an approver's. Sign with such a key, or let the installation sign.",
+            field="signer",
+        )
+
+
+class NotTheSigner(WarrantError):
+    """Somebody else's to sign: as if it were not there."""
+
+    code = "not_the_signer"
+    http_status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is no warrant here that waits for your signature.", field="warrant_id")
+
+
+class AlreadySigned(WarrantError):
+    code = "warrant_already_signed"
+    http_status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This warrant was signed already, and is signed once. Nothing changed: reload the page to see it.",
+            field="warrant",
+        )
+
+
+class NothingToSign(WarrantError):
+    """The warrant that was to be handed on ended, or was taken back, before its person signed."""
+
+    code = "nothing_to_sign"
+    http_status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The time of this warrant is over, or it was revoked, so nothing can be signed. Order a new one.",
+            field="warrant",
+        )
+
+
+class AnotherWarrantSigned(WarrantError):
+    """What came back is not the draft that waits, signed by the key that was named."""
+
+    code = "another_warrant_signed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What was signed is not the warrant that waits for your signature, or not with the key that was named. "
+            "Reload the page, look at it again, and sign in the browser that has this key.",
+            field="warrant",
+        )
+
+
+class InvalidDraft(WarrantError):
+    code = "invalid_draft"
+
+    def __init__(self, sentence: str, *, field: str) -> None:
+        super().__init__(sentence, field=field)
+
+
 class UnknownAgent(WarrantError):
     code = "unknown_agent"
     http_status = 404
 
     def __init__(self, *, name: str) -> None:
         super().__init__(f"There is no agent named {name[:64]!r} here, so there is no key to mint for.", field="agent")
+
+
+class AgentNotInPolicy(WarrantError):
+    """The policy names the agents that may hold its warrants."""
+
+    code = "agent_not_in_policy"
+
+    def __init__(self, *, policy: str, agents: Collection[str]) -> None:
+        super().__init__(
+            f"Under the policy {policy} only these agents may hold a warrant: {', '.join(agents)}. Mint for one of "
+            "them, or publish a version that names this one.",
+            field="agent",
+        )
 
 
 class MalformedOrder(WarrantError):
@@ -351,9 +456,89 @@ class NamespaceStopped(WarrantError):
         )
 
 
+class AgentStopped(WarrantError):
+    code = "agent_stopped"
+    http_status = 409
+
+    def __init__(self, *, agent: str, by: str) -> None:
+        super().__init__(
+            f"{by} stopped the agent {agent!r}: no warrant is minted for it until a security administrator lifts that "
+            "on the page /warrants/revocations/.",
+            field="agent",
+        )
+
+
 class NotStopped(WarrantError):
     code = "not_stopped"
     http_status = 409
 
+    def __init__(self, *, scope: str) -> None:
+        super().__init__(f"That {scope} is not stopped: warrants are minted for it.", field="name")
+
+
+# --- Rotating the root ----------------------------------------------------------------------
+
+
+class UnknownStep(WarrantError):
+    code = "unknown_step"
+
     def __init__(self) -> None:
-        super().__init__("That namespace is not stopped: warrants are minted for it.", field="namespace")
+        super().__init__("Say which step to take: announce, switch or retire.", field="step")
+
+
+class InvalidIssuerName(WarrantError):
+    code = "invalid_issuer_name"
+
+    def __init__(self) -> None:
+        super().__init__("Name the new issuer with 1 to 32 lower-case letters, digits and hyphens.", field="name")
+
+
+class IssuerExists(WarrantError):
+    code = "issuer_exists"
+    http_status = 409
+
+
+class UnknownIssuer(WarrantError):
+    code = "unknown_issuer"
+    http_status = 404
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"There is no issuer named {name[:64]!r} here. The page /warrants/issuers/ lists them.", field="name"
+        )
+
+
+class WrongIssuerState(WarrantError):
+    """An issuer that is elsewhere in its life than the step needs."""
+
+    code = "issuer_state"
+    http_status = 409
+
+
+class WorkersNotReady(WarrantError):
+    """Workers that did not confirm the newest set of trusted roots would refuse what the new issuer signs."""
+
+    code = "workers_not_ready"
+    http_status = 409
+
+    def __init__(self, *, workers: Sequence[str]) -> None:
+        super().__init__(
+            f"Not confirmed by {len(workers)}: {'; '.join(workers)[:600]}. They would refuse what the new issuer "
+            "signs. Look at their logs, or stop them, and wait until they are gone from the list; to go on anyway, "
+            "say why.",
+            field="workers",
+        )
+
+
+class LiveWarrantsLeft(WarrantError):
+    """Warrants that would stop verifying before they expire."""
+
+    code = "live_warrants_left"
+    http_status = 409
+
+    def __init__(self, *, name: str, count: int, until: datetime) -> None:
+        super().__init__(
+            f"{count} live warrant{'' if count == 1 else 's'} of {name} would stop verifying; the last one expires at "
+            f"{until:%Y-%m-%d %H:%M} UTC. Wait until then, or revoke them; to go on anyway, say why.",
+            field="name",
+        )

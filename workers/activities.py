@@ -28,16 +28,19 @@ from approvals.contracts import (
     RECORD_RECEIPTS_ACTIVITY,
     REPORT_OUTCOME_ACTIVITY,
     REPORT_RUN_ACTIVITY,
+    REPORT_TOOLS_ACTIVITY,
     Decision,
     GateRequest,
     Outcome,
     ReceiptRecord,
     RunReport,
+    ToolReport,
 )
 from approvals.delivery.services import decision_of
 from approvals.errors import ApprovalError, ClaimedNamespace
 from approvals.requests import services as requests
 from workers.answers.contracts import DESCRIBE_ACTIVITY, Question, RunAddress
+from workers.catalogue import record_tools
 from workers.closing_report import ClosingReportWorkflow
 from workers.database import with_database
 from workers.nexus.describing import describe_decision as describe
@@ -45,6 +48,7 @@ from workers.polling import Polling
 from workers.recording import MalformedRecord, record_each, record_gate
 from workers.sweep import SweepWorkflow
 from workers.sweeping import Sweeper
+from workers.tool_report import ToolReportWorkflow
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -124,6 +128,13 @@ def describe_decision(run: RunAddress) -> Question | None:
     return describe(run)
 
 
+@_activity(REPORT_TOOLS_ACTIVITY)
+@_edge
+def report_tools(report: ToolReport) -> None:
+    """Take down which tools a worker has that has no database of its own."""
+    record_tools(_here(), report)
+
+
 def _here() -> str:
     return activity.info().namespace
 
@@ -140,6 +151,7 @@ ACTIVITIES: list[Callable[..., object]] = [
     report_run,
     record_receipts,
     describe_decision,
+    report_tools,
 ]
 
 
@@ -159,7 +171,7 @@ def build_approvals_worker(
     return Worker(
         client,
         task_queue=APPROVALS_TASK_QUEUE,
-        workflows=[ClosingReportWorkflow, *([SweepWorkflow] if sweeps else [])],
+        workflows=[ClosingReportWorkflow, ToolReportWorkflow, *([SweepWorkflow] if sweeps else [])],
         activities=[*ACTIVITIES, *([Sweeper(client).sweep] if sweeps else [])],
         activity_executor=executor or ThreadPoolExecutor(threads, thread_name_prefix="approvals"),
         max_concurrent_activities=threads,

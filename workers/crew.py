@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,16 +17,17 @@ from temporalio.worker import Worker
 from accounts.namespaces.contracts import Namespace
 from audit.keys.contracts import Purpose
 from audit.keys.queries import service_private_key
+from audit.statements.statements import MalformedStatement
 from warrants.agents.queries import holder_keys
-from warrants.issuers.queries import trusted_roots
-from warrants.policies.release import shipped
+from warrants.issuers.contracts import TrustedSet
+from warrants.issuers.queries import signed_sets, trusted_set
 from warrants.revocation.contracts import Held
 from workers.activities import build_approvals_worker
+from workers.catalogue import DatabaseToolSink
 from workers.client import Clients, in_namespace, require_ring, with_plugins
 from workers.database import in_thread
 from workers.errors import StartFailed
 from workers.export.installation import build_worker as build_export_worker
-from workers.floors import floors_of
 from workers.gates.nonces import NonceStore, NonceStoreDown
 from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
@@ -34,15 +35,18 @@ from workers.gates.receipts import ReceiptWriter
 from workers.gates.redis_nonces import RedisNonceStore
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.gates.trusted_roots import RootsRefused, TrustedRoots
 from workers.incident.activities import TOOLS
-from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE, POLICY, POLICY_FOR_A_PERSON
+from workers.incident.contracts import AGENT_TASK_QUEUE, MODEL_TASK_QUEUE
 from workers.incident.models.activity import call_model
 from workers.incident.workflow import IncidentWorkflow
+from workers.known_policies import KnownPolicies
 from workers.nonces import DatabaseNonceStore
 from workers.own_credentials import credentials
 from workers.own_mcp import check_mcp_server
 from workers.people_roots import pinned_roots
 from workers.polling import FEW, Polling
+from workers.publications import known_policies
 from workers.receipts import DatabaseReceiptSink
 from workers.revocation import held_list
 
@@ -60,6 +64,7 @@ class Keys:
     holders: Mapping[str, bytes]
     roots: list[bytes]
     receipts: bytes
+    roots_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Crew:
     posts: tuple[Post, ...]
     people_roots: PeopleRoots
     receipts: DatabaseReceiptSink
+    policies: KnownPolicies
 
     @property
     def guards(self) -> list[Guard]:
@@ -96,13 +102,18 @@ class Crew:
         found = [post.guard for post in self.posts if post.guard is not None]
         return sorted(found, key=lambda guard: not is_home(guard.clients.plain.namespace))
 
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Give the sets to every worker; see ``GatePlugin``."""
+        news = [guard.gate_plugin.apply_trusted_roots(sets) for guard in self.guards]
+        return any(news)
+
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
         news = [guard.gate_plugin.apply_revocation_list(data) for guard in self.guards]
         return any(news)
 
     def held_lists(self) -> list[Held]:
-        """Return which list every worker holds."""
+        """Return what every worker holds."""
         return [held_list(guard.gate_plugin, guard.clients.plain.namespace) for guard in self.guards]
 
     def apply_key_revocations(self, data: bytes) -> bool:
@@ -123,30 +134,32 @@ async def assemble(client: Client) -> Crew:
     credentials()
     check_mcp_server()
     sink, roots, nonces = DatabaseReceiptSink(), pinned_roots(), await nonce_store()
-    posts = []
+    policies, posts = known_policies(roots), []
     for namespace in settings.NAMESPACES:
         if namespace.served:
             await require_ring(namespace.name)
             plain = in_namespace(client, namespace.name)
             is_guarded = is_home(namespace.name) or AGENT_TASK_QUEUE in namespace.task_queues
-            posts.append(Post(namespace, plain, _guard(plain, keys, sink, nonces, roots) if is_guarded else None))
-    return Crew(tuple(posts), roots, sink)
+            guard = _guard(plain, keys, sink, nonces, policies) if is_guarded else None
+            posts.append(Post(namespace, plain, guard))
+    return Crew(tuple(posts), roots, sink, policies)
 
 
-def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceStore, roots: PeopleRoots) -> Guard:
+def _guard(plain: Client, keys: Keys, sink: DatabaseReceiptSink, nonces: NonceStore, policies: KnownPolicies) -> Guard:
     tenuo_plugin, gate_plugin = build_plugins(
         activities=TOOLS,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=sink, signing_key=keys.receipts, worker=worker_name()),
         nonces=nonces,
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=shipped(POLICY).endorsers,
         ),
-        people_roots=roots,
-        floors=floors_of(POLICY) | floors_of(POLICY_FOR_A_PERSON),
+        people_roots=policies.roots,
+        floors=policies,
+        tools=DatabaseToolSink(),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
     return Guard(Clients(plain, guarded, tenuo_plugin), gate_plugin)
@@ -208,10 +221,25 @@ async def nonce_store() -> NonceStore:
 
 def load_keys() -> Keys:
     """Return the keys that ``manage.py setup`` made. Raises ``StartFailed`` if there are none."""
-    holders, roots = holder_keys(), trusted_roots()
-    if not holders or not roots:
+    try:
+        holders, roots = holder_keys(), trusted_set()
+    except MalformedStatement as error:
+        raise StartFailed(f"The newest set of trusted roots in the database cannot be used. {error}") from error
+    if not holders or not roots.keys:
         raise StartFailed("There are no keys yet. Run first: manage.py setup")
-    return Keys(holders, roots, service_private_key(Purpose.RECEIPTS).private_bytes_raw())
+    if settings.TRUSTED_ROOTS:
+        roots = _since(settings.TRUSTED_ROOTS)
+    return Keys(holders, list(roots.keys), service_private_key(Purpose.RECEIPTS).private_bytes_raw(), roots.number)
+
+
+def _since(pinned: Sequence[bytes]) -> TrustedSet:
+    """Return what follows from the pinned roots by the sets that they, and those that came after them, signed."""
+    roots = TrustedRoots(pinned)
+    try:
+        roots.apply(signed_sets())
+    except RootsRefused as refused:
+        logger.error("%s The roots that are believed here follow from TRUSTED_ROOTS, and end before it.", refused)
+    return TrustedSet(tuple(roots.keys), roots.number)
 
 
 def worker_name() -> str:

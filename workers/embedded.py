@@ -33,6 +33,7 @@ from workers.namespaces.registration import registered
 from workers.nexus.crew import Shared
 from workers.notifier import keep_notifying
 from workers.payments.crew import assemble_endpoints
+from workers.publications import Publications
 from workers.relay import Relay
 from workers.revocation import refresh, refresh_keys
 from workers.streaming import configured_target, keep_streaming
@@ -157,13 +158,17 @@ async def _watch(server: DevelopmentServer) -> None:
 
 async def _start_workers(opened: AsyncExitStack, supervisor: Supervisor, crew: Crew, client: Client) -> None:
     await exports.check()
-    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.people_roots))
+    nexus = await assemble_endpoints(client, Shared(crew.receipts, await nonce_store(), crew.policies))
+    plugins = [guard.gate_plugin for guard in crew.guards] + [plugin for _, plugin in nexus.gate_plugins]
+    publications = Publications(crew.policies, plugins)
+    await publications.look()
     workers = {**build_workers(crew), **{f"{one.client.namespace}/{one.task_queue}": one for one in nexus.workers}}
     tasks = [supervisor.watch(f"worker {name}", worker.run()) for name, worker in workers.items()]
     opened.push_async_callback(_drain, list(workers.values()), tasks)
     opened.push_async_callback(cancel, supervisor.watch("revocation", refresh(crew, crew.held_lists)))
     keys = refresh_keys(crew, crew.people_roots)
     opened.push_async_callback(cancel, supervisor.watch("key revocation", keys))
+    opened.push_async_callback(cancel, supervisor.watch("published policies", publications.refresh()))
     if nexus.workers:
         behind = refresh(nexus, nexus.held_lists)
         opened.push_async_callback(cancel, supervisor.watch("revocation behind Nexus", behind))

@@ -1,4 +1,4 @@
-"""Keeping fresh what a worker knows of revoked warrants, revoked keys and, until it has one, its people root."""
+"""Keeping fresh what a worker knows of trusted roots, revoked warrants and keys and, until then, its people root."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from warrants.issuers.queries import signed_sets
 from warrants.key_revocations import services as key_revocations
 from warrants.revocation import confirming
 from warrants.revocation.contracts import Held
@@ -26,7 +27,9 @@ STILL_HERE_SECONDS = 10.0
 
 
 class TakesRevocationList(Protocol):
-    """The gate plugin: checks signer and version, and applies a newer list to the next activity."""
+    """The gate plugin: checks signer and version, and applies newer roots and a newer list to the next activity."""
+
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool: ...
 
     def apply_revocation_list(self, data: bytes) -> bool: ...
 
@@ -56,8 +59,8 @@ async def refresh_keys(
 
 
 def held_list(plugin: GatePlugin, namespace: str) -> Held:
-    """Return which list the worker of ``plugin`` in ``namespace`` holds, under the name that its receipts have."""
-    return Held(plugin.receipts.worker, namespace, plugin.revocation.version)
+    """Return what the worker of ``plugin`` in ``namespace`` holds, under the name that its receipts have."""
+    return Held(plugin.receipts.worker, namespace, plugin.revocation.version, plugin.trusted_roots.number)
 
 
 async def refresh(
@@ -66,14 +69,23 @@ async def refresh(
     *,
     interval_seconds: float = INTERVAL_SECONDS,
 ) -> None:
-    """Hand every new list to ``plugin``, and confirm what is ``held`` then, until cancelled.
+    """Hand every new set of roots and every new list to ``plugin``, and confirm what is ``held``, until cancelled.
 
     A failure is said aloud and tried again.
     """
+    believed: list[bytes] = []
     applied = b""
     confirmation = _Confirmation()
     try:
         while True:
+            # First the roots: one that is new may have signed the list.
+            try:
+                sets = await in_thread(signed_sets)
+                if sets and sets != believed:
+                    plugin.apply_trusted_roots(sets)
+                    believed = sets
+            except Exception:
+                logger.exception("The trusted roots could not be refreshed; those from before are trusted here.")
             try:
                 data = await in_thread(signed_list)
                 if data is not None and data != applied:

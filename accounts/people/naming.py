@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from django.db.models import Q
 
 from accounts.models import Person
+from accounts.people.names import is_external_id
 
 
 def external_ids_of(names: Iterable[str]) -> set[str]:
@@ -28,11 +29,24 @@ def strangers(names: Iterable[str]) -> list[str]:
     return [name for name in names if not external_ids_of([name])]
 
 
-def is_external_id(name: str) -> bool:
-    """Whether ``name`` has the form of ``Person.external_id``: ``local:ada`` or ``https://id.example.com#4711``."""
-    if "#" in name:
-        return all(name.split("#", 1))
-    return name.startswith("local:") and name != "local:"
+def active_people_by_name(names: Collection[str]) -> dict[str, set[str]]:
+    """Return, for each of ``names``, the external ids of those who may sign in now and whom it may mean.
+
+    Each name is an external id or an e-mail address.
+    """
+    people = list(Person.objects.filter(_anybody(names), is_active=True))
+    return {name: {person.external_id for person in people if _is_called(person, name)} for name in names}
+
+
+def one_each(people_by_name: Mapping[str, Set[str]]) -> set[str]:
+    """Return whom names mean that mean one person each; a name that means nobody, or several, counts for none."""
+    return {person for people in people_by_name.values() if len(people) == 1 for person in people}
+
+
+def _is_called(person: Person, name: str) -> bool:
+    if is_external_id(name):
+        return person.external_id == name
+    return name.casefold() in (person.email.casefold(), person.subject.casefold())
 
 
 def _anybody(names: Iterable[str]) -> Q:

@@ -29,6 +29,7 @@ _ROLES_FOR = {
         Role.AUDITOR,
         Role.SECURITY_ADMINISTRATOR,
     ),
+    "warrants.add_warrant": (Role.APPROVER, Role.SECURITY_ADMINISTRATOR),
     "accounts.view_rolegrant": (Role.AUDITOR, Role.SECURITY_ADMINISTRATOR),
 }
 

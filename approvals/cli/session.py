@@ -100,17 +100,28 @@ def pin(home: Home, session: Session, roots: list[bytes]) -> None:
     home.write(ROOTS, {"site": session.site, "roots": [root.hex() for root in roots]})
 
 
-async def unchanged_roots(home: Home, session: Session, visit: Visit) -> list[bytes]:
-    """Return the pinned roots. Raises ``CannotGoOn`` if the site shows others by now."""
+async def believed_roots(home: Home, session: Session, visit: Visit) -> list[bytes]:
+    """Return the pinned roots that the site shows still; one that was retired is not believed any more.
+
+    While a root is rotated the site shows more than were pinned; those are told of, and not believed. Raises
+    ``CannotGoOn`` if it shows none of the pinned ones.
+    """
     pinned = pinned_roots(home, session)
     shown = await shown_roots(visit)
-    if set(shown) != set(pinned):
-        prints = ", ".join(aloud(root) for root in shown) or "none"
+    believed = [root for root in pinned if root in shown]
+    prints = ", ".join(aloud(root) for root in shown if root not in pinned)
+    if not believed:
         raise CannotGoOn(
             f"The site shows another trusted root than the one pinned here. Nothing is signed until you decide: have "
-            f"its fingerprint read to you, not over this site, compare it with {prints}, then: trust --root HEX"
+            f"its fingerprint read to you, not over this site, compare it with {prints or 'none'}, then: "
+            "trust --root HEX"
         )
-    return pinned
+    if prints:
+        terminal.complain(
+            f"The site also shows a root that is not pinned here, {prints}. To sign what it vouches for, have its "
+            "fingerprint read to you, not over this site, then: trust --root HEX, for each root that you believe"
+        )
+    return believed
 
 
 def _is_key(text: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -337,6 +338,11 @@ def unfinished(*, after: str, limit: int, older_than: timedelta) -> list[Waiting
     )
     rows = found.order_by("pk").values_list("pk", "namespace", "workflow_id", "run_id")
     return [WaitingCall(*row) for row in rows[:limit]]
+
+
+def waiting_under(warrant_ids: Collection[str]) -> int:
+    """Return how many requests are not over under these root warrants."""
+    return ApprovalRequest.objects.filter(chain__in=warrant_ids, urgency__isnull=False).count()
 
 
 def visible(person: Person, within: Reach | None = None) -> QuerySet[ApprovalRequest]:

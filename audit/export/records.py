@@ -16,14 +16,22 @@ from audit.statements.kinds import EntryKind
 from audit.statements.statements import Envelope
 
 _CHUNK = 200
-_DECISIONS = frozenset({EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED, EntryKind.APPROVAL_RETRACTED})
+# What people sign; a warrant that an agent handed on names no key.
+_SIGNED = frozenset(
+    {
+        EntryKind.APPROVAL_GRANTED,
+        EntryKind.APPROVAL_DENIED,
+        EntryKind.APPROVAL_RETRACTED,
+        EntryKind.WARRANT_ATTENUATED,
+    }
+)
 _OF_KEYS = (EntryKind.KEY_ENROLLED, EntryKind.KEY_ENDORSED, EntryKind.KEY_REVOKED)
 
 
 @dataclass(slots=True)
 class Found:
-    """What the chains of a bundle need: the keys that decided, the digests of policies that warrants were minted under,
-    and the chains with erased content, by namespace.
+    """What the chains of a bundle need: the keys that people signed with, the digests of policies that warrants were
+    minted under, and the chains with erased content, by namespace.
     """
 
     keys: set[bytes] = field(default_factory=set)
@@ -31,7 +39,7 @@ class Found:
     erased: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, entry: LedgerEntry, envelope: Envelope, *, has_erased: bool) -> None:
-        if entry.kind in _DECISIONS:
+        if entry.kind in _SIGNED:
             key = envelope.facts["details"].get("key")
             if isinstance(key, bytes):
                 self.keys.add(key)

@@ -13,6 +13,7 @@ from audit.ledger.contracts import Fact, Tone
 from audit.ledger.proofs import decision_facts, receipt_facts
 from audit.statements import cbor
 from audit.statements.kinds import EntryKind
+from audit.statements.lineage import lineage_of
 
 _CHECK = "python -m audit.verify FILE --root ROOT, offline: the evidence file, and a root key from elsewhere"
 
@@ -160,14 +161,18 @@ def _superseded(details: dict[str, Any]) -> Wording:
 def _minted(details: dict[str, Any]) -> Wording:
     policy = details.get("policy") or {}
     agent = details.get("agent") or {}
+    signer = details.get("signer") or {}
+    handed_on = f", handed on by {signer.get('person', '')}" if signer else ""
     return Wording(
         title="incident-warrant",
         tone=Tone.SERVICE,
-        detail=f"for {agent.get('name', '')} under {policy.get('name', '')} version {policy.get('version', '')}",
+        detail=f"for {agent.get('name', '')}{handed_on} under {policy.get('name', '')} "
+        f"version {policy.get('version', '')}",
         proof=(
             Fact("Signed by", "the issuer's root key"),
             Fact("Over", "what the agent may do, its key, the gates, the approvers and the expiry"),
             Fact("Policy digest", _hex(policy.get("digest"))),
+            *([Fact("Held first by", f"{signer.get('person', '')}, key {_hex(signer.get('key'))}")] if signer else []),
             Fact("Holder", _hex(agent.get("holder"))),
             Fact("Approvers", ", ".join(str(approver.get("person")) for approver in details.get("approvers") or [])),
             Fact("Check this with", _CHECK),
@@ -176,6 +181,7 @@ def _minted(details: dict[str, Any]) -> Wording:
 
 
 def _attenuated(details: dict[str, Any]) -> Wording:
+    person = str(details.get("person", ""))
     removed, narrowed = _names(details.get("tools_removed")), _names(details.get("tools_narrowed"))
     lost = [
         f"{_duration(details.get('ends_earlier_seconds'))} of its lifetime",
@@ -183,12 +189,15 @@ def _attenuated(details: dict[str, Any]) -> Wording:
         f"narrower: {narrowed}" if narrowed else "",
     ]
     kept = "; ".join(text for text in lost[1:] if text) or "with all its tools"
+    whom = f"its agent by {person}" if person else f"{short(details.get('holder'))}…"
     return Wording(
-        title="warrant-attenuated",
-        tone=Tone.SERVICE,
-        detail=f"handed on to {short(details.get('holder'))}…: {kept}",
+        title="warrant-handed-on" if person else "warrant-attenuated",
+        tone=Tone.PERSON if person else Tone.SERVICE,
+        detail=f"handed on to {whom}: {kept}",
+        # An agent could write anything into the rules of a warrant that it hands on.
+        said=_narrowed(details),
         proof=(
-            Fact("Signed by", "the holder of the warrant above it"),
+            Fact("Signed by", f"{person}, in their browser" if person else "the holder of the warrant above it"),
             Fact("Over", "what the new holder may do, which is never more, its key and the expiry"),
             Fact("Handed on by", str(details.get("parent", ""))),
             Fact("Warrant", str(details.get("warrant", ""))),
@@ -197,6 +206,16 @@ def _attenuated(details: dict[str, Any]) -> Wording:
             Fact("Check this with", _CHECK),
         ),
     )
+
+
+def _narrowed(details: dict[str, Any]) -> str:
+    """Return which arguments may be less than before, and what, in words; nothing if the warrants cannot be read."""
+    try:
+        lost = lineage_of(details["warrant_chain"])[-1].lost
+    except (KeyError, ValueError, TypeError):
+        return ""
+    lines = lost.narrowed if lost else ()
+    return "; ".join(f"{one.tool} {one.argument} was {one.before}, is {one.after}" for one in lines)
 
 
 def _names(value: Any) -> str:
@@ -288,6 +307,11 @@ _WRITERS: dict[str, Callable[[dict[str, Any]], Wording]] = {
     EntryKind.POLICY_RETIRED: _service("policy-retired", "policy"),
     EntryKind.NAMESPACE_STOPPED: _service("namespace-stopped", "namespace", denied=True),
     EntryKind.NAMESPACE_RESUMED: _service("namespace-resumed", "namespace"),
+    EntryKind.AGENT_STOPPED: _service("agent-stopped", "agent", denied=True),
+    EntryKind.AGENT_RESUMED: _service("agent-resumed", "agent"),
+    EntryKind.ISSUER_ANNOUNCED: _service("issuer-announced", "issuer"),
+    EntryKind.ISSUER_ACTIVATED: _service("issuer-activated", "issuer"),
+    EntryKind.ISSUER_RETIRED: _service("issuer-retired", "issuer", denied=True),
     EntryKind.ROLE_GRANTED: _role("granted"),
     EntryKind.ROLE_REVOKED: _role("revoked"),
     EntryKind.PERSON_DISABLED: _person("disabled"),

@@ -1,9 +1,10 @@
-"""Warrants that agents handed on: each is told once, before the first call that was made with it."""
+"""Warrants that were handed on: each is told once, an agent's before the first call that was made with it."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 
 import tenuo_core
 
@@ -37,6 +38,25 @@ def record_handed_on(chain: str, warrant_chain: list[bytes]) -> None:
         if digest not in told:
             entry = append(chain=chain, kind=EntryKind.WARRANT_ATTENUATED, details=details)
             RecordedWarrant.objects.create(digest=digest, entry=entry)
+
+
+def record_signed(
+    chain: str, warrant_chain: list[bytes], *, person: str, key: bytes, key_endorsements: Sequence[bytes]
+) -> None:
+    """Append ``warrant.attenuated`` for the last of ``warrant_chain``, which ``person`` handed on with their ``key``.
+
+    ``key_endorsements`` are the statements by which it is theirs. Call it in the transaction that hands it on.
+    Raises ``ValueError`` unless the chain verifies from the warrant that was minted here.
+    """
+    attenuations = _attenuations(chain, warrant_chain)
+    if not attenuations:
+        raise ValueError("The warrants do not verify from the one that was minted here.")
+    entry = append(
+        chain=chain,
+        kind=EntryKind.WARRANT_ATTENUATED,
+        details={**attenuations[-1], "person": person, "key": key, "key_endorsements": list(key_endorsements)},
+    )
+    RecordedWarrant.objects.create(digest=_digest(warrant_chain[-1]), entry=entry)
 
 
 def _told(warrant_chain: list[bytes]) -> set[bytes]:

@@ -12,11 +12,12 @@ The browser's twin is ``static/js/lib/publication.js``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audit.statements.key_endorsements import MAXIMUM_PERSON
+from audit.statements.key_endorsements import MAXIMUM_PERSON, EndorsedRole, NotEndorsed, verify_chain
 from audit.statements.statements import (
     Context,
     Envelope,
@@ -85,6 +86,33 @@ def parse_publication(data: bytes) -> Publication:
         raise MalformedStatement("person", "The publication names nobody.")
     envelope.verify(Context.POLICY_PUBLICATION)
     return publication
+
+
+def require_published(publication: Publication, *, policy: str, number: int, text: str) -> None:
+    """Raise ``MalformedStatement`` unless this very text was published, by somebody who wrote none of it."""
+    digest = hashlib.sha256(text.encode()).digest()
+    if (publication.policy, publication.number, publication.digest) != (policy, number, digest):
+        raise MalformedStatement("digest", "What was signed is another policy, number or text.")
+    if publication.person in publication.authors:
+        raise MalformedStatement("person", "Who published it is among its authors.")
+
+
+def require_publishers_key(
+    publication: Publication,
+    endorsements: Sequence[bytes],
+    people_roots: Collection[bytes],
+    revoked: Mapping[bytes, int],
+) -> None:
+    """Raise ``NotEndorsed`` unless the key that signed was the named person's, as a policy publisher's, at that time.
+
+    A key that was revoked later (``revoked``: when, in milliseconds since 1970) signed for good.
+    """
+    key, role = publication.publisher_key, EndorsedRole.POLICY_PUBLISHER
+    if publication.at >= revoked.get(key, publication.at + 1):
+        raise NotEndorsed("key", "The publisher's key had been revoked when it signed.")
+    endorsed = verify_chain(endorsements, key, role, people_roots, now_ms=publication.at, revoked=revoked)
+    if endorsed.person != publication.person:
+        raise NotEndorsed("person", "The key that signed is another person's than the one who is named.")
 
 
 def _authors(value: Any) -> tuple[str, ...]:

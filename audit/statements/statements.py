@@ -38,6 +38,7 @@ class Context(StrEnum):
     KEY_REVOCATIONS = "countersign-key-revocations-v1"
     POLICY_PUBLICATION = "countersign-policy-publication-v1"
     RETRACTION = "countersign-retraction-v1"
+    TRUSTED_ROOTS = "countersign-trusted-roots-v1"
 
 
 class Signer(Protocol):

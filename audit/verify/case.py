@@ -41,6 +41,15 @@ class Request:
     step_up_seconds: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HandingOn:
+    """Who hands the incident's warrant on, with which key, to which agent's key (32 bytes each)."""
+
+    key: bytes
+    person: str
+    agent: bytes
+
+
 @dataclass(slots=True)
 class Case:
     """The state that the steps share. ``approval_lifetime`` is the longest life of a signature, in seconds.
@@ -55,6 +64,7 @@ class Case:
     approval_lifetime: int
     people_roots: frozenset[bytes] = frozenset()
     has_decisions: bool = False
+    handing_on: HandingOn | None = None
     approvers: dict[bytes, str] = field(default_factory=dict)
     requests: dict[str, Request] = field(default_factory=dict)
     granted_nonces: set[tuple[bytes, bytes]] = field(default_factory=set)

@@ -36,6 +36,9 @@ def check_kind(entry: Entry, report: LineReport, case: Case, decisions: Decision
         report.passed(Step.TERMS, conditions.check_minted(entry, case))
     elif kind is EntryKind.WARRANT_ATTENUATED:
         report.passed(Step.WARRANTS, attenuating.check_attenuated(entry, case))
+        report.passed(Step.PEOPLE, attenuating.check_signer(entry, case))
+        if attenuating.handing_on(entry, case):
+            decisions.add(entry.details.data("key", 32), entry)
     elif kind is EntryKind.APPROVAL_REQUESTED:
         report.passed(Step.REQUEST, people.check_request(entry, case))
         report.passed(Step.DISPLAY, people.check_displayed(entry, case))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from audit.verify.case import Case
+from audit.verify.case import Case, HandingOn
+from audit.verify.fields import Fields
 from audit.verify.reading import Entry
-from audit.verify.steps import Step, require
+from audit.verify.steps import Refused, Step, require
 from audit.verify.warrants import WarrantChain
 
 
@@ -15,7 +16,7 @@ def check_minted(entry: Entry, case: Case) -> str:
     chain = case.warrants.verified(details.list_of_data("warrant_chain"))
     holder = bytes(chain.leaf.authorized_holder.to_bytes())
     agent = details.mapping("agent")
-    require(agent.get("holder") == holder, Step.WARRANTS, "The entry names another agent key than the warrant.")
+    by_hand = _check_holder(details, chain, holder, case)
     for_whom = _check_acting(chain, agent.get("name", "an agent"))
     named = {item.data("key", 32): item.text("person") for item in details.list_of_fields("approvers")}
     same = set(named) == chain.approver_keys
@@ -24,7 +25,25 @@ def check_minted(entry: Entry, case: Case) -> str:
     apart = not named.keys() & {holder, issuer}
     require(apart, Step.WARRANTS, "The agent's or the issuer's own key is among the approvers.")
     case.approvers.update(named)
-    return f"issued by {issuer.hex()[:8]}… for {agent.get('name', 'an agent')}{for_whom}, with {len(named)} approvers"
+    whom = f"{agent.get('name', 'an agent')}{by_hand}{for_whom}"
+    return f"issued by {issuer.hex()[:8]}… for {whom}, with {len(named)} approvers"
+
+
+def _check_holder(details: Fields, chain: WarrantChain, holder: bytes, case: Case) -> str:
+    """Return in words who hands the warrant on; nothing if its agent holds it. Raises ``Refused``."""
+    agents_key: object = details.mapping("agent").get("holder")
+    if "signer" not in details.values:
+        require(agents_key == holder, Step.WARRANTS, "The entry names another agent key than the warrant.")
+        return ""
+    signer = Fields(details.mapping("signer"), Step.WARRANTS)
+    key, person = signer.data("key", 32), signer.text("person")
+    require(key == holder, Step.WARRANTS, "The entry names another signer's key than the warrant.")
+    if not isinstance(agents_key, bytes) or agents_key == holder:
+        raise Refused(Step.WARRANTS, "The signer's key and the agent's are not two.")
+    barred = chain.terms.bars(person)
+    require(barred, Step.WARRANTS, "The warrant lets the person approve who hands it on.")
+    case.handing_on = HandingOn(key, person, agents_key)
+    return f", handed on by {person}"
 
 
 def _check_acting(chain: WarrantChain, agent: object) -> str:

@@ -174,7 +174,7 @@ def check_decider(entry: Entry, case: Case) -> str:
     """Step 14 of a decision. Raises ``Refused``."""
     case.has_decisions = True
     details = entry.details.for_step(Step.PEOPLE)
-    return _check_people({details.data("key", 32): details.text("person")}, entry, case, entry.at_ms, people=1)
+    return check_people({details.data("key", 32): details.text("person")}, entry, case, entry.at_ms, people=1)
 
 
 def check_displayed(entry: Entry, case: Case) -> str:
@@ -201,10 +201,11 @@ def check_approvers(entry: Entry, case: Case) -> str:
         return ""
     needed = case.requests[details.text("request_id")].chain.leaf.approval_threshold()
     keys = {signed.key: signed.person for signed in approvals}
-    return _check_people(keys, entry, case, details.integer("decided_at_ms"), people=needed)
+    return check_people(keys, entry, case, details.integer("decided_at_ms"), people=needed)
 
 
-def _check_people(keys: dict[bytes, str], entry: Entry, case: Case, at_ms: int, *, people: int) -> str:
+def check_people(keys: dict[bytes, str], entry: Entry, case: Case, at_ms: int, *, people: int) -> str:
+    """Step 14. Raises ``Refused`` unless each of ``keys`` was endorsed as its person's, of so many ``people``."""
     if not case.people_roots:
         return ""
     details = entry.details.for_step(Step.PEOPLE)

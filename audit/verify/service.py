@@ -17,6 +17,7 @@ from audit.statements.kinds import EntryKind
 from audit.verify.fields import Fields
 from audit.verify.publications import check_publication
 from audit.verify.reading import Entry
+from audit.verify.rotation import ROTATIONS, check_rotation
 from audit.verify.steps import Refused, Step, require
 
 KEYS = frozenset(
@@ -38,6 +39,9 @@ SERVICE = frozenset(
         EntryKind.POLICY_RETIRED,
         EntryKind.NAMESPACE_STOPPED,
         EntryKind.NAMESPACE_RESUMED,
+        EntryKind.AGENT_STOPPED,
+        EntryKind.AGENT_RESUMED,
+        *ROTATIONS,
         EntryKind.PAYLOAD_DECODED,
         EntryKind.PAYLOAD_ENCODED,
         EntryKind.RING_KEY_MADE,
@@ -68,6 +72,8 @@ class ServiceChain:
         require(own, Step.PLACE, "What happens in an incident is recorded in its own chain.")
         if self.name == POLICIES_CHAIN and entry.kind == EntryKind.POLICY_PUBLISHED:
             return check_publication(entry, Step.PEOPLE)
+        if self.name == POLICIES_CHAIN and entry.kind in ROTATIONS:
+            return check_rotation(entry, Step.PEOPLE)
         if self.name != KEYS_CHAIN:
             return ""
         details = entry.details.for_step(Step.PEOPLE)

@@ -35,6 +35,7 @@ from audit.statements.terms import Terms
 from tests import people
 from tests.endorsing import endorsed
 from tests.extending import policy_label_of
+from warrants.issuers.contracts import State
 from warrants.minting.extending import with_extensions
 from warrants.models import IssuerKey
 
@@ -263,4 +264,4 @@ def base64_text(data: bytes) -> str:
 
 def trust(root: bytes) -> None:
     """Make ``root`` a trusted root, as if this service had made it."""
-    IssuerKey.objects.get_or_create(public_key=root, defaults={"name": root.hex(), "wrapped_private_key": b""})
+    IssuerKey.objects.get_or_create(public_key=root, defaults={"name": root.hex(), "state": State.OVERLAPPING})

@@ -22,6 +22,7 @@ from audit.statements import cbor
 from tests.accounts.conftest import signed_in
 from tests.approvals import factories
 from tests.cli.conftest import Desk
+from warrants.issuers.contracts import State
 from warrants.models import IssuerKey
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.either_database]
@@ -239,6 +240,26 @@ def test_a_site_that_swaps_roots_gets_no_signature_until_a_person_says_so(enroll
     assert desk.terminal.decide("approve", waiting.pk).code == 1
     assert desk.terminal.run("trust", "--root", root)
     assert desk.terminal.decide("approve", waiting.pk)
+
+
+def test_while_a_root_is_rotated_the_pinned_one_counts_until_it_is_retired(enrolled: Enrolled) -> None:
+    desk, key = enrolled
+    under_old, old = desk.open_request(key), IssuerKey.objects.get()
+    desk.issuer = tenuo_core.SigningKey.generate()
+    under_new = desk.open_request(key)
+    ended = desk.terminal.run("show", under_old.pk)
+    assert ended.code == 0
+    assert "also shows a root that is not pinned here" in ended.errors
+    refused = desk.terminal.decide("approve", under_new.pk)
+    assert refused.code == 1
+    assert "root" in refused.errors
+    assert desk.terminal.decide("approve", under_old.pk).code == 0
+    # Both are believed by whoever compared the new one; the retired one is not, though it is pinned.
+    roots = [bytes(old.public_key).hex(), bytes(desk.issuer.public_key_bytes()).hex()]
+    assert desk.terminal.run("trust", "--root", roots[0], "--root", roots[1])
+    IssuerKey.objects.filter(pk=old.pk).update(state=State.RETIRED)
+    assert desk.terminal.run("show", under_old.pk).code == 1
+    assert desk.terminal.decide("approve", under_new.pk).code == 0
 
 
 def test_a_new_key_is_no_way_to_pin_another_root(enrolled: Enrolled, at_home: Callable[[str], Path]) -> None:

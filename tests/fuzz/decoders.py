@@ -57,6 +57,7 @@ from workers.gates import dispatches
 from workers.gates.key_revocations import KeyRevocations
 from workers.gates.revocation import Revocation, RevocationRefused
 from workers.gates.run_state import _read_history
+from workers.gates.trusted_roots import RootsRefused, TrustedRoots
 from workers.gates.verdicts import Gate, read_decision
 from workers.incident.alerts import signatures
 from workers.incident.alerts.errors import AlertError
@@ -339,12 +340,16 @@ def _as_in_javascript(text: str) -> float | int:
 
 def _revocations(data: bytes) -> None:
     root = _KEY.public_key().public_bytes_raw()
-    _error(KeyRevocations([root]).apply, RevocationRefused)(data)
-    Revocation([root]).apply(data)
+    _error(KeyRevocations(TrustedRoots([root])).apply, RevocationRefused)(data)
+    Revocation(TrustedRoots([root])).apply(data)
 
 
 def _revoked_keys() -> dict[str, Any]:
     return {"at": NOW * 1000, "number": 1, "keys": [{"at": NOW * 1000, "key": bytes(32)}]}
+
+
+def _trusted_roots() -> dict[str, Any]:
+    return {"at": NOW * 1000, "number": 1, "roots": [_KEY.public_key().public_bytes_raw()]}
 
 
 @functools.cache
@@ -416,6 +421,14 @@ DECODERS = [
             damaged([_sign(Context.KEY_REVOCATIONS, _revoked_keys())]),
         ),
         _error(_revocations, RevocationRefused),
+    ),
+    Decoder(
+        "trusted roots",
+        lambda: either(
+            _resigned(Context.TRUSTED_ROOTS, _trusted_roots()),
+            damaged([_sign(Context.TRUSTED_ROOTS, _trusted_roots())]),
+        ),
+        _error(lambda data: TrustedRoots([_KEY.public_key().public_bytes_raw()]).apply([data]), RootsRefused),
     ),
     Decoder(
         "live event",

@@ -48,13 +48,17 @@ class Floor:
     task_queue: str
 
     async def start(self, workflow: Any, *args: Any, **options: Any) -> WorkflowHandle[Any, Any]:
-        warrant = options.pop("warrant", None) or self.keys.warrant(CAPABILITIES, GATES, **options)
+        chain = options.pop("chain", None)
+        warrant = (
+            chain[-1] if chain else options.pop("warrant", None) or self.keys.warrant(CAPABILITIES, GATES, **options)
+        )
         return await start_workflow_authorized(
             client=self.client,
             client_interceptor=self.tenuo_plugin.client_interceptor,
             workflow_run_fn=workflow.run,
             args=list(args),
             warrant=warrant,
+            warrant_chain=chain,
             key_id="agent",
             workflow_id=f"run-{uuid.uuid4().hex[:12]}",
             task_queue=self.task_queue,

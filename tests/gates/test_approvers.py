@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from approvals.contracts import CallVerdict
 from audit.statements.key_endorsements import EndorsedRole
 from audit.statements.statements import Context, sign
+from audit.statements.terms import Terms
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import Keys, approve, decision, deny, endorse, public, send
 from tests.gates.replaying import ClaimsRequest
 from tests.gates.test_attacks import thieves, waiting
+from workers.gates.floors import Demand
 from workers.gates.floors import Floor as CallFloor
 from workers.gates.revocation import RevocationRefused
 
@@ -239,3 +241,23 @@ class TestAWorkerWithAFloor:
         self, floors: dict[str, CallFloor], arguments: dict[str, Any], people: int
     ) -> None:
         assert floors["restart_service"].people_for(arguments) == people
+
+
+class WantsTwoEndorsers:
+    """What a policy may ask of its approvers' keys; see ``Floors``."""
+
+    def demand(self, terms: Terms, tool: str, arguments: Mapping[str, Any]) -> Demand:
+        return Demand(people=1, endorsers=2)
+
+
+class TestAWorkerWhosePolicyWantsTwoEndorsers:
+    @pytest.fixture
+    def floors(self) -> WantsTwoEndorsers:
+        return WantsTwoEndorsers()
+
+    async def test_one_endorser_is_too_few(self, floor: Floor, keys: Keys) -> None:
+        assert await dispatched(floor, keys.approver, keys.endorsements()) == ["APPROVER_NOT_ENDORSED"]
+        second = Ed25519PrivateKey.generate()
+        above = endorse(keys.people_root, second, "local:second", ADMINISTRATOR)
+        both = (*keys.endorsements(), above, endorse(second, keys.approver))
+        assert await dispatched(floor, keys.approver, both) == ["ran"]

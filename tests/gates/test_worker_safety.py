@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tenuo_core
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -18,6 +19,7 @@ from approvals.contracts import ApprovalUse, CallVerdict, OutcomeStatus
 from tests.gates import agents
 from tests.gates.conftest import CAPABILITIES, GATES, Floor
 from tests.gates.people import Keys, approve, decision, send
+from warrants.minting.extending import CONTEXT, child_of, enveloped, read_back
 from workers.gates import activity_side
 from workers.gates.errors import UnsafeSettings
 from workers.gates.nonces import InMemoryNonceStore, NonceStoreDown
@@ -25,6 +27,7 @@ from workers.gates.receipts import InMemoryReceiptSink, ReceiptWriter
 from workers.gates.revocation import Revocation, RevocationRefused
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.gates.trusted_roots import TrustedRoots
 
 
 def plugins(**changes: Any) -> tuple[Any, Any]:
@@ -136,7 +139,7 @@ def signed_list(keys: Keys, version: int, *warrants: str) -> bytes:
 
 def test_an_older_list_would_bring_warrants_back_and_is_refused() -> None:
     keys = Keys()
-    revocation = Revocation([keys.root])
+    revocation = Revocation(TrustedRoots([keys.root]))
     assert revocation.apply(signed_list(keys, 2, "tnu_wrt_" + "0" * 32))
     assert not revocation.apply(signed_list(keys, 2, "tnu_wrt_" + "0" * 32))
     with pytest.raises(RevocationRefused, match="older"):
@@ -146,9 +149,9 @@ def test_an_older_list_would_bring_warrants_back_and_is_refused() -> None:
 
 def test_a_list_that_no_trusted_root_signed_is_refused() -> None:
     with pytest.raises(RevocationRefused, match="trusted root"):
-        Revocation([Keys().root]).apply(signed_list(Keys(), 1))
+        Revocation(TrustedRoots([Keys().root])).apply(signed_list(Keys(), 1))
     with pytest.raises(RevocationRefused, match="cannot be read"):
-        Revocation([Keys().root]).apply(b"garbage")
+        Revocation(TrustedRoots([Keys().root])).apply(b"garbage")
 
 
 @pytest.mark.temporal
@@ -172,6 +175,32 @@ async def test_revocation_takes_effect_on_a_live_worker_and_each_new_list_does(f
         CallVerdict.ALLOWED,
         CallVerdict.DENIED,
     ]
+
+
+def signed_by_a_lead(keys: Keys) -> list[tenuo_core.Warrant]:
+    """Return a warrant that the issuer gave to a lead, and the one with which the lead hands it on to the agent."""
+    lead = Ed25519PrivateKey.generate()
+    plain = tenuo_core.Warrant.issue(
+        keys.issuer,
+        capabilities={"restart_service": {}},
+        ttl_seconds=300,
+        holder=tenuo_core.PublicKey.from_bytes(lead.public_key().public_bytes_raw()),
+    )
+    payload = child_of(plain, holder=bytes(keys.holder.public_key.to_bytes()))
+    return [plain, read_back(enveloped(payload, lead.sign(CONTEXT + payload)))]
+
+
+@pytest.mark.temporal
+async def test_whoever_revokes_what_a_lead_holds_revokes_what_they_handed_on(floor: Floor) -> None:
+    chain = signed_by_a_lead(floor.keys)
+    allowed = await floor.start(agents.ForgivingAgent, "checkout", chain=chain)
+    assert await allowed.result() == "restarted checkout"
+    # Before the lead signed there is the first warrant alone, which is not the agent's to use.
+    alone = await floor.start(agents.ForgivingAgent, "checkout", chain=chain[:1])
+    assert not (await alone.result()).startswith("restarted")
+    floor.gate_plugin.apply_revocation_list(signed_list(floor.keys, 1, chain[0].id))
+    revoked = await floor.start(agents.ForgivingAgent, "checkout", chain=chain)
+    assert (await revoked.result()).startswith("revoked")
 
 
 @pytest.mark.temporal

@@ -12,7 +12,7 @@ import { Context, encodeStatement, verifyEnvelope } from "../../static/js/lib/st
 import { bad, badKinds, bindingOf, good, signerFromSeed } from "./support.js";
 
 test("every kind of bad vector has a test", () => {
-  assert.deepEqual(badKinds(), ["approval", "arguments", "chain", "denial", "enrolment", "key-endorsement", "review"]);
+  assert.deepEqual(badKinds(), ["approval", "arguments", "chain", "denial", "draft", "enrolment", "key-endorsement", "review"]);
 });
 
 for (const vector of good("request_hash")) {

@@ -55,6 +55,7 @@ from workers.nexus.crew import Shared, assemble_nexus
 from workers.nexus.endpoints import Endpoint, make, missing
 from workers.nexus.exchange import exchange_ring_of
 from workers.people_roots import pinned_roots
+from workers.publications import known_policies
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -194,7 +195,7 @@ async def office(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        crew = await assemble_nexus(plain, Shared(sink, await nonce_store(), pinned_roots()))
+        crew = await assemble_nexus(plain, Shared(sink, await nonce_store(), known_policies(pinned_roots())))
         exchange = await sync_to_async(ring_of)(exchange_ring_of(TEAM))
         team = team_client(plain, exchange)
         approvals = build_approvals_worker(plain, threads=2)

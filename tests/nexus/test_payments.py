@@ -66,6 +66,7 @@ from workers.payments.contracts import (
 from workers.payments.crew import assemble_agents, assemble_payments
 from workers.payments.starting import start_payment_agent
 from workers.people_roots import pinned_roots
+from workers.publications import known_policies
 from workers.receipts import DatabaseReceiptSink
 from workers.relay import Relay
 from workers.rings import process_rings
@@ -162,7 +163,7 @@ async def finance(
         running.push_async_callback(sync_to_async(connections.close_all))
         running.push_async_callback(bus.stop)
         running.push_async_callback(asyncio.to_thread, sink.close)
-        shared = Shared(sink, await nonce_store(), pinned_roots())
+        shared = Shared(sink, await nonce_store(), known_policies(pinned_roots()))
         crew = await assemble_payments(payments, shared) + await assemble_agents(agents, shared)
         desks = [build_approvals_worker(client, threads=2) for client in (agents, payments)]
         at_work = Shifts()
@@ -251,7 +252,7 @@ async def test_one_proof_of_possession_pays_once(finance, monkeypatch):
     monkeypatch.setattr(starting, "PaymentAgentWorkflow", HastyAgent)
     monkeypatch.setattr(starting, "AGENT_TASK_QUEUE", "hasty-agents")
     keys = await sync_to_async(load_keys)()
-    guarded, _ = guarded_client(finance.agents, "payments-agent", [], keys, finance.shared)
+    guarded, _ = guarded_client(finance.agents, [], keys, finance.shared)
     async with Worker(guarded, task_queue="hasty-agents", workflows=[HastyAgent]):
         refused, paid = await (await finance.start(replace(ORDER, amount_cents=10_000))).result()
     assert paid == "paid"

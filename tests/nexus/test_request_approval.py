@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,10 +26,12 @@ from audit.statements.kinds import EntryKind
 from tests.endorsing import ROOT
 from tests.nexus.callers import TeamWorkflow
 from tests.nexus.conftest import STRANGER, TEAM, eventually, evidence, refusal, team_client
+from warrants.catalogue.queries import tools
 from warrants.issuers.queries import trusted_roots
 from warrants.models import Warrant
 from workers.answers.__main__ import main as verify_answer
 from workers.answers.checking import NotProven, check, read_answer
+from workers.answers.contracts import action_queue_of
 from workers.nexus.exchange import exchange_ring_of
 
 pytestmark = [
@@ -53,6 +56,9 @@ async def test_an_approval_reaches_a_team_that_has_no_plugin(office):
     assert base64.b64decode(decision["statement"]) == signed
     assert decision["approver_key"] == office.ada.public_key.hex()
     approvals.parse(base64.b64decode(decision["statement"])).verify()
+    # The worker of these actions says which they are.
+    (tool,) = await eventually(partial(sync_to_async(tools), ["deploy_release"]))
+    assert tool.places == (f"{office.plain.namespace}/{action_queue_of(TEAM)}",)
 
 
 async def test_the_answer_proves_itself_to_whoever_knows_the_roots(office, tmp_path):

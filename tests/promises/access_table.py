@@ -122,18 +122,30 @@ POST search/saved/<int:saved_id>/deletion/                          in   404  40
 
 GET  policies/                                                      in   404  404  404  200  200  200  200   200   200  in
 POST policies/                                                      in   404  404  404  404  404  404  404   404   404  in
+GET  policies/tools/                                                in   404  404  404  200  200  200  200   200   200  in
 POST policies/check/                                                in   404  404  404  200  404  404  404   404   200  in
+POST policies/forms/<slug:part>/                                    in   404  404  404  200  404  404  404   404   200  in
+POST policies/answers/                                              in   404  404  404  200  404  404  404   404   200  in
+POST policies/summary/                                              in   404  404  404  200  404  404  404   404   200  in
 GET  policies/<slug:name>/<int:number>/                             in   404  404  404  200  200  200  200   200   200  in
 POST policies/<slug:name>/<int:number>/                             in   404  404  404  404  404  404  404   404   404  in
+GET  policies/<slug:name>/<int:number>/simulator/                   in   404  404  404  200  200  200  200   200   200  in
+POST policies/<slug:name>/<int:number>/simulator/                   in   404  404  404  422  422  422  422   422   422  in
+POST policies/<slug:name>/<int:number>/replay/                      in   404  404  404  422  422  422  422   422   422  in
 POST policies/<slug:name>/<int:number>/proposal/                    in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/return/                      in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/publication/                 in   404  404  404  404  404  404  404   404   404  in
 POST policies/<slug:name>/<int:number>/retirement/                  in   404  404  404  404  404  404  404   404   404  in
 
-GET  warrants/mint/                                                 in   404  404  404  404  404  404  200   200   200  in
-POST warrants/mint/                                                 in   404  404  404  404  404  404  422   422   422  in
+GET  warrants/mint/                                                 in   404  404  200  404  404  404  200   200   200  in
+POST warrants/mint/                                                 in   404  404  422  404  404  404  422   422   422  in
+GET  warrants/<slug:warrant_id>/signature/                          in   404  404  404  404  404  404  404   404   404  in
+POST warrants/<slug:warrant_id>/signature/                          in   404  404  404  404  404  404  404   404   404  in
+POST warrants/<slug:warrant_id>/draft/                              in   404  404  404  404  404  404  404   404   404  in
 POST api/v1/warrants                                                401  401  401  401  401  401  401  401   401   401  401
 GET  warrants/                                                      in   404  404  404  200  200  200  200   200   200  in
+GET  warrants/issuers/                                              in   404  404  404  200  200  200  200   200   200  in
+POST warrants/issuers/                                              in   404  404  404  404  404  404  404   422   404  in
 GET  warrants/revocations/                                          in   404  404  404  200  200  200  200   200   200  in
 POST warrants/revocations/                                          in   404  404  404  404  404  404  422   422   422  in
 GET  warrants/revocations/workers/                                  in   404  404  404  200  200  200  200   200   200  in

@@ -52,7 +52,7 @@ def words() -> dict[str, str]:
     """What was planted, once it was lived through."""
     words = planted(*PLACES)
     ada = factories.approver("ada")
-    ensure_issuer(name="test")
+    ensure_issuer()
     alert = Alert("P9002", words["title"], Severity.HIGH, "payment-service-prod", "payment-service")
     must_be_typed(factories.mint(ada), admit(alert=alert).warrant.id, words)
     minted = factories.mint(ada)

@@ -24,7 +24,8 @@ from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.people import hold, person
 from warrants.policies.services import begin
-from warrants.revocation.services import stop_namespace
+from warrants.revocation.contracts import Aim, Scope
+from warrants.revocation.services import stop
 
 NAMESPACE = "payments"
 _ROLE_OF = {
@@ -59,6 +60,8 @@ class World:
         if route.endswith("/retraction/"):  # of an approval that nobody has recorded
             approval = self.ada.sign_approval(self.waiting)
             return {"retraction": base64.b64encode(self.ada.sign_retraction(self.waiting, approval)).decode()}
+        if route.endswith("/resumption/"):
+            return {"scope": Scope.NAMESPACE.value, "name": NAMESPACE}
         return {"role": Role.VIEWER.value, "namespace": NAMESPACE, "name": "Phone"}
 
     def visitor(self, who: str) -> Client:
@@ -93,11 +96,12 @@ def make_world() -> World:
     vera = person("vera", Role.VIEWER, namespace=NAMESPACE)
     waiting = factories.open_request(ada, namespace=NAMESPACE)
     world = World(ada, vera, waiting)
-    stop_namespace(namespace=NAMESPACE, reason="It went astray.", stopped_by="tests")
+    stop(aim=Aim(Scope.NAMESPACE, NAMESPACE), reason="It went astray.", stopped_by="tests")
     draft = begin(name="night-shift", author=person("writer", Role.POLICY_AUTHOR), text="name: night-shift")
     world.examples = {
         "request_id": waiting.pk,
         "chain": waiting.chain,
+        "warrant_id": waiting.chain,
         "key_id": ada.person.approver_keys.get().pk,
         "person_id": vera.pk,
         "session_id": _session(ada.person),
@@ -110,6 +114,7 @@ def make_world() -> World:
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
         "name": draft.name,
+        "part": "rule",
         "number": draft.number,
         "namespace": NAMESPACE,
         "token": issue_link(person=vera, valid_for_seconds=600).rsplit("/", 2)[1],

@@ -15,6 +15,7 @@ from audit.statements.key_endorsements import EndorsedRole, parse_endorsement
 from audit.statements.kinds import EntryKind
 from audit.statements.publications import facts_of as publication_of
 from audit.statements.statements import Context, sign
+from audit.statements.trusted_roots import facts_of as roots_of
 from tests.audit.bundles import ORIGIN, MemoryLog, Salted, bundled, ended, linked
 from tests.audit.evidence import ADMINISTRATOR, LEAD, OTHER_LEAD, READ, edit, public
 from tests.vectors.evidence_story import STRANGER, Story, key, told, whole, with_terms
@@ -816,6 +817,65 @@ def chain_of_policies_with_a_forged_publication() -> Told:
     return _service("policies", [(statement, beside)], story=story)
 
 
+# --- Issuers: one root follows another ---------------------------------------------------------------
+
+NEXT_ROOT = key(41)
+
+
+def _rotated(story: Story, kind: EntryKind, number: int, **lies: Any) -> Statement:
+    """Return what the ledger says of ``NEXT_ROOT``; ``lies`` are "roots", and "by" whom the set is signed."""
+    by = lies.get("by", NEXT_ROOT if kind == EntryKind.ISSUER_ACTIVATED else story.root)
+    roots = lies.get("roots", [public(story.root), public(NEXT_ROOT)])
+    signed = sign(Context.TRUSTED_ROOTS, roots_of(at=(story.now - 60) * 1000, number=number, roots=roots), by)
+    details = {
+        "issuer": "root-2",
+        "keeper": "wrapped",
+        "key": public(NEXT_ROOT),
+        "person": "local:olga",
+        "reason": "",
+        "roots": signed.to_bytes(),
+    }
+    return at(story, kind, details, number - 60)
+
+
+def chain_of_policies_with_a_rotated_root() -> Told:
+    """A root is announced, and signs."""
+    story = Story()
+    steps = [_rotated(story, EntryKind.ISSUER_ANNOUNCED, 1), _rotated(story, EntryKind.ISSUER_ACTIVATED, 2)]
+    return _service("policies", steps, story=story)
+
+
+def root_retired_and_still_believed() -> Told:
+    """An issuer is retired, but the set of trusted roots has it."""
+    story = Story()
+    return _service("policies", [_rotated(story, EntryKind.ISSUER_RETIRED, 3)], story=story)
+
+
+def root_announced_in_no_set() -> Told:
+    """An issuer is announced, but the set of trusted roots lacks it."""
+    story = Story()
+    step = _rotated(story, EntryKind.ISSUER_ANNOUNCED, 1, roots=[public(story.root)])
+    return _service("policies", [step], story=story)
+
+
+def root_that_did_not_sign_its_set() -> Told:
+    """The issuer that was activated did not sign the set of trusted roots."""
+    story = Story()
+    return _service("policies", [_rotated(story, EntryKind.ISSUER_ACTIVATED, 2, by=story.root)], story=story)
+
+
+def set_of_roots_signed_from_outside() -> Told:
+    """Whoever signed the set of trusted roots is not in it."""
+    story = Story()
+    return _service("policies", [_rotated(story, EntryKind.ISSUER_ANNOUNCED, 1, by=STRANGER)], story=story)
+
+
+def empty_set_of_roots() -> Told:
+    """The set of trusted roots has no root."""
+    story = Story()
+    return _service("policies", [_rotated(story, EntryKind.ISSUER_RETIRED, 3, roots=[])], story=story)
+
+
 def _made(*names: str) -> list[Callable[[], Told]]:
     return [globals()[name] for name in names]
 
@@ -834,6 +894,7 @@ _GOOD = (
     "chain_of_exports",
     "policy_beside_its_warrant",
     "chain_of_policies",
+    "chain_of_policies_with_a_rotated_root",
 )
 _HELPERS = {
     "line_of",

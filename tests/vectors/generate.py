@@ -15,6 +15,7 @@ from approvals.agent_text import visible
 from tests.vectors.arguments import bad_arguments, bad_request_hashes, good_request_hashes
 from tests.vectors.decisions import bad_approvals, bad_denials, good_approvals, good_denials
 from tests.vectors.enrolments import bad_enrolments, good_enrolments
+from tests.vectors.handing_on import bad_drafts, good_drafts
 from tests.vectors.key_endorsements import bad_key_endorsements, good_key_endorsements
 from tests.vectors.parts import HERE, Vector
 from tests.vectors.reviews import bad_reviews, good_reviews
@@ -60,6 +61,7 @@ def vectors() -> dict[str, Any]:
     good = {
         "request_hash": good_request_hashes(),
         "chains": good_chains(),
+        "drafts": good_drafts(),
         "constraints": constraint_vectors(),
         "gates": gate_vectors(),
         "approvals": good_approvals(),
@@ -73,6 +75,7 @@ def vectors() -> dict[str, Any]:
         **bad_arguments(),
         **bad_request_hashes(),
         **bad_chains(),
+        **bad_drafts(),
         **bad_approvals(),
         **bad_denials(),
         **bad_enrolments(),

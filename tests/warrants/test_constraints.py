@@ -318,9 +318,13 @@ print(bytes(warrant.payload_bytes).hex(), warrant.ttl_seconds)
 """
 
 
-@pytest.mark.parametrize("name", ["every-kind", *shipped_names()])
+PARTIES = "agents: [incident-agent]\nsub_agents: {}\napprovers: [local:ada, grace@example.com]\n"
+OWN = {"every-kind": "", "handed on to nobody": PARTIES.format(0), "handed on twice": PARTIES.format(2)}
+
+
+@pytest.mark.parametrize("name", [*OWN, *shipped_names()])
 def test_exported_python_mints_the_same_warrant(name: str) -> None:
-    policy = parse_policy(every_kind()) if name == "every-kind" else shipped(name)
+    policy = parse_policy(every_kind() + OWN[name]) if name in OWN else shipped(name)
     ran = subprocess.run(
         [sys.executable, "-I", "-c", python_of(policy) + RUN], capture_output=True, text=True, check=True, timeout=60
     )
@@ -335,6 +339,7 @@ def test_exported_python_mints_the_same_warrant(name: str) -> None:
         min_approvals=policy.min_approvals,
         approval_gates=approval_gates(policy, INCIDENT),
     )
+    own = with_extensions(own, {}, Ed25519PrivateKey.from_private_bytes(bytes(32)), maximum_depth=policy.sub_agents)
     payload = cbor2.loads(bytes(own.payload_bytes))
     for facts in (exported, payload):
         facts.pop(1)  # the random id

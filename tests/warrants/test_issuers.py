@@ -27,11 +27,12 @@ from tests.aws import AwsServer, aws_server
 from tests.softhsm import PIN, TOKEN
 from tests.warrants.calls import ALLOWED, STOPS, Desk
 from tests.warrants.conftest import INCIDENT
-from warrants.errors import IssuerUnavailable
+from warrants.errors import IssuerExists, IssuerUnavailable
 from warrants.issuers import signing
-from warrants.issuers.contracts import Keeper
+from warrants.issuers.contracts import Keeper, State
 from warrants.issuers.keepers.aws_kms import MAXIMUM_BYTES, kms_key
 from warrants.issuers.queries import trusted_roots
+from warrants.issuers.rotation import announce, switch
 from warrants.issuers.services import endorsements, ensure_issuer
 from warrants.key_revocations import services as key_revocations
 from warrants.minting.services import mint
@@ -39,6 +40,7 @@ from warrants.models import AgentIdentity, Endorsement, IssuerKey, Revocation, R
 from warrants.revocation.services import revoke, signed_list
 from workers.gates.key_revocations import KeyRevocations
 from workers.gates.revocation import Revocation as WorkersList
+from workers.gates.trusted_roots import TrustedRoots
 
 pytestmark = pytest.mark.django_db
 LOGS: dict[str, Any] = {"service": INCIDENT.service, "minutes": 5}
@@ -96,13 +98,13 @@ def test_everything_the_issuer_signs_verifies_with_a_key_that_never_was_here(
     revoke(warrant_id=minted.id, reason="It went astray.", revoked_by="local:ada")
     taken_back = signed_list()
     assert taken_back
-    assert WorkersList(trusted_roots()).apply(taken_back)
+    assert WorkersList(TrustedRoots(trusted_roots())).apply(taken_back)
     told = Desk(minted, tenuo_core.SignedRevocationList.from_bytes(taken_back))
     assert "revoked" in told.outcome("read_logs", **LOGS)
     revoke_key(person=ada_key.person, key_id=ada_key.pk, reason="lost")
     lost = key_revocations.signed_list()
     assert lost
-    assert KeyRevocations(trusted_roots()).apply(lost)
+    assert KeyRevocations(TrustedRoots(trusted_roots())).apply(lost)
 
 
 def test_a_token_that_is_unplugged_mints_nothing_until_it_is_back(
@@ -173,7 +175,30 @@ def test_a_key_that_was_made_before_in_the_token_is_taken(in_token: str) -> None
     first = bytes(ensure_issuer().public_key)
     IssuerKey.objects.all().delete()
     assert bytes(ensure_issuer().public_key) == first
-    assert bytes(ensure_issuer(name="second").public_key) != first
+    assert bytes(announce(name="second", announced_by="tests").public_key) != first
+
+
+def test_a_rotation_moves_the_root_into_a_token(
+    token: str, settings: Settings, agent: AgentIdentity, ada_key: ApproverKey
+) -> None:
+    settings.ISSUER_PKCS11_KEY = f"issuer-{secrets.token_hex(4)}"
+    settings.PKCS11_MODULE, settings.PKCS11_TOKEN, settings.PKCS11_PIN = token, TOKEN, PIN
+    assert ensure_issuer().keeper == Keeper.WRAPPED
+    settings.ISSUER_KEEPER = "pkcs11"
+    new = announce(name="root-2", announced_by="tests")
+    assert new.kept_as == f"{settings.ISSUER_PKCS11_KEY}-root-2"
+    switch(name="root-2", switched_by="tests")
+    desk = Desk(mint(policy="incident-response", incident=INCIDENT, agent=agent, approvers=[ada_key]))
+    assert desk.outcome("read_logs", **LOGS) == ALLOWED
+    assert Warrant.objects.get().issuer == new
+
+
+def test_a_rotation_in_kms_needs_another_key(in_kms: AwsServer) -> None:
+    ensure_issuer()
+    with pytest.raises(IssuerExists, match="key of root"):
+        announce(name="root-2", announced_by="tests")
+    other = kms_issuer(in_kms)
+    assert announce(name="root-2", announced_by="tests", kms_key_id=other).kept_as == other
 
 
 def test_a_wrong_pin_says_so_and_makes_nothing(in_token: str, settings: Settings) -> None:
@@ -224,7 +249,9 @@ def test_kms_that_does_not_answer_is_an_issuer_that_cannot_sign(
 
 def test_a_key_that_is_kept_elsewhere_says_where() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        IssuerKey.objects.create(name="nowhere", public_key=secrets.token_bytes(32), keeper=Keeper.PKCS11)
+        IssuerKey.objects.create(
+            name="nowhere", public_key=secrets.token_bytes(32), keeper=Keeper.PKCS11, state=State.ANNOUNCED
+        )
 
 
 def test_setup_says_that_the_setting_alone_moves_no_key(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from warrants.issuers.services import ensure_issuer
 from warrants.key_revocations.services import signed_list
 from warrants.models import KeyRevocationList
 from workers.gates.key_revocations import KeyRevocations
+from workers.gates.trusted_roots import TrustedRoots
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ def test_nothing_revoked_is_no_list(ada_key: ApproverKey) -> None:
 
 def test_every_revocation_makes_one_longer_list_that_workers_take(ada_key: ApproverKey, grace_key: ApproverKey) -> None:
     ensure_issuer()
-    known = KeyRevocations(trusted_roots())
+    known = KeyRevocations(TrustedRoots(trusted_roots()))
     for number, key in enumerate([ada_key, grace_key], start=1):
         revoke(person=key.person, key_id=key.pk, reason="lost")
         data = signed_list()
@@ -39,7 +40,7 @@ def test_every_revocation_makes_one_longer_list_that_workers_take(ada_key: Appro
 def test_a_revocation_taken_back_in_the_database_is_not_taken_back_at_workers(ada_key: ApproverKey) -> None:
     ensure_issuer()
     revoke(person=ada_key.person, key_id=ada_key.pk, reason="lost")
-    known = KeyRevocations(trusted_roots())
+    known = KeyRevocations(TrustedRoots(trusted_roots()))
     known.apply(signed_list() or b"")
     ApproverKey.objects.update(revoked_at=None)
     known.apply(signed_list() or b"")

@@ -72,7 +72,7 @@ def test_the_seeds_own_example_is_refused_and_its_safe_form_offered() -> None:
 
 def test_the_safe_form_exempts_the_other_values_that_the_policy_lists() -> None:
     (finding,) = errors_of(LEAKING + ELSEWHERE)
-    unless = 'unless: {environment: {one_of: [staging, "dev-1"]}}'
+    unless = "unless: {environment: {one_of: [staging, dev-1]}}"
     assert finding.fix == SAFE.replace("always: true", unless) + ELSEWHERE
     assert errors_of(finding.fix) == []
 
@@ -81,7 +81,7 @@ def test_the_safe_form_exempts_nothing_that_is_like_what_shall_stop() -> None:
     elsewhere = ELSEWHERE.replace("[production, ", "[production, prod, Production, pre-production, stаging, ")
     (finding,) = errors_of(LEAKING + elsewhere)
     assert finding.fix is not None
-    assert 'unless: {environment: {one_of: [staging, "dev-1"]}}' in finding.fix
+    assert "unless: {environment: {one_of: [staging, dev-1]}}" in finding.fix
 
 
 def test_a_text_full_of_faults_is_answered_soon() -> None:

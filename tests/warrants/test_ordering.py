@@ -235,7 +235,13 @@ def test_an_administrator_mints_on_the_page_and_sending_it_twice_mints_once(admi
     browser.force_login(admin)
     page = browser.get("/warrants/mint/")
     assert page.status_code == 200
-    form = {**ORDER, "namespace": "default", "agent": "incident-agent", "idempotency_key": "of-this-page"}
+    form = {
+        **ORDER,
+        "namespace": "default",
+        "agent": "incident-agent",
+        "idempotency_key": "of-this-page",
+        "signed_by": "installation",
+    }
     for _ in range(2):
         answer = browser.post("/warrants/mint/", form)
         assert answer.status_code == 201
@@ -247,7 +253,13 @@ def test_the_page_says_why_nothing_was_minted(admin: Person, ada_key: ApproverKe
     browser = Client()
     browser.force_login(admin)
     RoleGrant.objects.filter(person=ada_key.person).delete()
-    form = {**ORDER, "namespace": "default", "agent": "incident-agent", "idempotency_key": "of-this-page"}
+    form = {
+        **ORDER,
+        "namespace": "default",
+        "agent": "incident-agent",
+        "idempotency_key": "of-this-page",
+        "signed_by": "installation",
+    }
     answer = browser.post("/warrants/mint/", form)
     assert answer.status_code == 422
     assert "There is nobody to approve" in answer.content.decode()

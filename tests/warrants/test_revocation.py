@@ -23,6 +23,7 @@ from warrants.models import AgentIdentity, Revocation, RevocationList, Warrant
 from warrants.revocation.services import revoke, signed_list
 from workers.gates.revocation import Revocation as WorkersList
 from workers.gates.revocation import RevocationRefused
+from workers.gates.trusted_roots import TrustedRoots
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_the_list_is_signed_by_the_issuer_and_keeps_every_revoked_warrant(warran
 
 
 def test_a_worker_takes_every_new_list_and_refuses_an_old_one(warrants: list[MintedWarrant]) -> None:
-    worker = WorkersList(trusted_roots())
+    worker = WorkersList(TrustedRoots(trusted_roots()))
     revoke(warrant_id=warrants[0].id, reason="First.", revoked_by="local:ada")
     old = signed_list()
     revoke(warrant_id=warrants[1].id, reason="Second.", revoked_by="local:ada")

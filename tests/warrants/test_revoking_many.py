@@ -24,7 +24,9 @@ from warrants.models import ListConfirmation, MintingStop, Revocation, Revocatio
 from warrants.revocation import queries
 from warrants.revocation.confirming import confirm, forget, still_here
 from warrants.revocation.contracts import Aim, Held, Scope
-from warrants.revocation.services import lift, revoke, revoke_all, signed_list, stop_namespace
+from warrants.revocation.services import lift, revoke, revoke_all, signed_list, stop
+
+PAYMENTS = Aim(Scope.NAMESPACE, "payments")
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def test_an_act_that_fails_in_the_middle_takes_nothing_back(minted, monkeypatch)
 
 
 def test_in_a_stopped_namespace_nothing_lives_and_nothing_is_minted_until_it_is_lifted(minted, ada_key):
-    taken = stop_namespace(namespace="payments", reason="It went astray.", stopped_by="local:ada")
+    taken = stop(aim=PAYMENTS, reason="It went astray.", stopped_by="local:ada")
     assert {one.warrant_id for one in taken} == {minted["b"], minted["c"]}
     mint_again = {"policy": "incident-response", "agent": ensure_agent(name="one"), "approvers": [ada_key]}
     before = Warrant.objects.count()
@@ -138,19 +140,19 @@ def test_in_a_stopped_namespace_nothing_lives_and_nothing_is_minted_until_it_is_
         mint(incident=replace(INCIDENT, namespace="payments"), **mint_again)
     assert Warrant.objects.count() == before
     mint(incident=INCIDENT, **mint_again)  # elsewhere
-    lift(namespace="payments", lifted_by="local:grace")
+    lift(aim=PAYMENTS, lifted_by="local:grace")
     mint(incident=replace(INCIDENT, namespace="payments"), **mint_again)
     kinds = LedgerEntry.objects.filter(chain="policies").order_by("sequence").values_list("kind", flat=True)
     assert list(kinds) == ["namespace.stopped", "namespace.resumed"]
 
 
 def test_stopping_twice_keeps_the_first_and_lifting_twice_is_refused(minted):
-    stop_namespace(namespace="payments", reason="First.", stopped_by="local:ada")
-    assert stop_namespace(namespace="payments", reason="Second.", stopped_by="local:grace") == []
+    stop(aim=PAYMENTS, reason="First.", stopped_by="local:ada")
+    assert stop(aim=PAYMENTS, reason="Second.", stopped_by="local:grace") == []
     assert MintingStop.objects.get().reason == "First."
-    lift(namespace="payments", lifted_by="local:grace")
+    lift(aim=PAYMENTS, lifted_by="local:grace")
     with pytest.raises(NotStopped):
-        lift(namespace="payments", lifted_by="local:grace")
+        lift(aim=PAYMENTS, lifted_by="local:grace")
 
 
 # --- What workers confirm -------------------------------------------------------------------
@@ -200,7 +202,7 @@ def test_commands_revoke_many_stop_list_and_resume(minted, capsys, monkeypatch):
     call_command("warrants")
     said = capsys.readouterr().out
     assert "0 live." in said
-    assert "STOPPED  payments: by command line, It went astray." in said
+    assert "STOPPED  namespace payments: by command line, It went astray." in said
     call_command("resume_namespace", "payments")
     with pytest.raises(CommandError, match="not stopped"):
         call_command("resume_namespace", "payments")

@@ -14,8 +14,9 @@ from warrants.agents.services import ensure_agent
 from warrants.issuers.services import ensure_issuer
 from warrants.minting import services as minting
 from warrants.models import Revocation, Warrant
+from warrants.revocation.contracts import Aim, Scope
 from warrants.revocation.queries import live
-from warrants.revocation.services import stop_namespace
+from warrants.revocation.services import stop
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,15 +37,15 @@ def test_what_is_being_minted_when_its_namespace_is_stopped_is_taken_back(
         minting.mint(policy="incident-response", incident=INCIDENT, agent=agent, approvers=[ada_key])
         connections.close_all()
 
-    def stop() -> None:
+    def stop_it() -> None:
         signing.wait(10)
-        stop_namespace(namespace=INCIDENT.namespace, reason="It went astray.", stopped_by="local:ada")
+        stop(aim=Aim(Scope.NAMESPACE, INCIDENT.namespace), reason="It went astray.", stopped_by="local:ada")
         stopped.set()
         connections.close_all()
 
     monkeypatch.setattr(minting, "_sign", sign_slowly)
     with ThreadPoolExecutor(2) as threads:
-        for each in [threads.submit(mint), threads.submit(stop)]:
+        for each in [threads.submit(mint), threads.submit(stop_it)]:
             each.result(timeout=30)
     assert not live().exists()
     assert Revocation.objects.get().warrant_id == Warrant.objects.get().pk

@@ -1,8 +1,8 @@
 """``python -m tests.workers.revocable_process NAME``: a guarded worker whose agent looks until it is refused.
 
-It mints itself a warrant of the agent NAME, and writes one line for each thing that happens: ``looks`` when its first
-call ran, then for each run that ended ``{"at": seconds since 1970, "refused": why}``. It begins another run whenever a
-line comes in.
+It mints itself a warrant of the agent NAME, and writes one line for each thing that happens: ``looks`` when the first
+call of a run ran, and for each run that ended ``{"at": seconds since 1970, "refused": why, "run": number}``. It begins
+another run, beside those that go on, whenever a line comes in: under a new warrant if that says ``fresh``.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import os
 import sys
 import time
 from functools import partial
+from itertools import count
 from typing import Any
 
 import django
 
 
 def mint_for(agent: str) -> Any:
+    from accounts.models import ApproverKey
     from tests.warrants.conftest import INCIDENT, approver_key
     from warrants.agents.services import ensure_agent
     from warrants.minting.services import mint
 
-    key = approver_key(f"approver-of-{agent}")
+    key = ApproverKey.objects.filter(person__username=f"approver-of-{agent}").first()
+    key = key or approver_key(f"approver-of-{agent}")
     return mint(policy="incident-response", incident=INCIDENT, agent=ensure_agent(name=agent), approvers=[key])
 
 
@@ -43,35 +46,44 @@ async def work(name: str) -> int:
     from workers.revocation import held_list, refresh
 
     minted = await in_thread(mint_for, name)
+    task_queue = f"looking-{minted.id}"  # other tests have the same server
     keys = await in_thread(load_keys)
     plain = shared().plain
     tenuo_plugin, gate_plugin = build_plugins(
         activities=[read_logs],
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=DatabaseReceiptSink(), signing_key=keys.receipts, worker=worker_name()),
         nonces=DatabaseNonceStore(),
     )
     guarded = with_plugins(plain, [tenuo_plugin, gate_plugin])
-    worker = Worker(guarded, task_queue=f"looking-{name}", workflows=[Looking], activities=[read_logs])
+    worker = Worker(guarded, task_queue=task_queue, workflows=[Looking], activities=[read_logs])
     asyncio.create_task(refresh(gate_plugin, lambda: [held_list(gate_plugin, plain.namespace)]))  # noqa: RUF006
-    async with worker:
-        for number in (1, 2):
-            handle = await start_workflow_authorized(
-                client=guarded,
-                client_interceptor=tenuo_plugin.client_interceptor,
-                workflow_run_fn=Looking.run,
-                args=["payment-service-prod"],
-                warrant=Warrant.from_bytes(minted.chain[0]),
-                key_id=minted.key_id,
-                workflow_id=f"looking-{name}-{number}",
-                task_queue=f"looking-{name}",
-            )
-            while number == 1 and not await handle.query(Looking.looked):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+
+    async def look(number: int) -> None:
+        handle = await start_workflow_authorized(
+            client=guarded,
+            client_interceptor=tenuo_plugin.client_interceptor,
+            workflow_run_fn=Looking.run,
+            args=["payment-service-prod"],
+            warrant=Warrant.from_bytes(minted.chain[0]),
+            key_id=minted.key_id,
+            workflow_id=f"{task_queue}-{number}",
+            task_queue=task_queue,
+        )
+        ended = asyncio.create_task(handle.result())
+        while not ended.done() and not await handle.query(Looking.looked):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        if not ended.done():
             print("looks", flush=True)
-            print(json.dumps({"refused": await handle.result(), "at": time.time()}), flush=True)
-            await asyncio.to_thread(sys.stdin.readline)
+        print(json.dumps({"refused": await ended, "at": time.time(), "run": number}), flush=True)
+
+    async with worker, asyncio.TaskGroup() as runs:
+        for number in count(1):
+            runs.create_task(look(number))
+            if await asyncio.to_thread(sys.stdin.readline) == "fresh\n":
+                minted = await in_thread(mint_for, name)
     return 0
 
 

@@ -26,6 +26,7 @@ from audit.rings.queries import ring_of
 from tests.prepared import prepare
 from tests.workers.processes import Installation, lines_until, stop
 from workers.development_server import development_flags
+from workers.incident.contracts import AGENT_TASK_QUEUE
 from workers.namespaces.registration import describe
 
 pytestmark = pytest.mark.temporal
@@ -166,7 +167,10 @@ async def test_one_process_serves_them_all(tmp_path: Path) -> None:
     assert code == 0, output
     with sqlite3.connect(tmp_path / "countersign.sqlite3") as database:
         asked = database.execute("SELECT DISTINCT namespace, state FROM approvals_approvalrequest").fetchall()
+        tools = database.execute("SELECT namespace, task_queue, name FROM warrants_reportedtool").fetchall()
     assert asked == [("finance-ai-stg", "executed")]
+    places = {(namespace, queue) for namespace, queue, name in tools if name == "restart_service"}
+    assert places == {("finance-ai-prd", AGENT_TASK_QUEUE), ("finance-ai-stg", AGENT_TASK_QUEUE)}
 
     process = installation.start("demo")
     await asyncio.to_thread(lines_until, process, "Sign in once as")

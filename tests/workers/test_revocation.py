@@ -19,7 +19,14 @@ class Plugin:
 
     def __init__(self, *, refused: bytes = b"") -> None:
         self.applied: list[bytes] = []
+        self.believed: list[list[bytes]] = []
         self._refused = refused
+
+    def apply_trusted_roots(self, sets: list[bytes]) -> bool:
+        if self._refused in sets:
+            raise ValueError("not signed by a root that is trusted here")
+        self.believed.append(sets)
+        return True
 
     def apply_revocation_list(self, data: bytes) -> bool:
         if data == self._refused:
@@ -30,6 +37,14 @@ class Plugin:
     def held_lists(self) -> list[Held]:
         """Say so of two workers: the version is how many lists came."""
         return [Held("one", "payments", len(self.applied)), Held("two", "billing", len(self.applied))]
+
+
+@pytest.fixture(autouse=True)
+def sets(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return the sets of trusted roots that the database offers."""
+    offered: list[bytes] = []
+    monkeypatch.setattr(revocation, "signed_sets", lambda: list(offered))
+    return offered
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +119,19 @@ async def test_a_confirmation_that_failed_is_said_again(monkeypatch, said, caplo
     await _refresh(Plugin(), monkeypatch, [b"1", b"1"])
     assert said == [("holds", 1), ("stops", ["one", "two"])]
     assert "could not be confirmed" in caplog.text
+
+
+async def test_new_roots_are_believed_before_the_list_that_they_signed_is_taken(monkeypatch, sets):
+    plugin = Plugin()
+    sets.append(b"set 1")
+    await _refresh(plugin, monkeypatch, [None, b"1", b"1"])
+    assert plugin.believed == [[b"set 1"]]
+    assert plugin.applied == [b"1"]
+
+
+async def test_a_refused_set_keeps_no_list_back_and_is_tried_again(monkeypatch, sets, caplog):
+    plugin = Plugin(refused=b"forged")
+    sets.append(b"forged")
+    await _refresh(plugin, monkeypatch, [None, b"1"])
+    assert plugin.applied == [b"1"]
+    assert caplog.text.count("those from before are trusted here") >= 2

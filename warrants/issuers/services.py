@@ -11,8 +11,8 @@ from audit import custody
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.statements.statements import Context, sign
-from warrants.errors import IssuerUnavailable
-from warrants.issuers.contracts import Keeper
+from warrants.errors import IssuerExists, IssuerUnavailable
+from warrants.issuers.contracts import Keeper, State
 from warrants.issuers.keepers.aws_kms import kms_key
 from warrants.issuers.signing import signer_of, token_key, wrapping_purpose
 from warrants.models import Endorsement, IssuerKey
@@ -20,20 +20,59 @@ from warrants.models import Endorsement, IssuerKey
 ROOT = "root"
 
 
-def ensure_issuer(*, name: str = ROOT) -> IssuerKey:
-    """Return the issuer ``name``, making its key where ``settings.ISSUER_KEEPER`` says if there is none.
+def ensure_issuer() -> IssuerKey:
+    """Return the issuer that signs now, making the first where ``settings.ISSUER_KEEPER`` says if there is none.
 
     Two processes at once end with one key. Raises ``IssuerUnavailable`` if it cannot be kept there.
     """
+    active = IssuerKey.objects.filter(state=State.ACTIVE).first() or make_issuer(ROOT, State.ACTIVE)
+    if active.state != State.ACTIVE:
+        raise IssuerUnavailable(f"No issuer is active here, though there is one named {active.name}.")
+    return active
+
+
+def lock_issuer() -> IssuerKey:
+    """Return the issuer that signs now, locked until the transaction ends.
+
+    One transaction at a time signs lists, so that none is left out of the next version, and warrants, so that none is
+    minted past a stop; and none signs with an issuer that another one is replacing. Raises ``IssuerUnavailable``.
+    """
+    issuer = None
+    while issuer is None:
+        # Whoever waited for a switch finds that the issuer waited for signs no more, and takes the next.
+        issuer = IssuerKey.objects.select_for_update().filter(pk=ensure_issuer().pk, state=State.ACTIVE).first()
+    return issuer
+
+
+def make_issuer(name: str, state: State, *, kms_key_id: str = "") -> IssuerKey:
+    """Return the issuer ``name``, made in ``state`` if there is none, its key kept as ``settings.ISSUER_KEEPER`` says.
+
+    ``kms_key_id`` is the KMS key for it, else the settings name one. Raises ``IssuerExists`` for a key that
+    another issuer has, and ``IssuerUnavailable``.
+    """
+    keeper = Keeper(settings.ISSUER_KEEPER)
     try:
-        return IssuerKey.objects.filter(name=name).first() or _make(name)
+        if keeper is Keeper.PKCS11:
+            kept = _in_token(name)
+        elif keeper is Keeper.AWS_KMS:
+            kept = _in_kms(kms_key_id or settings.ISSUER_KMS_KEY_ID)
+        else:
+            kept = _wrapped(name)
     except custody.CustodyError as error:
         raise IssuerUnavailable(str(error)) from error
+    other = IssuerKey.objects.filter(public_key=kept["public_key"]).exclude(name=name).first()
+    if other is not None:
+        raise IssuerExists(
+            f"That is the key of {other.name}. A new issuer needs another one: name it (--kms-key-id).",
+            field="kms_key_id",
+        )
+    issuer, _ = IssuerKey.objects.get_or_create(name=name, defaults={"keeper": keeper, "state": state, **kept})
+    return issuer
 
 
 @transaction.atomic
 def endorsements() -> list[bytes]:
-    """Return the root issuer's signed endorsements of the ledger and receipts keys, making what is missing.
+    """Return the active issuer's signed endorsements of the ledger and receipts keys, making what is missing.
 
     Receipts keys are this installation's own and those of ``settings.WORKER_RECEIPT_KEYS``.
 
@@ -41,16 +80,25 @@ def endorsements() -> list[bytes]:
     Raises ``CustodyError``.
     """
     issuer = ensure_issuer()
+    return [_endorsement(issuer, purpose, key) for purpose, key in endorsed_keys()]
+
+
+def every_endorsement() -> list[bytes]:
+    """Return the active issuer's endorsements and those that others gave before: old evidence leads to old roots.
+
+    Raises ``CustodyError``.
+    """
+    own = endorsements()
+    earlier = Endorsement.objects.filter(key__in=[key for _, key in endorsed_keys()])
+    return own + [
+        envelope for envelope in map(bytes, earlier.values_list("envelope", flat=True)) if envelope not in own
+    ]
+
+
+def endorsed_keys() -> list[tuple[Purpose, bytes]]:
+    """Return which keys an issuer vouches for, each with what it is for."""
     own = [(purpose, bytes(ensure_service_key(purpose=purpose).public_key)) for purpose in Purpose]
-    elsewhere = [(Purpose.RECEIPTS, key) for key in settings.WORKER_RECEIPT_KEYS]
-    return [_endorsement(issuer, purpose, key) for purpose, key in [*own, *elsewhere]]
-
-
-def _make(name: str) -> IssuerKey:
-    keeper = Keeper(settings.ISSUER_KEEPER)
-    making = {Keeper.PKCS11: _in_token, Keeper.AWS_KMS: _in_kms, Keeper.WRAPPED: _wrapped}[keeper]
-    issuer, _ = IssuerKey.objects.get_or_create(name=name, defaults={"keeper": keeper, **making(name)})
-    return issuer
+    return [*own, *((Purpose.RECEIPTS, key) for key in settings.WORKER_RECEIPT_KEYS)]
 
 
 def _wrapped(name: str) -> dict[str, object]:
@@ -65,9 +113,9 @@ def _in_token(name: str) -> dict[str, object]:
     return {"public_key": token_key(label).ensure(), "kept_as": label}
 
 
-def _in_kms(name: str) -> dict[str, object]:
+def _in_kms(key_id: str) -> dict[str, object]:
     # An alias may mean another key tomorrow, so the ARN is what is kept.
-    arn, public_key = kms_key(settings.ISSUER_KMS_KEY_ID).find()
+    arn, public_key = kms_key(key_id).find()
     return {"public_key": public_key, "kept_as": arn}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.keys.queries import revocation_times
 from audit.statements.statements import Context, sign
-from warrants.issuers.services import ensure_issuer
+from warrants.issuers.services import lock_issuer
 from warrants.issuers.signing import signer_of
 from warrants.models import IssuerKey, KeyRevocationList
 
@@ -25,19 +27,31 @@ def signed_list() -> bytes | None:
     return _sign_next() if times else None
 
 
+def sign_anew(issuer: IssuerKey) -> KeyRevocationList | None:
+    """Return the next list, signed by ``issuer``, which has become the active one; None if no key was ever revoked.
+
+    Raises ``CustodyError``.
+    """
+    newest = KeyRevocationList.objects.order_by("-number").first()
+    return _sign(issuer, revocation_times(), newest) if newest is not None else None
+
+
 @transaction.atomic
 def _sign_next() -> bytes:
-    issuer = IssuerKey.objects.select_for_update().get(pk=ensure_issuer().pk)
+    issuer = lock_issuer()
     times = revocation_times()
     newest = KeyRevocationList.objects.order_by("-number").first()
     if newest is not None and newest.revoked_keys >= len(times):
         return bytes(newest.envelope)  # another worker was faster
+    return bytes(_sign(issuer, times, newest).envelope)
+
+
+def _sign(issuer: IssuerKey, times: Mapping[bytes, int], newest: KeyRevocationList | None) -> KeyRevocationList:
     now = timezone.now()
     number = newest.number + 1 if newest else 1
     keys = [{"at": at, "key": key} for key, at in sorted(times.items())]
     facts = {"at": int(now.timestamp() * 1000), "keys": keys, "number": number}
     envelope = sign(Context.KEY_REVOCATIONS, facts, signer_of(issuer)).to_bytes()
-    KeyRevocationList.objects.create(
+    return KeyRevocationList.objects.create(
         number=number, issuer=issuer, envelope=envelope, revoked_keys=len(times), signed_at=now
     )
-    return envelope

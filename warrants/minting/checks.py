@@ -6,14 +6,17 @@ from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.keys.queries import active_keys
 from accounts.models import ApproverKey
-from accounts.people.naming import active_external_ids_of, external_ids_of, is_external_id
+from accounts.people.names import is_exact, is_external_id
+from accounts.people.naming import active_external_ids_of, active_people_by_name, external_ids_of, one_each
 from audit.keys.contracts import Purpose
 from audit.keys.services import ensure_service_key
 from audit.statements.terms import MAXIMUM_BARRED, MAXIMUM_PERSON, Terms
 from warrants.errors import (
+    AgentNotInPolicy,
     InactiveApprover,
     InvalidIncident,
     NoApprovers,
+    NotASigner,
     SharedKey,
     TooFewPeople,
     TooManyApprovers,
@@ -37,6 +40,12 @@ def require_usable(incident: Incident, policy: Policy) -> None:
     if incident.severity not in policy.lifetimes:
         known = ", ".join(policy.lifetimes)
         raise InvalidIncident(f"The policy {policy.name} knows no such severity. It knows {known}.", field="severity")
+
+
+def require_holder(agent: AgentIdentity, policy: Policy) -> None:
+    """Raise ``AgentNotInPolicy`` if the policy names the agents that may hold its warrants, and not this one."""
+    if policy.agents and agent.name not in policy.agents:
+        raise AgentNotInPolicy(policy=policy.name, agents=policy.agents)
 
 
 def barred_people(incident: Incident) -> tuple[str, ...]:
@@ -69,8 +78,7 @@ def person_acted_for(incident: Incident) -> str:
     if not incident.acting_for:
         return ""
     # Names that people see are not unique, and people choose them.
-    is_exact = "@" in incident.acting_for or is_external_id(incident.acting_for)
-    people = active_external_ids_of([incident.acting_for]) if is_exact else set()
+    people = active_external_ids_of([incident.acting_for]) if is_exact(incident.acting_for) else set()
     if len(people) != 1:
         raise InvalidIncident(
             f"An agent works with the authority of one person who is known here; {incident.acting_for!r} means "
@@ -84,12 +92,13 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: s
     """Return the distinct keys of ``approvers`` that the policy lets sign, as they stand now, oldest first.
 
     Their people approve in ``namespace``. Under a policy that asks for strong keys the ordinary ones are left out,
-    and always those of the people whom ``terms`` bar.
+    under one that names its approvers all others', and always those of the people whom ``terms`` bar.
     Raises ``NoApprovers``, ``TooManyApprovers``, ``InactiveApprover``, ``UnendorsedApprover`` and ``TooFewPeople``.
     """
     if not approvers:
         raise NoApprovers
-    named = {key.pk: key for key in approvers}
+    group = one_each(active_people_by_name(policy.approvers))
+    named = {key.pk: key for key in approvers if not policy.approvers or key.person.external_id in group}
     if len(named) > MAXIMUM_APPROVERS:
         raise TooManyApprovers(maximum=MAXIMUM_APPROVERS)
     active = {key.pk: key for key in active_keys(namespace=namespace).filter(pk__in=named).order_by("pk")}
@@ -111,17 +120,31 @@ def require_approvers(approvers: list[ApproverKey], policy: Policy, namespace: s
             people=len(people),
             barred=len(barred - people),
             strength=policy.approver_key_strength,
+            named=bool(policy.approvers),
         )
     return others
 
 
-def require_different_keys(issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey]) -> None:
-    """Raise ``SharedKey`` unless issuer, agent and approvers differ, and no approver's key is held by the server."""
+def require_signer(key: ApproverKey, policy: Policy, namespace: str) -> None:
+    """Raise ``NotASigner`` unless the person could approve under the policy with ``key``, were they not the signer."""
+    usable = endorsed_keys(endorsers=policy.endorsers, namespace=namespace).filter(pk=key.pk).exists()
+    group = one_each(active_people_by_name(policy.approvers))
+    is_meant = not policy.approvers or key.person.external_id in group
+    if not usable or not is_meant or not _is_enough(key, policy.approver_key_strength):
+        raise NotASigner(namespace=namespace, strength=policy.approver_key_strength, endorsers=policy.endorsers)
+
+
+def require_different_keys(
+    issuer: IssuerKey, agent: AgentIdentity, approvers: list[ApproverKey], signer: ApproverKey | None
+) -> None:
+    """Raise ``SharedKey`` unless issuer, agent, signer and approvers differ, and the server holds no person's key."""
     if bytes(issuer.public_key) == bytes(agent.public_key):
         raise SharedKey(field="agent")
     held_here = _keys_held_here()
     if any(bytes(key.public_key) in held_here for key in approvers):
         raise SharedKey(field="approvers")
+    if signer is not None and bytes(signer.public_key) in held_here:
+        raise SharedKey(field="signer")
 
 
 def _is_enough(key: ApproverKey, needed: KeyStrength) -> bool:

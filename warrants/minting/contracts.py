@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from warrants.agents.contracts import INCIDENT_AGENT
+
+
+class SignedBy(StrEnum):
+    """Who gives the warrant to the agent: the issuer itself, or whoever orders it, with a key of their own."""
+
+    INSTALLATION = "installation"
+    OWN_KEY = "own_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,8 @@ class Order:
 class MintedWarrant:
     """A warrant to start a workflow with, in ``namespace`` and nowhere else.
 
-    ``chain`` is root first, ``key_id`` the holder's, ``expires_at`` in seconds.
+    ``chain`` is root first, ``key_id`` the agent's, who holds its last, ``expires_at`` in seconds. ``waits_for`` is the
+    external id of a person who has not signed yet: then the chain ends with them, and the agent may do nothing.
     """
 
     id: str
@@ -54,3 +63,4 @@ class MintedWarrant:
     key_id: str
     expires_at: int
     namespace: str
+    waits_for: str = ""

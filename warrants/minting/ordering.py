@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.endorsements.queries import endorsed_keys
-from accounts.models import Person
+from accounts.keys.queries import active_keys
+from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import has_role
 from warrants.errors import (
@@ -19,6 +20,7 @@ from warrants.errors import (
     InvalidIdempotencyKey,
     InvalidIncident,
     NotAMinter,
+    NotASigner,
     UnknownAgent,
     UnknownPolicy,
 )
@@ -47,22 +49,40 @@ def order_by(person: Person, *, order: Order, idempotency_key: str) -> tuple[Min
     return order_once(order=order, idempotency_key=idempotency_key, requester=person.external_id)
 
 
-def order_once(*, order: Order, idempotency_key: str, requester: str) -> tuple[MintedWarrant, bool]:
+def order_to_sign(
+    person: Person, *, order: Order, public_key: bytes, idempotency_key: str
+) -> tuple[MintedWarrant, bool]:
+    """Return the warrant that ``person`` is to hand on with their key ``public_key``, and whether it is new.
+
+    They are an approver of its namespace, and never approve under it. Raises what ``order_once`` does, and
+    ``NotASigner`` for a key that is not theirs.
+    """
+    _require_namespace(order.namespace)
+    signer = active_keys(namespace=order.namespace).filter(person=person, public_key=public_key).first()
+    if signer is None:
+        raise NotASigner(namespace=order.namespace)
+    return order_once(order=order, idempotency_key=idempotency_key, requester=person.external_id, signer=signer)
+
+
+def order_once(
+    *, order: Order, idempotency_key: str, requester: str, signer: ApproverKey | None = None
+) -> tuple[MintedWarrant, bool]:
     """Return the warrant for ``order``, and whether it was minted just now; a key that was used gives the same again.
 
-    ``requester`` is a person's external id, who is barred from approving, or ``COMMAND_LINE``. Raises
+    ``requester`` is a person's external id, who is barred from approving, or ``COMMAND_LINE``. ``signer`` is the key
+    with which they hand it on; None: the installation gives it to the agent itself. Raises
     ``InvalidIdempotencyKey``, ``IdempotencyConflict``, ``UnknownAgent``, and what ``mint`` raises; then nothing was
     written.
     """
     if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise InvalidIdempotencyKey(maximum=MAXIMUM_KEY)
-    digest = _digest(order)
+    digest = _digest(order, signer)
     earlier = _earlier(requester, idempotency_key, digest)
     if earlier is not None:
         return earlier, False
     try:
         with transaction.atomic():
-            warrant = _mint(order, requester)
+            warrant = _mint(order, requester, signer)
             MintOrder.objects.create(
                 requester=requester, idempotency_key=idempotency_key, digest=digest, warrant_id=warrant.id
             )
@@ -83,7 +103,7 @@ def _earlier(requester: str, idempotency_key: str, digest: bytes) -> MintedWarra
     return minted(found.warrant_id)
 
 
-def _mint(order: Order, requester: str) -> MintedWarrant:
+def _mint(order: Order, requester: str, signer: ApproverKey | None) -> MintedWarrant:
     _require_namespace(order.namespace)
     if not _NAME.fullmatch(order.policy):
         raise UnknownPolicy(order.policy)
@@ -100,7 +120,7 @@ def _mint(order: Order, requester: str) -> MintedWarrant:
         barred_people=(*barred, *order.barred_people),
     )
     approvers = list(endorsed_keys(endorsers=load(order.policy).endorsers, namespace=order.namespace))
-    return mint(policy=order.policy, incident=incident, agent=agent, approvers=approvers)
+    return mint(policy=order.policy, incident=incident, agent=agent, approvers=approvers, signer=signer)
 
 
 def _require_namespace(name: str) -> None:
@@ -109,5 +129,6 @@ def _require_namespace(name: str) -> None:
         raise InvalidIncident(f"There is no such namespace here. There is {', '.join(known)}.", field="namespace")
 
 
-def _digest(order: Order) -> bytes:
-    return hashlib.sha256(json.dumps(asdict(order), sort_keys=True).encode()).digest()
+def _digest(order: Order, signer: ApproverKey | None) -> bytes:
+    signs = {"signer": bytes(signer.public_key).hex()} if signer else {}
+    return hashlib.sha256(json.dumps({**asdict(order), **signs}, sort_keys=True).encode()).digest()

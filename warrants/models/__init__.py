@@ -1,5 +1,7 @@
 from warrants.models.agent import AgentIdentity
-from warrants.models.issuer import Endorsement, IssuerKey
+from warrants.models.catalogue import ReportedTool
+from warrants.models.delegation import Delegation
+from warrants.models.issuer import Endorsement, IssuerKey, TrustedRoots
 from warrants.models.order import MintOrder
 from warrants.models.policy import PolicyVersion
 from warrants.models.revocation import (
@@ -13,6 +15,7 @@ from warrants.models.warrant import Warrant
 
 __all__ = [
     "AgentIdentity",
+    "Delegation",
     "Endorsement",
     "IssuerKey",
     "KeyRevocationList",
@@ -20,7 +23,9 @@ __all__ = [
     "MintOrder",
     "MintingStop",
     "PolicyVersion",
+    "ReportedTool",
     "Revocation",
     "RevocationList",
+    "TrustedRoots",
     "Warrant",
 ]

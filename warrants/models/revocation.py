@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from warrants.models.issuer import IssuerKey
 from warrants.models.warrant import Warrant
-from warrants.revocation.contracts import Scope
+from warrants.revocation.contracts import STOPPABLE, Scope
 
 
 class RevocationList(models.Model):
@@ -57,9 +57,10 @@ class Revocation(models.Model):
 
 
 class MintingStop(models.Model):
-    """Nothing is minted for ``namespace`` until it is lifted."""
+    """Nothing is minted for the namespace or the agent ``name`` until it is lifted."""
 
-    namespace = models.CharField(max_length=200)
+    scope = models.CharField(max_length=16, choices=[(scope.value, scope.value) for scope in STOPPABLE])
+    name = models.CharField(max_length=200)
     reason = models.CharField(max_length=500)
     stopped_by = models.CharField(max_length=300)
     stopped_at = models.DateTimeField()
@@ -67,27 +68,32 @@ class MintingStop(models.Model):
     lifted_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["namespace", "id"]
+        ordering = ["name", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["namespace"], condition=Q(lifted_at=None), name="one_minting_stop_per_namespace"
+                fields=["scope", "name"], condition=Q(lifted_at=None), name="one_minting_stop_at_a_time"
+            ),
+            models.CheckConstraint(
+                name="minting_stop_scope_known", condition=Q(scope__in=[scope.value for scope in STOPPABLE])
             ),
             models.CheckConstraint(name="minting_stop_has_a_reason", condition=~Q(reason="")),
         ]
 
     def __str__(self) -> str:
-        return f"{self.namespace} by {self.stopped_by}"
+        return f"{self.scope} {self.name} by {self.stopped_by}"
 
 
 class ListConfirmation(models.Model):
-    """The list that a worker process holds in a namespace, as it says itself; ``version`` 0 for none yet.
+    """What a worker process holds in a namespace, as it says itself.
 
+    ``version`` is that of the revocation list, ``roots`` the number of the set of trusted roots; 0 for none yet.
     ``confirmed_at`` is when it first said so, ``seen_at`` when it last did.
     """
 
     worker = models.CharField(max_length=100)
     namespace = models.CharField(max_length=200)
     version = models.PositiveBigIntegerField()
+    roots = models.PositiveBigIntegerField(default=0)
     confirmed_at = models.DateTimeField()
     seen_at = models.DateTimeField()
 

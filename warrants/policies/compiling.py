@@ -76,10 +76,12 @@ def compiled(rule: Constraint, service: str = INCIDENT_SERVICE) -> TenuoConstrai
     return made
 
 
-def allows(rule: Constraint, value: object) -> bool:
-    """Return whether a warrant with ``rule`` allows ``value``: Tenuo's own answer."""
+def allows(rule: Constraint, value: object, service: str = INCIDENT_SERVICE) -> bool:
+    """Return whether a warrant with ``rule``, for an incident of ``service``, allows ``value``: Tenuo's own answer."""
     warrant = tenuo_core.Warrant.issue(
-        tenuo_core.SigningKey.generate(), capabilities={_TOOL: {_ARGUMENT: compiled(rule)}}, ttl_seconds=_SECONDS
+        tenuo_core.SigningKey.generate(),
+        capabilities={_TOOL: {_ARGUMENT: compiled(rule, service)}},
+        ttl_seconds=_SECONDS,
     )
     return warrant.check_constraints(_TOOL, {_ARGUMENT: value}) is None
 

@@ -35,6 +35,21 @@ NEXT: dict[tuple[State, Act], State] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """A version as it is stored, for whoever verifies it themselves: nothing of it was verified.
+
+    ``publication`` is the signed envelope, ``endorsements`` are those of the key that signed it.
+    """
+
+    name: str
+    number: int
+    text: str
+    publication: bytes
+    endorsements: tuple[bytes, ...]
+    is_retired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
     """What a publisher looks at: a version's text, and the one whose place it takes; "" and 0 for a new policy."""
 

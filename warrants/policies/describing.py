@@ -1,6 +1,6 @@
 """Each kind of rule in plain words, with an example and values that it allows and refuses. Pure.
 
-``docs/policies.md`` has its table from here, and forms may have their words. Tenuo itself answered for the values.
+``docs/policies.md`` has its table from here, and forms have their words. Tenuo itself answered for the values.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from warrants.policies.constraints import ANYTHING
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """``example`` is YAML as it stands after an argument's name; ``gates`` says where a gate may hold the rule."""
+    """``label`` is what the rule allows, in a few words; ``explanation`` may have code in backticks.
+
+    ``example`` is YAML as it stands after an argument's name; ``gates`` says where a gate may hold the rule."""
 
     name: str
+    label: str
     explanation: str
     example: str
     allowed: tuple[Any, ...]
@@ -26,6 +29,7 @@ class Description:
 DESCRIPTIONS = (
     Description(
         "exact",
+        "this text",
         "this text and no other: no other case, no spaces, no look-alikes",
         "{exact: production}",
         ("production",),
@@ -34,6 +38,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "one_of",
+        "one of these texts",
         "one of these texts, exactly as they stand",
         "{one_of: [production, staging]}",
         ("production", "staging"),
@@ -42,6 +47,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "not_one_of",
+        "anything but these texts",
         "any value of any type but exactly these texts: near misses of them are allowed, so prefer `one_of`",
         "{not_one_of: [production]}",
         ("staging", "Production", "production ", 1),
@@ -49,6 +55,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "range",
+        "a number between bounds",
         "numbers, bounds included; one bound may be left out. Fractions too: a tool that needs whole numbers says so "
         "in its types",
         "{range: {min: 1, max: 10}}",
@@ -58,6 +65,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "pattern",
+        "text like this, with * for anything",
         "text like this as a whole: `*` is any characters, `/` too, `?` is one, `[abc]` one of these",
         '{pattern: "deploy-*"}',
         ("deploy-42", "deploy-", "deploy-a/b"),
@@ -65,6 +73,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "regex",
+        "text that an expression matches",
         "text that the regular expression matches from its first character to its last; no flags, no look-around",
         '{regex: "[A-Z]{2,5}-[0-9]+"}',
         ("OPS-7", "PAY-1024"),
@@ -72,6 +81,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "cidr",
+        "an address in a network",
         "an address in this network, written in the usual form",
         "{cidr: 10.20.0.0/16}",
         ("10.20.0.1", "10.20.255.255"),
@@ -80,6 +90,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "url_pattern",
+        "a web address like this",
         "a web address with this scheme and host and a path like this; `*` goes across `/`. Query and user name may "
         "be anything, and so may the port, unless the pattern names one that is not the scheme's own",
         '{url_pattern: "https://api.example.com/v1/*"}',
@@ -93,6 +104,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "url_safe",
+        "a web address that is not internal",
         "a web address that is not internal: no private, local, metadata or reserved address, no internal domain. "
         "`domains` and `ports` may be left out. It looks at the text: a public name may still lead to an internal "
         "address",
@@ -102,6 +114,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "subpath",
+        "a path in a folder",
         "a path in this folder, or the folder. It looks at the text: it follows no links, and decodes nothing",
         "{subpath: /var/log/app}",
         ("/var/log/app", "/var/log/app/today.log", "/var/log/app/old/../today.log"),
@@ -109,6 +122,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "shlex",
+        "a command of these programs",
         "a command of one of these programs, named by their whole path, without pipes, variables, substitutions or "
         "redirections. What the program does with its arguments, `*` and `~` is not looked at",
         "{shlex: [/usr/bin/git]}",
@@ -117,6 +131,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "contains",
+        "a list with these in it",
         "a list with all these texts in it, and whatever else",
         "{contains: [audit]}",
         (["audit"], ["audit", "debug"]),
@@ -125,6 +140,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "subset",
+        "a list of nothing but these",
         "a list of nothing but these texts; the empty list too",
         "{subset: [read, list]}",
         (["read"], ["list", "read"], []),
@@ -133,6 +149,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "all",
+        "all of several rules",
         "what every one of the rules allows",
         '{all: [{pattern: "team-*"}, {not_one_of: [team-security]}]}',
         ("team-web",),
@@ -140,6 +157,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "any_of",
+        "any of several rules",
         "what one of the rules allows, tried in this order. A value that a rule cannot read, such as a text that is no "
         "web address, is refused there",
         "{any_of: [{exact: auto}, {range: {min: 1, max: 64}}]}",
@@ -148,6 +166,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "not",
+        "what a rule does not allow",
         "what the rule does not allow, of any type: near misses of what it names are allowed",
         '{not: {pattern: "prod*"}}',
         ("staging", "Production", 1),
@@ -155,6 +174,7 @@ DESCRIPTIONS = (
     ),
     Description(
         "cel",
+        "an expression over the value",
         "what the expression over `value` says yes to: comparisons, `in`, `&&`, `||`, `!`, `size(value)`, "
         "`value.startsWith`, `endsWith` and `contains`. What it cannot compare is refused",
         '{cel: "value == true || value in [1, 2]"}',
@@ -163,6 +183,7 @@ DESCRIPTIONS = (
     ),
     Description(
         ANYTHING,
+        "anything at all",
         "any value of any type",
         ANYTHING,
         ("", "any text", 1, True, ["a"]),

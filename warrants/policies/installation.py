@@ -20,7 +20,9 @@ class Installation:
     ``approvers`` are the people, by namespace, whose keys are endorsed and who may approve there; ``fewest_at_once``
     how many of them the thinnest shift has. ``issuers`` and ``agents`` are people who hold such a key, ``authors``
     those who wrote this text. ``decision_seconds`` are the median and the 90th percentile of what people take.
-    ``catalogue`` has the types of each tool's arguments, as workers reported them.
+    ``agent_names`` are the agents that exist, and ``meant`` how many people each name among the policy's approvers
+    means. ``catalogue`` has the types of each tool's arguments, as workers reported them; "" where they differ. It
+    ``is_whole`` unless tools were left out of it, and ``stale_tools`` are those that were not reported lately.
     """
 
     approvers: Mapping[str, Set[str]] | None = None
@@ -29,7 +31,11 @@ class Installation:
     agents: Set[str] | None = None
     authors: Set[str] | None = None
     decision_seconds: tuple[float, float] | None = None
+    agent_names: Set[str] | None = None
+    meant: Mapping[str, int] | None = None
     catalogue: Mapping[str, Mapping[str, str]] | None = None
+    is_whole: bool = True
+    stale_tools: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def checks_of_installation(policy: Policy, here: Installation) -> Iterator[Told]
         yield from _people(policy, here)
         yield from _parties(here)
         yield from _lifetimes(policy, here)
+    yield from _names(policy, here)
     yield from _wildcards(policy)
     yield from _catalogue(policy, here)
 
@@ -102,6 +109,24 @@ def _lifetimes(policy: Policy, here: Installation) -> Iterator[Told]:
             yield Told(f"lifetimes.{severity}", "lifetime_too_short", sentence)
 
 
+def _names(policy: Policy, here: Installation) -> Iterator[Told]:
+    """Look for agents and approvers whom the policy names and nobody here is."""
+    if policy.agents and here.agent_names is None:
+        yield Told(unknown="which agents there are")
+    for index, name in enumerate(policy.agents):
+        if here.agent_names is not None and name not in here.agent_names:
+            sentence = "There is no such agent here, so that it holds no warrant. Look for a slip in its name."
+            yield Told(f"agents[{index}]", "unknown_agent", sentence)
+    if policy.approvers and here.meant is None:
+        yield Told(unknown="whom the policy names as approvers")
+    for index, name in enumerate(policy.approvers):
+        count = here.meant.get(name, 0) if here.meant is not None else 1
+        if count != 1:
+            people = "nobody here" if count == 0 else f"{count} people"
+            sentence = f"This means {people}, so that it lets nobody approve. Name one person by their external id."
+            yield Told(f"approvers[{index}]", "unknown_approver", sentence)
+
+
 def _wildcards(policy: Policy) -> Iterator[Told]:
     for name, tool in policy.tools.items():
         if not _touches_production(tool):
@@ -128,6 +153,11 @@ def _catalogue(policy: Policy, here: Installation) -> Iterator[Told]:
         path, parameters = f"tools.{name}", here.catalogue.get(name)
         if ":" in name:
             continue  # another team's operation, which no worker of ours reports
+        if parameters is None and not here.is_whole:
+            yield Told(unknown=f"whether a worker has {name}, for more tools were reported than are kept")
+            continue
+        if name in here.stale_tools:
+            yield Told(unknown=f"whether a worker still has {name}, which none has reported for a day")
         if parameters is None:
             yield Told(path, "unknown_tool", "No worker has reported this tool. Look for a slip in its name.")
             continue

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from warrants.errors import GateMissesNearValues, PolicyError
 from warrants.policies.compiling import allows
 from warrants.policies.constraints import Constraint
+from warrants.policies.editing import put
 from warrants.policies.gates import Form, texts_of
 from warrants.policies.installation import Installation, checks_of_installation
 from warrants.policies.reading import Place, Section, places, read
@@ -201,18 +202,18 @@ class _Linter:
         Where the policy lists the argument's values elsewhere, they are exempt, but for those that shall stop and
         what is like one of them; otherwise every call stops.
         """
-        place = self.where.get(f"tools.{name}.gate.{Form.WHEN}")
-        if place is None:
-            return None
         conditions = tool.section("gate").section(Form.WHEN)
-        safe = "always: true"
+        safe: tuple[Form, Any] = (Form.ALWAYS, True)
         if len(conditions.values) == 1:
             argument = next(iter(conditions.values))
             stops = texts_of(argument_of(conditions, argument))
             others = [text for text in self._known_texts(argument) if not _is_like(text, stops or ())]
             if stops is not None and others and all(allows(declared[argument], text) for text in others):
-                safe = f"unless: {{{argument}: {{one_of: [{', '.join(map(_quoted, others))}]}}}}"
-        fixed = f"{self.text[: place.start]}{safe}{self.text[place.end :]}"
+                safe = (Form.UNLESS, {argument: {"one_of": others}})
+        try:
+            fixed = put(self.text, ("tools", name, "gate", safe[0]), safe[1], instead_of=[Form.WHEN])
+        except PolicyError:
+            return None
         return fixed if _is_safe(fixed, name) else None
 
     def _known_texts(self, argument: str) -> list[str]:
@@ -232,17 +233,6 @@ def _is_like(text: str, others: Iterable[str]) -> bool:
     """Return whether people might take ``text`` for one of ``others``, or part of one for the other."""
     plain = text.casefold()
     return not text.isascii() or any(plain in other.casefold() or other.casefold() in plain for other in others)
-
-
-def _quoted(text: str) -> str:
-    if text.isidentifier() and text.lower() not in _WORDS:
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-# What YAML 1.1 reads as something other than text.
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
 def _is_safe(text: str, name: str) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from statistics import quantiles
+from typing import Any
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.keys.contracts import KeyStrength
 from accounts.models import ApproverKey, RoleGrant
+from accounts.people.naming import active_people_by_name, one_each
 from accounts.roles.contracts import EVERYWHERE, Role
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
+from warrants.catalogue import queries as catalogue
 from warrants.errors import PolicyError, UnknownPolicy
 from warrants.models import AgentIdentity, IssuerKey
 from warrants.policies import queries
@@ -22,6 +26,9 @@ from warrants.policies.rules import Policy, parse_policy
 # Entries of the ledger, newest first, that are looked at for how long people take, and decisions that are enough.
 _ENTRIES = 5_000
 _ENOUGH_DECISIONS = 20
+# What a policy can name, and the types that guarded activities have.
+_ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TYPE = re.compile(r"(str|int|float|bool)|list\[(str|int|float|bool)\]")
 _EVERY_NAMESPACE = "every namespace"
 _DECIDED = frozenset({EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED})
 _ENDED = frozenset({EntryKind.APPROVAL_EXPIRED, EntryKind.APPROVAL_WITHDRAWN, EntryKind.APPROVAL_SUPERSEDED})
@@ -34,13 +41,17 @@ def findings(name: str, text: str, authors: Iterable[str]) -> list[Finding]:
 
 def _context(name: str, text: str, authors: Set[str]) -> Context:
     policy = _parsed(text)
-    keys = _approvers_keys(policy)
+    meant = active_people_by_name(policy.approvers) if policy else {}
+    keys = _approvers_keys(policy, meant)
     here = Installation(
         approvers=_by_namespace(keys),
         issuers=_holders(keys, set(map(bytes, IssuerKey.objects.values_list("public_key", flat=True)))),
         agents=_holders(keys, set(map(bytes, AgentIdentity.objects.values_list("public_key", flat=True)))),
         authors=authors,
         decision_seconds=_decision_seconds(),
+        agent_names=set(AgentIdentity.objects.values_list("name", flat=True)),
+        meant={name: len(people) for name, people in meant.items()},
+        **_tools(policy),
     )
     try:
         return Context(here, before=_parsed(queries.text_of(name)))
@@ -57,12 +68,13 @@ def _parsed(text: str) -> Policy | None:
         return None
 
 
-def _approvers_keys(policy: Policy | None) -> list[ApproverKey]:
-    """Return the keys that may approve under ``policy``."""
+def _approvers_keys(policy: Policy | None, meant: Mapping[str, Set[str]]) -> list[ApproverKey]:
+    """Return the keys that may approve under ``policy``; ``meant`` are whom it names, if it names anybody."""
     keys = endorsed_keys(endorsers=policy.endorsers if policy else 1)
     if policy and policy.approver_key_strength is KeyStrength.STRONG:
         keys = keys.filter(strength=KeyStrength.STRONG.value)
-    return list(keys)
+    group = one_each(meant)
+    return [key for key in keys if not meant or key.person.external_id in group]
 
 
 def _by_namespace(keys: list[ApproverKey]) -> dict[str, Set[str]]:
@@ -78,6 +90,30 @@ def _by_namespace(keys: list[ApproverKey]) -> dict[str, Set[str]]:
 
 def _holders(keys: list[ApproverKey], held: Set[bytes]) -> Set[str]:
     return {key.person.external_id for key in keys if bytes(key.public_key) in held}
+
+
+def _tools(policy: Policy | None) -> dict[str, Any]:
+    """Return what ``Installation`` knows of the tools that ``policy`` names.
+
+    A tool that workers have in several forms takes what any of them takes. Nothing is known where no worker reported
+    lately. Findings repeat names and types, so that only those count which say nothing else.
+    """
+    if policy is None or not catalogue.is_known():
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    fresh: set[str] = set()
+    for tool in catalogue.tools(list(policy.tools)):
+        types = found.setdefault(tool.name, {})
+        for one in tool.parameters:
+            if _ARGUMENT.fullmatch(one.name):
+                kind = one.type if _TYPE.fullmatch(one.type) else ""
+                types[one.name] = kind if types.get(one.name, kind) == kind else ""
+        fresh |= set() if tool.is_stale else {tool.name}
+    return {
+        "catalogue": found,
+        "is_whole": not catalogue.full_namespaces(),
+        "stale_tools": found.keys() - fresh,
+    }
 
 
 def _decision_seconds() -> tuple[float, float] | None:

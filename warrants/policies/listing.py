@@ -17,6 +17,7 @@ name: {name}
 version: {number}
 lifetimes: {{critical: 1 h, high: 1 h, medium: 30 min, low: 15 min}}
 min_approvals: 1
+sub_agents: 0   # nobody gets a warrant handed on
 tools:
   # Which calls an agent may make, with every argument of each, and which of them stop for a person.
 """

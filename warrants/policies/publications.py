@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from accounts.endorsements.queries import people_root, statements_above
 from accounts.keys.queries import revocation_times
-from audit.statements.key_endorsements import EndorsedRole, NotEndorsed, verify_chain
-from audit.statements.publications import Publication, parse_publication
+from audit.statements import publications
+from audit.statements.key_endorsements import EndorsedRole, NotEndorsed
+from audit.statements.publications import Publication, parse_publication, require_published
 from audit.statements.statements import MalformedStatement
 from warrants.errors import PolicyError
 from warrants.models import PolicyVersion
@@ -25,37 +24,20 @@ def verified(version: PolicyVersion) -> str:
     """
     try:
         publication = parse_publication(bytes(version.publication or b""))
-    except MalformedStatement as error:
-        raise _refused(version, str(error)) from error
-    digest = hashlib.sha256(version.text.encode()).digest()
-    signed = (publication.policy, publication.number, publication.digest)
-    if signed != (version.name, version.number, digest):  # 1
-        raise _refused(version, "What was signed is another policy, number or text.")
-    if publication.person in publication.authors:  # 3
-        raise _refused(version, "Who published it is among its authors.")
-    try:
+        require_published(publication, policy=version.name, number=version.number, text=version.text)  # 1, 3
         require_publishers_key(publication)  # 2
-    except NotEndorsed as error:
+    except MalformedStatement as error:
         raise _refused(version, str(error)) from error
     return version.text
 
 
 def require_publishers_key(publication: Publication) -> None:
-    """Raise ``NotEndorsed`` unless the key that signed was the named person's, as a policy publisher's, at that time.
-
-    A key that was revoked later signed for good.
-    """
-    key, root = publication.publisher_key, people_root()
+    """Raise ``NotEndorsed`` unless the key that signed was the named person's at that time, from the root in use."""
+    root = people_root()
     if root is None:
         raise NotEndorsed("people_root", "There is no people root yet: run manage.py bootstrap_root once.")
-    revoked = revocation_times()
-    if publication.at >= revoked.get(key, publication.at + 1):
-        raise NotEndorsed("key", "The publisher's key had been revoked when it signed.")
-    role = EndorsedRole.POLICY_PUBLISHER
-    chain = statements_above(key, role)
-    endorsed = verify_chain(chain, key, role, [bytes(root.public_key)], now_ms=publication.at, revoked=revoked)
-    if endorsed.person != publication.person:
-        raise NotEndorsed("person", "The key that signed is another person's than the one who is named.")
+    chain = statements_above(publication.publisher_key, EndorsedRole.POLICY_PUBLISHER)
+    publications.require_publishers_key(publication, chain, [bytes(root.public_key)], revocation_times())
 
 
 def _refused(version: PolicyVersion, sentence: str) -> PolicyError:

@@ -11,6 +11,9 @@ approval_seconds: 300           optional: the longest life of an approval's sign
 reading_seconds: 20             optional: how long an approver must have had the request open
 approvals_per_hour: 10          optional: how many requests one person may approve in an hour
 one_denial_ends: true           optional: one denial ends a request, even if others could still approve it
+agents: [incident-agent]        optional: the only agents that may hold a warrant
+sub_agents: 1                   optional: how many times a warrant may be handed on; 0 not at all
+approvers: [ada@example.com]    optional: the only people who may approve, by external id or e-mail address
 tools:
   NAME:                                    an activity, or nexus:ENDPOINT:SERVICE:OPERATION, which has no gate:
     arguments: {ARGUMENT: constraint}      every argument of the tool; a call with any other is refused
@@ -27,6 +30,7 @@ from functools import lru_cache
 from typing import Any
 
 from accounts.keys.contracts import KeyStrength
+from accounts.people.names import is_exact
 from warrants.errors import PolicyError
 from warrants.policies.constraints import Constraint, parse
 from warrants.policies.gates import Gate, parse_gate
@@ -42,6 +46,12 @@ SHORTEST_APPROVAL, LONGEST_APPROVAL = 30, 24 * 3600
 LONGEST_READING = 600
 MOST_PER_HOUR = 1000
 MAXIMUM_TOOLS = 100
+MAXIMUM_AGENTS = 20
+MAXIMUM_SUB_AGENTS = 16
+# What Tenuo lets a warrant be handed on if nothing is said.
+UNLIMITED_SUB_AGENTS = 64
+MAXIMUM_NAMED = 100
+MAXIMUM_NAME = 320
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -70,6 +80,8 @@ class Policy:
     ``reading_seconds`` is how long an approver must have had the request open, ``approvals_per_hour`` how many requests
     one person may approve in an hour; None: as short, and as many, as they like.
     ``one_denial_ends``: one denial ends a request; otherwise those that make enough approvals impossible.
+    ``agents`` are the only ones that may hold a warrant, ``approvers`` the only people who may approve; empty: any.
+    ``sub_agents`` is how many times a warrant may be handed on; None: ``UNLIMITED_SUB_AGENTS`` times.
     """
 
     name: str
@@ -86,6 +98,9 @@ class Policy:
     one_denial_ends: bool = False
     reading_seconds: int | None = None
     approvals_per_hour: int | None = None
+    agents: tuple[str, ...] = ()
+    sub_agents: int | None = None
+    approvers: tuple[str, ...] = ()
 
     @property
     def confirmed_arguments(self) -> dict[str, str]:
@@ -101,15 +116,47 @@ def parse_policy(text: str) -> Policy:
     """
     section = read(text)
     section.only(*READERS)
-    return Policy(
+    policy = Policy(
         text=text,
         digest=hashlib.sha256(text.encode()).digest(),
         **{name: reader(section) for name, reader in READERS.items()},
     )
+    if policy.approvers and len(policy.approvers) < policy.min_approvals:
+        raise PolicyError(
+            "approvers",
+            f"min_approvals asks for {policy.min_approvals} people; {len(policy.approvers)} may approve. Name more.",
+        )
+    return policy
 
 
 def _whole(section: Section, name: str, minimum: int, maximum: int) -> int | None:
     return section.whole_number(name, minimum=minimum, maximum=maximum) if name in section.values else None
+
+
+def _agents(section: Section) -> tuple[str, ...]:
+    return _listed(section, "agents", most=MAXIMUM_AGENTS, maximum=64)
+
+
+def _approvers(section: Section) -> tuple[str, ...]:
+    names = _listed(section, "approvers", most=MAXIMUM_NAMED, maximum=MAXIMUM_NAME)
+    for index, name in enumerate(names):
+        if not is_exact(name):
+            raise PolicyError(
+                f"{section.at('approvers')}[{index}]",
+                "Name people by their external id, like local:ada, or their e-mail address: what they are shown as is "
+                "not theirs alone.",
+            )
+    return names
+
+
+def _listed(section: Section, name: str, *, most: int, maximum: int) -> tuple[str, ...]:
+    """Return the texts ``name``, or none if there is no such line. Raises ``PolicyError``."""
+    if name not in section.values:
+        return ()
+    texts = section.texts(name, maximum=maximum)
+    if len(texts) > most:
+        raise PolicyError(section.at(name), f"{name} has room for {most}.")
+    return texts
 
 
 def policy_name(name: str) -> str:
@@ -117,6 +164,14 @@ def policy_name(name: str) -> str:
     if not _POLICY_NAME.fullmatch(name):
         raise PolicyError("name", "The name must be lower-case letters, digits and -, beginning with a letter.")
     return name
+
+
+def is_tool_name(name: str) -> bool:
+    return bool(_TOOL.fullmatch(name))
+
+
+def is_argument_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name))
 
 
 def _strength(section: Section) -> KeyStrength:
@@ -197,5 +252,8 @@ READERS: dict[str, Callable[[Section], Any]] = {
     "one_denial_ends": lambda section: "one_denial_ends" in section.values and section.flag("one_denial_ends"),
     "reading_seconds": lambda section: _whole(section, "reading_seconds", 1, LONGEST_READING),
     "approvals_per_hour": lambda section: _whole(section, "approvals_per_hour", 1, MOST_PER_HOUR),
+    "agents": _agents,
+    "sub_agents": lambda section: _whole(section, "sub_agents", 0, MAXIMUM_SUB_AGENTS),
+    "approvers": _approvers,
     "tools": lambda section: _tools(section.section("tools")),
 }

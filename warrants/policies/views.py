@@ -3,9 +3,10 @@
 ``warrants/policies.html`` gets ``policies`` (list of ``PolicyCard``), ``may_write``, ``may_mint``, ``error``.
 ``warrants/policy.html`` gets ``version`` (a ``PolicyVersion``), ``text`` (what the editor holds), ``compared``
 (``Compared``, or None once it was published), ``findings`` (list of ``Finding``; ``is_sound`` if none is an error),
-``may_fix`` (the same as) ``may_write``,
-``may_publish``, ``publishing`` (what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused;
-then the status is 4xx, and after ``EditedMeanwhile`` ``theirs`` is the other author's text.
+``may_fix`` (the same as) ``may_write``, ``may_publish``, ``unwritable`` (why there is no editor), ``tools``, ``terms``
+and ``problem`` (for ``_summary.html``), beside an editor ``rule_form``, ``gate_form``, ``terms_form``, ``publishing``
+(what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused; then the status is 4xx, and
+after ``EditedMeanwhile`` ``theirs`` is the other author's text.
 
 Forms, POST with a CSRF token: ``policies:policies`` (``name``, ``text`` optional) begins a version; for a version
 ``policies:version`` (``text``, ``revision``) saves, ``policies:proposal`` (``revision``), ``policies:return``,
@@ -36,7 +37,7 @@ from accounts.web import error_as_json, signed_in
 from audit.statements.key_endorsements import EndorsedRole
 from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
 from warrants.models import PolicyVersion
-from warrants.policies import linting, listing, services
+from warrants.policies import form_views, linting, listing, services
 from warrants.policies.contracts import State
 from warrants.policies.lint import Finding, Severity
 from warrants.policies.rules import policy_name
@@ -71,7 +72,7 @@ def version(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
     found = _find(name, number)
     if http_request.method != "POST":
         return _page(http_request, found)
-    text = http_request.POST.get("text", "")
+    text = form_views.text_of(http_request)
     try:
         services.save(
             name=name, number=number, revision=_revision(http_request), author=signed_in(http_request), text=text
@@ -151,7 +152,7 @@ def check(http_request: HttpRequest) -> HttpResponse:
         name = ""  # no policy's, which the text may still be checked for
     found = PolicyVersion.objects.filter(name=name, number=_whole_number(http_request, "number")).first()
     authors = {*(found.authors if found else ()), signed_in(http_request).external_id}
-    told = linting.findings(name, http_request.POST.get("text", ""), authors)
+    told = linting.findings(name, form_views.text_of(http_request), authors)
     return render(http_request, "warrants/_findings.html", {**_told(told), "may_fix": True})
 
 
@@ -196,11 +197,15 @@ def _page(
     compared = services.compared(found) if is_open else None
     may_write = found.state == State.DRAFT and has_role(person, Role.POLICY_AUTHOR, namespace=EVERYWHERE)
     may_publish = has_role(person, Role.POLICY_PUBLISHER, namespace=EVERYWHERE)
+    shown = text or found.text
     context = {
         "version": found,
-        "text": text or found.text,
+        "text": shown,
         "compared": compared.as_json() if compared else None,
-        **_told(linting.findings(found.name, text or found.text, found.authors) if is_open else []),
+        **_told(linting.findings(found.name, shown, found.authors) if is_open else []),
+        **form_views.in_plain_words(shown),
+        **(form_views.editor(shown) if may_write else {}),
+        "unwritable": "" if may_write else _why_unwritable(found),
         "may_write": may_write,
         "may_fix": may_write,
         "may_publish": may_publish,
@@ -210,6 +215,16 @@ def _page(
         "error": error,
     }
     return render(http_request, "warrants/policy.html", context, status=error.http_status if error else 200)
+
+
+def _why_unwritable(found: PolicyVersion) -> str:
+    """Return why the person who looks at a version cannot write in it, and what can be done."""
+    return {
+        State.DRAFT: "You may read it. Policy authors, of all namespaces, write in it here.",
+        State.REVIEW: "Its text stays as it is until somebody publishes it, or sends it back to its authors.",
+        State.PUBLISHED: "What is published never changes. To change the policy, begin a new version.",
+        State.RETIRED: "It stays as it was. To take it up again, begin a new version with its text.",
+    }[State(found.state)]
 
 
 def _publishing(found: PolicyVersion, person: Person) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from accounts.keys.contracts import KeyStrength
 from warrants.policies.compiling import allows, is_within
 from warrants.policies.constraints import Constraint
 from warrants.policies.gates import Form, Gate, texts_of
-from warrants.policies.rules import Policy, Tool
+from warrants.policies.rules import UNLIMITED_SUB_AGENTS, Policy, Tool
 
 
 def widenings(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:
@@ -52,6 +52,20 @@ def _terms(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:
         yield "approvals_per_hour", f"Wider: one person gave {before.approvals_per_hour} approvals an hour before."
     if before.one_denial_ends and not after.one_denial_ends:
         yield "one_denial_ends", "Wider: one denial ended a request before."
+    yield from _parties(before, after)
+
+
+def _parties(before: Policy, after: Policy) -> Iterator[tuple[str, str]]:
+    """Yield who may act and decide now. Fewer approvers are told too: they decide alone what others saw before."""
+    if before.agents and (not after.agents or set(after.agents) - set(before.agents)):
+        yield "agents", f"Wider: only {', '.join(before.agents)} could hold a warrant before."
+    old, new = (UNLIMITED_SUB_AGENTS if one.sub_agents is None else one.sub_agents for one in (before, after))
+    if new > old:
+        yield "sub_agents", f"Wider: warrants could be handed on {old} times at most before."
+    if before.approvers and (not after.approvers or set(after.approvers) - set(before.approvers)):
+        yield "approvers", "Wider: only the people whom the version before named could approve."
+    if after.approvers and (not before.approvers or set(before.approvers) - set(after.approvers)):
+        yield "approvers", "Wider: people who could approve before no longer can, so that the others decide alone."
 
 
 def _arguments(path: str, before: Tool, after: Tool) -> Iterator[tuple[str, str]]:

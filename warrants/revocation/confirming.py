@@ -1,4 +1,4 @@
-"""What workers say of the list they hold."""
+"""What workers say of the list and of the trusted roots that they hold."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from warrants.revocation.contracts import Held
 
 
 def confirm(held: Sequence[Held]) -> None:
-    """Record which version each worker holds from now on."""
+    """Record what each worker holds from now on."""
     now = timezone.now()
     ListConfirmation.objects.bulk_create(
         [
             ListConfirmation(
-                worker=one.worker, namespace=one.namespace, version=one.version, confirmed_at=now, seen_at=now
+                worker=one.worker,
+                namespace=one.namespace,
+                version=one.version,
+                roots=one.roots,
+                confirmed_at=now,
+                seen_at=now,
             )
             for one in held
         ],
         update_conflicts=True,
         unique_fields=["worker", "namespace"],
-        update_fields=["version", "confirmed_at", "seen_at"],
+        update_fields=["version", "roots", "confirmed_at", "seen_at"],
     )
 
 

@@ -16,6 +16,10 @@ class Scope(StrEnum):
     NAMESPACE = "namespace"
 
 
+# For these a stop also keeps warrants from being minted.
+STOPPABLE = (Scope.NAMESPACE, Scope.AGENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Aim:
     """All live warrants of what ``name`` names; of a policy, those of its version ``number``."""
@@ -30,8 +34,9 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The version of the revocation list that the process ``worker`` holds in ``namespace``; 0 for none."""
+    """What the process ``worker`` holds in ``namespace``: a revocation list and a set of trusted roots; 0 for none."""
 
     worker: str
     namespace: str
     version: int
+    roots: int = 0

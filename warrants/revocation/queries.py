@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from accounts.roles.queries import Reach
 from audit.models import LedgerEntry
 from audit.statements.kinds import EntryKind
-from warrants.errors import NamespaceStopped
+from warrants.errors import AgentStopped, NamespaceStopped
+from warrants.lineage.queries import Lineage, lineages
 from warrants.models import ListConfirmation, MintingStop, Revocation, RevocationList, Warrant
 from warrants.revocation.contracts import Aim, Scope
 
@@ -26,9 +27,10 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class LiveWarrant:
-    """A live warrant, with how many calls ran and how many were refused under it so far."""
+    """A live warrant, with how many calls ran and how many were refused under it so far, and what came of it."""
 
     warrant: Warrant
+    lineage: Lineage
     allowed: int
     denied: int
 
@@ -82,12 +84,13 @@ def live(aim: Aim | None = None) -> QuerySet[Warrant]:
 
 def live_warrants(*, within: Reach = EVERYWHERE) -> list[LiveWarrant]:
     """Return the live warrants of the namespaces ``within``, with the calls that the ledger has of each."""
-    found = _within(live().select_related("agent", "issuer"), "namespace", within)
+    found = list(_within(live().select_related("agent", "issuer"), "namespace", within))
     kinds = (EntryKind.CALL_ALLOWED, EntryKind.CALL_DENIED)
     entries = LedgerEntry.objects.filter(chain__in=[one.pk for one in found], kind__in=kinds)
     counted = entries.order_by().values_list("chain", "kind").annotate(Count("pk"))
     counts = {(chain, kind): count for chain, kind, count in counted}
-    return [LiveWarrant(one, *(counts.get((one.pk, kind.value), 0) for kind in kinds)) for one in found]
+    known = lineages(found)
+    return [LiveWarrant(one, known[one.pk], *(counts.get((one.pk, kind.value), 0) for kind in kinds)) for one in found]
 
 
 def live_warrant(warrant_id: str) -> Warrant | None:
@@ -105,14 +108,16 @@ def acts(*, within: Reach = EVERYWHERE, limit: int = 100) -> list[RevocationAct]
 
 
 def stops(*, within: Reach = EVERYWHERE) -> QuerySet[MintingStop]:
-    """Return the stops in force in the namespaces ``within``."""
-    return _within(MintingStop.objects.filter(lifted_at=None), "namespace", within)
+    """Return the stops in force: of the namespaces ``within``, and of all agents, which are in no namespace."""
+    found = MintingStop.objects.filter(lifted_at=None)
+    return found if within.everywhere else found.filter(Q(scope=Scope.AGENT) | Q(name__in=within.namespaces))
 
 
-def require_open(namespace: str) -> None:
-    """Raise ``NamespaceStopped`` where nothing may be minted now. Ask under ``services.lock_issuer``."""
-    stop = MintingStop.objects.filter(namespace=namespace, lifted_at=None).first()
-    if stop is not None:
+def require_open(*, namespace: str, agent: str) -> None:
+    """Raise ``NamespaceStopped`` or ``AgentStopped`` if nothing may be minted now. Ask under ``lock_issuer``."""
+    for stop in stops().filter(Q(scope=Scope.NAMESPACE, name=namespace) | Q(scope=Scope.AGENT, name=agent)):
+        if stop.scope == Scope.AGENT:
+            raise AgentStopped(agent=agent, by=stop.stopped_by)
         raise NamespaceStopped(namespace=namespace, by=stop.stopped_by)
 
 

@@ -13,15 +13,17 @@ from audit.ledger.services import append
 from audit.statements.chains import POLICIES_CHAIN
 from audit.statements.kinds import EntryKind
 from warrants.errors import InvalidReason, NothingToRevoke, NotStopped, UnknownWarrant
-from warrants.issuers.services import ensure_issuer
+from warrants.issuers.services import lock_issuer
 from warrants.issuers.signing import signer_of
-from warrants.models import IssuerKey, MintingStop, Revocation, RevocationList, Warrant
+from warrants.models import AgentIdentity, IssuerKey, MintingStop, Revocation, RevocationList, Warrant
 from warrants.revocation.contracts import Aim, Scope
-from warrants.revocation.queries import live
+from warrants.revocation.queries import live, stops
 from warrants.revocation.signing import signed
 
 MAXIMUM_REASON = 500
 MAXIMUM_NAMESPACE = 200
+_STOPPED = {Scope.NAMESPACE: EntryKind.NAMESPACE_STOPPED, Scope.AGENT: EntryKind.AGENT_STOPPED}
+_RESUMED = {Scope.NAMESPACE: EntryKind.NAMESPACE_RESUMED, Scope.AGENT: EntryKind.AGENT_RESUMED}
 # A warrant that has been expired for so long is refused for that alone, whatever a worker's clock says.
 _KEPT_AFTER_EXPIRY = timedelta(days=1)
 
@@ -33,7 +35,7 @@ def revoke(*, warrant_id: str, reason: str, revoked_by: str) -> Revocation:
     ``revoked_by`` names who did it, as in ``Person.external_id``. Revoking twice keeps the first time, reason and
     person. Raises ``UnknownWarrant``, ``InvalidReason`` and ``CustodyError``.
     """
-    reason = _clean(reason)
+    reason = clean_reason(reason)
     issuer = lock_issuer()
     warrant = Warrant.objects.filter(pk=warrant_id).first() if warrant_id.isprintable() else None
     if warrant is None:
@@ -48,7 +50,7 @@ def revoke_all(*, aim: Aim, reason: str, revoked_by: str) -> list[Revocation]:
 
     Raises ``NothingToRevoke`` if there is none, ``InvalidReason`` and ``CustodyError``; then nothing was written.
     """
-    reason = _clean(reason)
+    reason = clean_reason(reason)
     issuer = lock_issuer()
     found = list(live(aim))
     if not found:
@@ -57,41 +59,42 @@ def revoke_all(*, aim: Aim, reason: str, revoked_by: str) -> list[Revocation]:
 
 
 @transaction.atomic
-def stop_namespace(*, namespace: str, reason: str, stopped_by: str) -> list[Revocation]:
-    """Take back every live warrant of ``namespace``, and let none be minted for it until ``lift``.
+def stop(*, aim: Aim, reason: str, stopped_by: str) -> list[Revocation]:
+    """Take back every live warrant of a namespace or an agent, and let none be minted for it until ``lift``.
 
     Stopping what is stopped keeps the first reason and person. Raises ``InvalidReason``, ``NothingToRevoke`` for a
-    name that can be no namespace, and ``CustodyError``.
+    name that can be none, or an agent that is not known here, and ``CustodyError``.
     """
-    reason = _clean(reason)
-    aim = Aim(Scope.NAMESPACE, namespace)
-    if not (1 <= len(namespace) <= MAXIMUM_NAMESPACE and namespace.isprintable()):
+    reason = clean_reason(reason)
+    if not _is_stoppable(aim):
         raise NothingToRevoke(aim=str(aim))
     issuer = lock_issuer()
-    if not MintingStop.objects.filter(namespace=namespace, lifted_at=None).exists():
-        MintingStop.objects.create(namespace=namespace, reason=reason, stopped_by=stopped_by, stopped_at=timezone.now())
+    if not stops().filter(scope=aim.scope, name=aim.name).exists():
+        MintingStop.objects.create(
+            scope=aim.scope, name=aim.name, reason=reason, stopped_by=stopped_by, stopped_at=timezone.now()
+        )
         append(
             chain=POLICIES_CHAIN,
-            kind=EntryKind.NAMESPACE_STOPPED,
-            details={"namespace": namespace, "reason": reason, "person": stopped_by},
+            kind=_STOPPED[aim.scope],
+            details={str(aim.scope): aim.name, "reason": reason, "person": stopped_by},
         )
     found = list(live(aim))
     return _take_back(issuer, aim, found, reason, stopped_by) if found else []
 
 
 @transaction.atomic
-def lift(*, namespace: str, lifted_by: str) -> None:
-    """Let warrants be minted for ``namespace`` again; what was taken back stays so. Raises ``NotStopped``."""
-    stops = MintingStop.objects.select_for_update().filter(namespace=namespace, lifted_at=None)
-    stop = stops.first() if namespace.isprintable() else None
-    if stop is None:
-        raise NotStopped
-    stop.lifted_by, stop.lifted_at = lifted_by, timezone.now()
-    stop.save(update_fields=["lifted_by", "lifted_at"])
+def lift(*, aim: Aim, lifted_by: str) -> None:
+    """Let warrants be minted for it again; what was taken back stays so. Raises ``NotStopped``."""
+    found = stops().select_for_update().filter(scope=aim.scope, name=aim.name)
+    one = found.first() if aim.name.isprintable() else None
+    if one is None:
+        raise NotStopped(scope=aim.scope)
+    one.lifted_by, one.lifted_at = lifted_by, timezone.now()
+    one.save(update_fields=["lifted_by", "lifted_at"])
     append(
         chain=POLICIES_CHAIN,
-        kind=EntryKind.NAMESPACE_RESUMED,
-        details={"namespace": namespace, "person": lifted_by},
+        kind=_RESUMED[aim.scope],
+        details={str(aim.scope): aim.name, "person": lifted_by},
     )
 
 
@@ -101,13 +104,22 @@ def signed_list() -> bytes | None:
     return None if data is None else bytes(data)
 
 
-def lock_issuer() -> IssuerKey:
-    """Return the issuer, locked until the transaction ends.
+def sign_anew(issuer: IssuerKey) -> RevocationList | None:
+    """Return the next list, signed by ``issuer``, which has become the active one; None if nothing was ever revoked.
 
-    One transaction at a time signs lists, so that none is left out of the next version, and warrants, so that none is
-    minted past a stop. Raises ``CustodyError``.
+    It names what the one before did. Raises ``CustodyError``.
     """
-    return IssuerKey.objects.select_for_update().get(pk=ensure_issuer().pk)
+    if not RevocationList.objects.exists():
+        return None
+    return _sign_next(issuer, Aim(Scope.WARRANT, ""), [], timezone.now())
+
+
+def _is_stoppable(aim: Aim) -> bool:
+    if not (1 <= len(aim.name) <= MAXIMUM_NAMESPACE and aim.name.isprintable()):
+        return False
+    return aim.scope is Scope.NAMESPACE or (
+        aim.scope is Scope.AGENT and AgentIdentity.objects.filter(name=aim.name).exists()
+    )
 
 
 def _take_back(
@@ -146,7 +158,8 @@ def _sign_next(issuer: IssuerKey, aim: Aim, warrants: Sequence[Warrant], now: da
     )
 
 
-def _clean(reason: str) -> str:
+def clean_reason(reason: str) -> str:
+    """Return ``reason`` on one line. Raises ``InvalidReason``."""
     reason = " ".join(reason.split())
     if not 1 <= len(reason) <= MAXIMUM_REASON or not reason.isprintable():
         raise InvalidReason(maximum=MAXIMUM_REASON)

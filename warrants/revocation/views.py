@@ -1,13 +1,15 @@
 """The pages of live warrants, and of what was taken back.
 
 ``warrants/warrants.html`` gets ``warrants`` (list of ``LiveWarrant``, of the reader's namespaces), ``stops`` (of
-``MintingStop``) and ``may_revoke_in`` (a ``Reach``: where the reader may revoke).
+``MintingStop``), ``may_revoke_in`` (a ``Reach``: where the reader may revoke) and ``shows_content_in`` (likewise: where
+they may see an agent's words).
 ``warrants/revocations.html`` gets ``acts`` (list of ``RevocationAct``), ``stops``, ``may_revoke_in``, ``error`` (None,
 or what was refused; then the status is 4xx) and what the fragment ``warrants/_workers.html`` gets: ``newest`` (a
 ``RevocationList`` or None), ``workers`` (list of ``WorkerStanding``) and ``waiting``: whether one lacks the newest.
 
 Forms, POST with a CSRF token: ``warrants:revocations`` (``scope``: a ``Scope``; ``name``; ``number`` for a policy;
-``reason``) revokes, ``warrants:resumption`` (``namespace``) lifts a namespace's stop.
+``reason``; ``stop`` for an agent, to mint no more for it) revokes, ``warrants:resumption`` (``scope``, ``name``) lifts
+the stop of a namespace or an agent.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
-from accounts.roles.queries import Reach, reach
+from accounts.roles.queries import NOWHERE, Reach, reach
 from accounts.web import signed_in
+from audit.access import VIEW_CONTENT
+from audit.access import reach as content_reach
 from audit.custody import CustodyError
 from warrants.errors import NotRevokedByYou, UnknownScope, WarrantError
 from warrants.revocation import queries, services
@@ -43,6 +47,7 @@ def warrants(http_request: HttpRequest) -> HttpResponse:
         "warrants": queries.live_warrants(within=within),
         "stops": queries.stops(within=within),
         "may_revoke_in": _may_revoke_in(http_request),
+        "shows_content_in": content_reach(http_request.user, VIEW_CONTENT) or NOWHERE,
     }
     return render(http_request, "warrants/warrants.html", context)
 
@@ -76,15 +81,15 @@ def workers(http_request: HttpRequest) -> HttpResponse:
 @require_POST
 @_administrators
 def resumption(http_request: HttpRequest) -> HttpResponse:
-    """Let warrants be minted again for a namespace."""
-    namespace = http_request.POST.get("namespace", "")
+    """Let warrants be minted again for a namespace or an agent."""
     try:
-        if namespace not in reach_of(http_request):
+        aim, may_in = _aim(http_request), reach_of(http_request)
+        if not may_in.everywhere and not (aim.scope is Scope.NAMESPACE and aim.name in may_in):
             raise NotRevokedByYou
-        services.lift(namespace=namespace, lifted_by=signed_in(http_request).external_id)
+        services.lift(aim=aim, lifted_by=signed_in(http_request).external_id)
     except WarrantError as error:
         return _list(http_request, error=error)
-    messages.success(http_request, f"Warrants are minted for {namespace} again. What was revoked stays revoked.")
+    messages.success(http_request, f"Warrants are minted for {aim.name} again. What was revoked stays revoked.")
     return redirect("warrants:revocations")
 
 
@@ -100,9 +105,11 @@ def _revoke(http_request: HttpRequest) -> int:
     if aim.scope is Scope.NAMESPACE:
         if aim.name not in may_in:
             raise NotRevokedByYou
-        return len(services.stop_namespace(namespace=aim.name, reason=reason, stopped_by=by))
+        return len(services.stop(aim=aim, reason=reason, stopped_by=by))
     if not may_in.everywhere:
         raise NotRevokedByYou
+    if aim.scope is Scope.AGENT and http_request.POST.get("stop"):
+        return len(services.stop(aim=aim, reason=reason, stopped_by=by))
     return len(services.revoke_all(aim=aim, reason=reason, revoked_by=by))
 
 

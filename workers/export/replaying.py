@@ -37,9 +37,10 @@ from workers.payments.activities import TOOLS as PAYMENT_TOOLS
 from workers.payments.workflow import PaymentAgentWorkflow, PaymentWorkflow
 from workers.rings import process_rings
 from workers.sweep import SweepWorkflow
+from workers.tool_report import ToolReportWorkflow
 
 # What this installation runs without a warrant.
-PLAIN: list[type] = [ClosingReportWorkflow, SweepWorkflow, ExportWorkflow]
+PLAIN: list[type] = [ClosingReportWorkflow, ToolReportWorkflow, SweepWorkflow, ExportWorkflow]
 Activities = Sequence[Callable[..., Any]]
 
 

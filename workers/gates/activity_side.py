@@ -11,7 +11,6 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -32,7 +31,7 @@ from workers.gates.approvers import ApproverRefused, Approvers
 from workers.gates.asking import ENDORSEMENTS_HEADER, REQUEST_HEADER
 from workers.gates.dispatches import Dispatch, begin_dispatch, current_dispatch
 from workers.gates.errors import ASK_TYPES, LAPSED, TERMS_MALFORMED, UnsafeSettings, not_now, refusal
-from workers.gates.floors import Floor
+from workers.gates.floors import Demand, Floors
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.settings import GateSettings
@@ -76,7 +75,7 @@ class ApprovalInterceptor(Interceptor):
         nonces: NonceStore,
         receipts: ReceiptWriter,
         approvers: Approvers,
-        floors: Mapping[str, Floor],
+        floors: Floors,
     ) -> None:
         self._parts = (settings, nonces, receipts, approvers, floors)
 
@@ -92,7 +91,7 @@ class _Inner(ActivityInboundInterceptor):
         nonces: NonceStore,
         receipts: ReceiptWriter,
         approvers: Approvers,
-        floors: Mapping[str, Floor],
+        floors: Floors,
     ) -> None:
         super().__init__(next)
         self._settings, self._nonces, self._receipts = settings, nonces, receipts
@@ -102,24 +101,26 @@ class _Inner(ActivityInboundInterceptor):
         dispatch = current_dispatch.get()
         if dispatch is None:
             raise UnsafeSettings("The gate's interceptors are out of order; make the plugins with build_plugins.")
-        if not place.runs_in(tenuo_internals.warrant_chain_of(input.headers), _namespace(activity.info())):
+        chain = tenuo_internals.warrant_chain_of(input.headers)
+        if not place.runs_in(chain, _namespace(activity.info())):
             raise self._refused(dispatch, "WARRANT_ELSEWHERE", "The warrant is for an incident of another namespace.")
         weakened = weakening(tenuo_internals.delegated_chain(input.headers))
         if weakened:
             raise self._refused(dispatch, "APPROVERS_WEAKENED", weakened)
         if not dispatch.is_readable:
             raise self._refused(dispatch, "APPROVAL_UNBOUND", "The approvals are not in the form that can be checked.")
-        floor, is_asked = self._floor(input)
+        terms = self._terms(chain, dispatch)
+        demand = self._demand(input, terms)
         # Tenuo verifies approvals only where the warrant has a gate.
-        if floor and not (is_asked and dispatch.approvals):
+        if demand.people and not (dispatch.approvals and self._is_gated(input, chain[-1])):
             raise self._refused(
                 dispatch, "APPROVAL_FLOOR", "This worker asks people about such a call, whatever its warrant says."
             )
         if dispatch.approvals and dispatch.allowed is None:
             raise refusal("No receipt can be made for this approved call, so it must not run.", "RECEIPT_FAILED")
         if dispatch.approvals:
-            await self._spend(dispatch, tenuo_internals.warrant_chain_of(input.headers), floor)
-        dispatch.verified = tenuo_internals.warrant_chain_of(input.headers)
+            await self._spend(dispatch, chain, terms, demand)
+        dispatch.verified = chain
         self._receipts.settle(dispatch)
         result = await self.next.execute_activity(input)
         if dispatch.approvals:
@@ -137,22 +138,26 @@ class _Inner(ActivityInboundInterceptor):
         except Exception:
             logger.critical("The receipt of an approved call that ran is not durable yet.", exc_info=True)
 
-    def _floor(self, input: ExecuteActivityInput) -> tuple[int, bool]:
-        """Return how many people this worker wants for the call on its own account, and if the warrant asks any."""
-        info = activity.info()
-        tool = tenuo_internals.tool_name(info.activity_type, input.fn)
-        if tool not in self._floors:
-            return 0, False
-        names = [name for name in inspect.signature(input.fn).parameters if name != "self"]
-        arguments = dict(zip(names, input.args, strict=False))
-        leaf = tenuo_internals.warrant_chain_of(input.headers)[-1]
-        scoped = tenuo_internals.with_workflow_scope(leaf, tool, arguments, _namespace(info), info.workflow_id or "")
-        is_asked = bool(tenuo_core.evaluate_approval_gates(leaf, tool, scoped))
-        return self._floors[tool].people_for(arguments), is_asked
+    def _demand(self, input: ExecuteActivityInput, terms: Terms) -> Demand:
+        """Return what this worker wants for the call on its own account."""
+        return self._floors.demand(terms, _tool(input), _arguments(input))
 
-    async def _spend(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant], floor: int) -> None:
-        """Check every approval before the first one is spent."""
-        info, terms = activity.info(), self._terms(chain, dispatch)
+    @staticmethod
+    def _is_gated(input: ExecuteActivityInput, leaf: tenuo_core.Warrant) -> bool:
+        """Return whether the warrant itself asks people about the call."""
+        info, tool = activity.info(), _tool(input)
+        scoped = tenuo_internals.with_workflow_scope(
+            leaf, tool, _arguments(input), _namespace(info), info.workflow_id or ""
+        )
+        return bool(tenuo_core.evaluate_approval_gates(leaf, tool, scoped))
+
+    async def _spend(self, dispatch: Dispatch, chain: list[tenuo_core.Warrant], terms: Terms, demand: Demand) -> None:
+        """Check every approval before the first one is spent. The dispatch must claim the warrant's policy version."""
+        info = activity.info()
+        if dispatch.claim.policy_version != terms.policy_label:
+            raise self._refused(
+                dispatch, "APPROVAL_UNBOUND", "The request was made under another policy_version than the warrant's."
+            )
         binding = Binding(
             request_id=dispatch.request_id,
             namespace=_namespace(info),
@@ -169,10 +174,14 @@ class _Inner(ActivityInboundInterceptor):
             raise self._refused(
                 dispatch, "APPROVAL_BY_A_PARTY", "An agent's or an issuer's key signed; only other people approve."
             )
-        people = max(chain[-1].approval_threshold(), floor)
         try:
             self._approvers.check(
-                signed, dispatch.endorsements, terms=terms, people=people, now_ms=time.time_ns() // 1_000_000
+                signed,
+                dispatch.endorsements,
+                terms=terms,
+                people=max(chain[-1].approval_threshold(), demand.people),
+                endorsers=demand.endorsers,
+                now_ms=time.time_ns() // 1_000_000,
             )
         except ApproverRefused as refused:
             raise self._refused(dispatch, refused.code, str(refused)) from refused
@@ -199,16 +208,11 @@ class _Inner(ActivityInboundInterceptor):
             ) from error
 
     def _terms(self, chain: list[tenuo_core.Warrant], dispatch: Dispatch) -> Terms:
-        """Return the terms of the root warrant, whose policy's version the dispatch must claim."""
+        """Return the terms of the root warrant."""
         try:
-            terms = terms_of(chain)
+            return terms_of(chain)
         except MalformedStatement as error:
             raise self._refused(dispatch, TERMS_MALFORMED, str(error)) from error
-        if dispatch.claim.policy_version != terms.policy_label:
-            raise self._refused(
-                dispatch, "APPROVAL_UNBOUND", "The request was made under another policy_version than the warrant's."
-            )
-        return terms
 
     def _check(self, data: bytes, binding: Binding, terms: Terms, dispatch: Dispatch) -> approvals.SignedApproval:
         try:
@@ -234,6 +238,15 @@ class _Inner(ActivityInboundInterceptor):
             dispatch.refuse(code, sentence)
             dispatch.allowed = None
         return refusal(sentence, code)
+
+
+def _tool(input: ExecuteActivityInput) -> str:
+    return tenuo_internals.tool_name(activity.info().activity_type, input.fn)
+
+
+def _arguments(input: ExecuteActivityInput) -> dict[str, Any]:
+    names = [name for name in inspect.signature(input.fn).parameters if name != "self"]
+    return dict(zip(names, input.args, strict=False))
 
 
 def _namespace(info: activity.Info) -> str:

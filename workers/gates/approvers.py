@@ -28,7 +28,7 @@ class ApproverRefused(Exception):
 class Approvers:
     """``people_roots`` None: this worker was given none, believes the warrant, and counts keys.
 
-    ``endorsers``: how many people must have endorsed an approver's key.
+    ``endorsers``: how many people must have endorsed an approver's key, at least.
     """
 
     people_roots: PeopleRoots | None
@@ -42,11 +42,13 @@ class Approvers:
         *,
         terms: Terms,
         people: int,
+        endorsers: int,
         now_ms: int,
     ) -> None:
         """Raise ``ApproverRefused`` unless approvals of at least ``people`` people count.
 
-        1. No key is revoked. 2. Every key is endorsed as an approver's, from a pinned people root, by enough people.
+        1. No key is revoked. 2. Every key is endorsed as an approver's, from a pinned people root, by at least
+        ``endorsers`` people.
         3. Every approval names the person whose key it is. 4. The warrant's ``terms`` bar none of these people: they
         neither raised the alert, nor does the agent act for them. 5. They are enough people, not keys.
         """
@@ -57,7 +59,8 @@ class Approvers:
             names = {approval.approver_key for approval in approvals}
         else:
             roots = self.people_roots
-            names = {self._person(approval, endorsements, roots, now_ms).encode() for approval in approvals}
+            needed = max(self.endorsers, endorsers)
+            names = {self._person(approval, endorsements, roots, needed, now_ms).encode() for approval in approvals}
         for approval in approvals:  # 4
             person = approval.terms.external_id
             if terms.bars(person):
@@ -66,7 +69,9 @@ class Approvers:
         if len(names) < people:  # 5
             raise ApproverRefused(NOT_ENDORSED, f"{len(names)} people approved, but {people} are needed.")
 
-    def _person(self, approval: SignedApproval, endorsements: Sequence[bytes], roots: PeopleRoots, now_ms: int) -> str:
+    def _person(
+        self, approval: SignedApproval, endorsements: Sequence[bytes], roots: PeopleRoots, needed: int, now_ms: int
+    ) -> str:
         if not roots.keys:
             raise ApproverRefused(NOT_ENDORSED, "This worker knows no people root yet, so nobody's approval counts.")
         try:
@@ -80,10 +85,10 @@ class Approvers:
             )
         except NotEndorsed as error:  # 2
             raise ApproverRefused(NOT_ENDORSED, f"The approver's key is not endorsed. {error}") from error
-        if len(endorsed.endorsers) < self.endorsers:
+        if len(endorsed.endorsers) < needed:
             raise ApproverRefused(
                 NOT_ENDORSED,
-                f"{len(endorsed.endorsers)} people endorsed the approver's key, but {self.endorsers} are needed.",
+                f"{len(endorsed.endorsers)} people endorsed the approver's key, but {needed} are needed.",
             )
         if endorsed.person != approval.terms.external_id:  # 3
             raise ApproverRefused(

@@ -9,7 +9,7 @@ A list may only ever add keys: whoever holds the issuer's key can revoke, and ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from audit.statements.statements import (
     Context,
@@ -20,15 +20,16 @@ from audit.statements.statements import (
     require_uint,
 )
 from workers.gates.revocation import RevocationRefused
+from workers.gates.trusted_roots import TrustedRoots
 
 _FIELDS = {"at", "keys", "number", "version"}
 
 
 class KeyRevocations:
-    """The newest list this worker knows. ``trusted_roots`` are 32-byte Ed25519 keys, one of which must sign it."""
+    """The newest list this worker knows. A list counts only if a root trusted now signed it."""
 
-    def __init__(self, trusted_roots: Sequence[bytes]) -> None:
-        self._roots = frozenset(trusted_roots)
+    def __init__(self, trusted_roots: TrustedRoots) -> None:
+        self._roots = trusted_roots
         self._times: dict[bytes, int] = {}
         self.number = 0
 
@@ -52,7 +53,7 @@ class KeyRevocations:
             envelope.verify(Context.KEY_REVOCATIONS)
         except MalformedStatement as error:
             raise RevocationRefused(f"The list of revoked keys cannot be used. {error}") from error
-        if envelope.signer_key not in self._roots:
+        if envelope.signer_key not in self._roots.keys:
             raise RevocationRefused("The list of revoked keys is not signed by a trusted root.")
         if number == self.number:
             return False

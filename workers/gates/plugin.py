@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import WorkerConfig, WorkflowRunner
+from temporalio.worker import Worker, WorkerConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workers.gates import checks
 from workers.gates.activity_side import ApprovalInterceptor, DispatchInterceptor, is_in_order
 from workers.gates.approvers import Approvers
+from workers.gates.catalogue import ToolSink, reporting
 from workers.gates.errors import DENIAL_TYPES, UnsafeSettings
-from workers.gates.floors import Floor
+from workers.gates.floors import Floors
 from workers.gates.nonces import NonceStore
 from workers.gates.receipts import ReceiptWriter
 from workers.gates.revocation import Revocation
 from workers.gates.settings import GateSettings
+from workers.gates.trusted_roots import TrustedRoots
 from workers.gates.workflow_side import GateWorkflowInterceptor
 
 PASSTHROUGH = ("approvals", "audit", "cbor2", "cryptography", "tenuo", "tenuo_core", "workers.gates")
@@ -41,15 +43,19 @@ class GatePlugin(SimplePlugin):
         settings: GateSettings,
         nonces: NonceStore,
         receipts: ReceiptWriter,
+        trusted_roots: TrustedRoots,
         revocation: Revocation,
         approvers: Approvers,
-        floors: Mapping[str, Floor],
+        floors: Floors,
+        tools: ToolSink | None = None,
     ) -> None:
         self.settings = settings
         self.receipts = receipts
+        self.trusted_roots = trusted_roots
         self.revocation = revocation
         self.approvers = approvers
         self._functions = functions
+        self._tools = tools
         self._outer = DispatchInterceptor()
         self._inner = ApprovalInterceptor(settings, nonces, receipts, approvers, floors)
         super().__init__(
@@ -58,6 +64,10 @@ class GatePlugin(SimplePlugin):
             workflow_runner=_with_passthrough,
         )
 
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Believe the last of these signed sets of trusted roots; see ``TrustedRoots.apply``."""
+        return self.trusted_roots.apply(sets)
+
     def apply_revocation_list(self, data: bytes) -> bool:
         """Install a signed revocation list; see ``Revocation.apply``."""
         return self.revocation.apply(data)
@@ -65,6 +75,11 @@ class GatePlugin(SimplePlugin):
     def apply_key_revocations(self, data: bytes) -> bool:
         """Install a signed list of people's revoked keys; see ``KeyRevocations.apply``."""
         return self.approvers.revocations.apply(data)
+
+    @property
+    def revoked_keys(self) -> Mapping[bytes, int]:
+        """When (milliseconds since 1970) each revoked key of a person was revoked, as far as this worker knows."""
+        return self.approvers.revocations.times
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         checks.refuse_phone_home()
@@ -77,6 +92,11 @@ class GatePlugin(SimplePlugin):
             )
         quieten_expected_denials()
         return config
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
+        """Run the worker, and beside it say which tools it has."""
+        async with reporting(self._tools, worker.client.namespace, worker.task_queue, self._functions):
+            await super().run_worker(worker, next)
 
 
 class _ExpectedDenials(logging.Filter):

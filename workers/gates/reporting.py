@@ -36,7 +36,7 @@ class TemporalReceiptSink:
 
     def __init__(self, client: Client, *, task_queue: str = APPROVALS_TASK_QUEUE) -> None:
         self.lost = 0
-        self._client = client
+        self.client = client
         self._task_queue = task_queue
         self._waiting: deque[ReceiptRecord] = deque()
         self._sending: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class TemporalReceiptSink:
         delay = FIRST_DELAY_SECONDS
         while True:
             try:
-                await self._client.start_workflow(
+                await self.client.start_workflow(
                     CLOSING_REPORT_WORKFLOW,
                     ClosingReport(receipts=batch),
                     # The same batch is the same workflow: sending it twice is harmless.

@@ -6,11 +6,11 @@ given to a Tenuo ``Runtime``, which every authorisation reads anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import tenuo_core
 from tenuo.identity import HolderIdentity
 from tenuo.runtime import Runtime
+
+from workers.gates.trusted_roots import TrustedRoots, public_keys
 
 
 class RevocationRefused(ValueError):
@@ -18,15 +18,12 @@ class RevocationRefused(ValueError):
 
 
 class Revocation:
-    """The newest signed revocation list this worker knows.
+    """The newest signed revocation list this worker knows. A list counts only if a root trusted now signed it."""
 
-    ``trusted_roots`` are 32-byte Ed25519 keys; a list counts only if one of them signed it.
-    """
-
-    def __init__(self, trusted_roots: Sequence[bytes]) -> None:
-        self._roots = [tenuo_core.PublicKey.from_bytes(root) for root in trusted_roots]
+    def __init__(self, trusted_roots: TrustedRoots) -> None:
+        self._roots = trusted_roots
         # The runtime signs nothing here; Tenuo wants an identity, so it gets one of its own.
-        self.runtime = Runtime(HolderIdentity.generate(), self._roots)
+        self.runtime = Runtime(HolderIdentity.generate(), public_keys(trusted_roots.keys))
 
     @property
     def version(self) -> int:
@@ -44,7 +41,7 @@ class Revocation:
             offered = tenuo_core.SignedRevocationList.from_bytes(data)
         except Exception as error:
             raise RevocationRefused("The revocation list cannot be read.") from error
-        if not any(self._signed_by(offered, root) for root in self._roots):
+        if not any(self._signed_by(offered, root) for root in public_keys(self._roots.keys)):
             raise RevocationRefused("The revocation list is not signed by a trusted root.")
         if offered.version == self.version:
             return False

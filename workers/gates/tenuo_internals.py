@@ -6,7 +6,7 @@ moves or changes one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from tenuo.temporal._state import (
     _store_lock,
     _workflow_headers_store,
 )
+from tenuo.temporal_plugin import TenuoTemporalPlugin
 
 APPROVALS_HEADER = TENUO_APPROVALS_HEADER
 HEADER_PREFIX = "x-tenuo-"
@@ -77,6 +78,20 @@ def headers_of_next_activity(run_headers: dict[str, bytes]) -> dict[str, bytes]:
     """Return the headers that Tenuo will sign the next activity under: the run's, unless overridden."""
     override = _activity_warrant_override.get()
     return dict(override) if override is not None else run_headers
+
+
+def trust(plugin: TenuoTemporalPlugin, roots: Sequence[tenuo_core.PublicKey]) -> None:
+    """Have ``plugin``'s worker believe ``roots``, and no others, from its next activity or operation on.
+
+    Tenuo makes an authorizer from these for each; its own ``trusted_roots_provider`` is asked once, when a worker
+    starts. One that is under way ends as it would have.
+    """
+    config = plugin._tenuo_config
+    config.trusted_roots = list(roots)
+    # What it falls back to, and what a copy of the configuration begins with.
+    config._record_provider_snapshot(trusted_roots=roots)
+    if config.runtime is not None:
+        config.runtime.trusted_roots = list(roots)
 
 
 @contextmanager

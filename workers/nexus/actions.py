@@ -1,25 +1,37 @@
 """The actions of a policy, as activities that a warrant guards. Pure.
 
 They do nothing themselves: that one ran says that people approved it. Its argument types follow from the policy, for
-Tenuo signs values of one type only: texts for ``one_of`` and ``anything``, whole numbers for a ``range`` whose
-bounds are whole, fractions for any other.
+Tenuo signs values of one type only: whole numbers for a ``range`` whose bounds are whole, fractions for any other;
+lists of texts for ``contains`` and ``subset``; texts for ``anything`` and whatever else is about texts. Rules that
+stand within another must be about one type together, which ``cel`` alone does not say.
 """
 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from temporalio import activity
 
-from warrants.policies.constraints import Constraint, OneOf, Range
+from warrants.errors import PolicyError
+from warrants.policies.constraints import (
+    All,
+    AnyOf,
+    Cel,
+    Constraint,
+    Contains,
+    Not,
+    OneOf,
+    Range,
+    Subset,
+)
 from warrants.policies.rules import Policy, Tool
 
 APPROVED = "Approved. Whoever asked acts on it."
 MAXIMUM_TEXT = 4_000
 MAXIMUM_WHOLE = 2**53
+MAXIMUM_LISTED = 100
 
 
 class BadArguments(ValueError):
@@ -31,7 +43,10 @@ class BadArguments(ValueError):
 
 
 def activities_of(policy: Policy) -> list[Callable[..., Any]]:
-    """Return one activity for every tool of ``policy``, under the tool's name."""
+    """Return one activity for every tool of ``policy``, under the tool's name.
+
+    Raises ``PolicyError`` for the first argument whose rule does not say of which type it is.
+    """
     return [_activity(name, tool) for name, tool in policy.tools.items()]
 
 
@@ -48,13 +63,23 @@ def fitted(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _value(name: str, constraint: Constraint, arguments: Mapping[str, Any]) -> Any:
     if name not in arguments:
         raise BadArguments(f"{name} is missing. Give every argument of the action.", field=name)
-    value, kind = arguments[name], _type_of(constraint)
+    value = arguments[name]
+    try:
+        kind = type_of(constraint, name)
+    except PolicyError as error:
+        raise BadArguments(f"{name} cannot be asked about. {error.sentence}", field=name) from error
     if kind is str:
         return _text(name, constraint, value)
+    if kind == list[str]:
+        return _texts(name, value)
     if isinstance(value, bool) or not isinstance(value, int | float) or (kind is int and not isinstance(value, int)):
         raise BadArguments(f"{name} must be a {'whole ' if kind is int else ''}number.", field=name)
-    if isinstance(constraint, Range) and not _is_inside(value, constraint):
+    # Not so of what is infinite or no number either.
+    is_exact = abs(value) <= MAXIMUM_WHOLE
+    if isinstance(constraint, Range) and not (is_exact and constraint.holds(Range(value, value))):
         raise BadArguments(f"{name} must be {_bounds(constraint)}.", field=name)
+    if not is_exact:
+        raise BadArguments(f"{name} must be a number between -2^53 and 2^53.", field=name)
     return kind(value)
 
 
@@ -66,10 +91,13 @@ def _text(name: str, constraint: Constraint, value: Any) -> str:
     return value
 
 
-def _is_inside(value: int | float, constraint: Range) -> bool:
-    if not math.isfinite(value) or abs(value) > MAXIMUM_WHOLE:
-        return False
-    return constraint.holds(Range(value, value))
+def _texts(name: str, value: Any) -> list[str]:
+    is_list = isinstance(value, list) and len(value) <= MAXIMUM_LISTED
+    if not is_list or not all(isinstance(item, str) and len(item) <= MAXIMUM_TEXT for item in value):
+        raise BadArguments(
+            f"{name} must be a list of at most {MAXIMUM_LISTED} texts of at most {MAXIMUM_TEXT} characters.", field=name
+        )
+    return list(value)
 
 
 def _bounds(constraint: Range) -> str:
@@ -78,18 +106,43 @@ def _bounds(constraint: Range) -> str:
     return f"at least {constraint.minimum}" + ("" if constraint.maximum is None else f", at most {constraint.maximum}")
 
 
-def _type_of(constraint: Constraint) -> type:
-    if not isinstance(constraint, Range):
-        return str
-    bounds = (constraint.minimum, constraint.maximum)
-    return float if any(isinstance(bound, float) for bound in bounds) else int
+def type_of(constraint: Constraint, path: str) -> Any:
+    """Return ``str``, ``int``, ``float`` or ``list[str]``: what an argument's values are. Raises ``PolicyError``."""
+    types = _types(constraint)
+    if types == {int, float}:
+        return float
+    if len(types) > 1:
+        raise PolicyError(path, "An action takes values of one type here, and the rule is about several.")
+    if not types:
+        sentence = "This does not say whether it is text, a number or a list. Use all, with a rule beside it that does."
+        raise PolicyError(path, sentence)
+    return types.pop()
+
+
+def _types(constraint: Constraint) -> set[Any]:
+    match constraint:
+        case Range():
+            bounds = (constraint.minimum, constraint.maximum)
+            return {float} if any(isinstance(bound, float) for bound in bounds) else {int}
+        case Contains() | Subset():
+            return {list[str]}
+        case All(rules) | AnyOf(rules):
+            return {kind for rule in rules for kind in _types(rule)}
+        case Not(rule):
+            return _types(rule)
+        case Cel():
+            return set()
+    return {str}
 
 
 def _activity(name: str, tool: Tool) -> Callable[..., Any]:
     async def action(*_values: Any) -> str:
         return APPROVED
 
-    types = {argument: _type_of(constraint) for argument, constraint in tool.arguments.items()}
+    types = {
+        argument: type_of(constraint, f"tools.{name}.arguments.{argument}")
+        for argument, constraint in tool.arguments.items()
+    }
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(argument, kind, annotation=types[argument]) for argument in types]
     action.__name__ = action.__qualname__ = name

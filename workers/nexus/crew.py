@@ -1,7 +1,6 @@
 """The workers behind the Nexus endpoints of this installation, put together from settings and stores.
 
-One worker takes questions, with no warrant and no plugin. One guarded worker for each endpoint asks them, so that each
-follows its own policy on its own account as well.
+One worker takes questions, with no warrant and no plugin. One guarded worker for each endpoint asks them.
 """
 
 from __future__ import annotations
@@ -18,19 +17,21 @@ from tenuo.temporal import TenuoClientInterceptor
 
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
+from warrants.errors import PolicyError
 from warrants.policies.release import shipped
 from warrants.revocation.contracts import Held
 from workers.answers.contracts import NEXUS_TASK_QUEUE, action_queue_of
+from workers.catalogue import DatabaseToolSink
 from workers.client import with_plugins
 from workers.crew import Keys, load_keys, worker_name
 from workers.database import in_thread
-from workers.floors import floors_of
+from workers.errors import StartFailed
 from workers.gates.nonces import NonceStore
-from workers.gates.people_roots import PeopleRoots
 from workers.gates.plugin import GatePlugin
 from workers.gates.receipts import ReceiptSink, ReceiptWriter
 from workers.gates.settings import GateSettings
 from workers.gates.setup import build_plugins
+from workers.known_policies import KnownPolicies
 from workers.nexus.actions import activities_of
 from workers.nexus.admission import Asker
 from workers.nexus.door import KnownEndpoints, behind_door
@@ -48,7 +49,7 @@ class Shared:
 
     receipts: ReceiptSink
     nonces: NonceStore
-    people_roots: PeopleRoots
+    policies: KnownPolicies
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,13 @@ class NexusCrew:
         return NexusCrew([*self.workers, *other.workers], [*self.gate_plugins, *other.gate_plugins])
 
     def held_lists(self) -> list[Held]:
-        """Return which list every worker holds."""
+        """Return what every worker holds."""
         return [held_list(plugin, namespace) for namespace, plugin in self.gate_plugins]
+
+    def apply_trusted_roots(self, sets: Sequence[bytes]) -> bool:
+        """Give the sets to every worker; see ``GatePlugin``."""
+        news = [plugin.apply_trusted_roots(sets) for _, plugin in self.gate_plugins]
+        return any(news)
 
     def apply_revocation_list(self, data: bytes) -> bool:
         """Give the list to every worker; see ``GatePlugin``."""
@@ -79,7 +85,8 @@ class NexusCrew:
 async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     """Return the workers of every endpoint in ``settings.NEXUS_APPROVALS``; none if there is none.
 
-    ``client`` is a plain one of the namespace in which people are asked.
+    ``client`` is a plain one of the namespace in which people are asked. Raises ``StartFailed`` for a policy whose
+    arguments have no type.
     """
     askers = askers_of(settings.NEXUS_APPROVALS, client.namespace)
     crew = NexusCrew()
@@ -88,8 +95,11 @@ async def assemble_nexus(client: Client, shared: Shared) -> NexusCrew:
     keys = await in_thread(keys_for, list(askers.values()))
     crew.workers.append(build_nexus_worker(client, askers))
     for asker in askers.values():
-        actions = activities_of(shipped(asker.policy))
-        guarded, gate_plugin = guarded_client(client, asker.policy, actions, keys, shared)
+        try:
+            actions = activities_of(shipped(asker.policy))
+        except PolicyError as error:
+            raise StartFailed(f"The policy {asker.policy} cannot be asked about through Nexus: {error}") from error
+        guarded, gate_plugin = guarded_client(client, actions, keys, shared)
         crew.gate_plugins.append((client.namespace, gate_plugin))
         crew.workers.append(
             Worker(
@@ -134,28 +144,28 @@ def build_nexus_worker(client: Client, askers: Mapping[str, Asker]) -> Worker:
 
 def guarded_client(
     client: Client,
-    policy: str,
     activities: Sequence[Callable[..., Any]],
     keys: Keys,
     shared: Shared,
     *,
     nexus_endpoint: str | None = None,
 ) -> tuple[Client, GatePlugin]:
-    """Return a client for a worker that is guarded under ``policy``, and its gate."""
+    """Return a client for a guarded worker, and its gate."""
     tenuo_plugin, gate_plugin = build_plugins(
         activities=activities,
         holder_keys=keys.holders,
         trusted_roots=keys.roots,
+        roots_number=keys.roots_number,
         receipts=ReceiptWriter(sink=shared.receipts, signing_key=keys.receipts, worker=worker_name()),
         nonces=shared.nonces,
         settings=GateSettings(
             request_lifetime_seconds=settings.REQUEST_LIFETIME_SECONDS,
             signature_lifetime_seconds=settings.SIGNATURE_LIFETIME_SECONDS,
-            endorsers=shipped(policy).endorsers,
         ),
-        people_roots=shared.people_roots,
-        floors=floors_of(policy),
+        people_roots=shared.policies.roots,
+        floors=shared.policies,
         nexus_endpoint=nexus_endpoint,
+        tools=DatabaseToolSink(),
     )
     if nexus_endpoint is not None:
         client = behind_door(client)

@@ -15,7 +15,6 @@ from workers.nexus.exchange import paying_namespaces, payments_namespaces
 from workers.payments.activities import TOOLS
 from workers.payments.contracts import (
     AGENT,
-    AGENT_POLICY,
     AGENT_TASK_QUEUE,
     ENDPOINT,
     PAYMENTS_TASK_QUEUE,
@@ -42,7 +41,7 @@ async def assemble_payments(client: Client, shared: Shared) -> NexusCrew:
     """Return the worker that takes orders and makes payments; ``client`` is a plain one of the payments namespace."""
     asker = Asker(ENDPOINT, POLICY, client.namespace)
     keys = await in_thread(keys_for, [asker])
-    guarded, gate_plugin = guarded_client(client, POLICY, TOOLS, keys, shared, nexus_endpoint=ENDPOINT)
+    guarded, gate_plugin = guarded_client(client, TOOLS, keys, shared, nexus_endpoint=ENDPOINT)
     worker = Worker(
         guarded,
         task_queue=PAYMENTS_TASK_QUEUE,
@@ -58,7 +57,7 @@ async def assemble_agents(client: Client, shared: Shared) -> NexusCrew:
     """Return the finance agent's worker; ``client`` is a plain one of the agent's namespace."""
     await in_thread(ensure_agent, name=AGENT)
     keys = await in_thread(load_keys)
-    guarded, gate_plugin = guarded_client(client, AGENT_POLICY, [], keys, shared)
+    guarded, gate_plugin = guarded_client(client, [], keys, shared)
     worker = Worker(
         guarded,
         task_queue=AGENT_TASK_QUEUE,

@@ -15,7 +15,7 @@ from approvals.cli.page import shown_lines
 from approvals.cli.patience import be_patient
 from approvals.cli.proposing import proposed
 from approvals.cli.review import Refused, Review
-from approvals.cli.session import own_key, signed_in, unchanged_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 from approvals.cli.signer import Signer
 from approvals.cli.visit import to_base64
 from approvals.cli.words import value_lines
@@ -37,7 +37,7 @@ async def run(options: argparse.Namespace, home: Home, *, is_approval: bool) -> 
     session = signed_in(home)
     keeper = own_key(home, session, secret_file=options.secret_file)
     async with session.visit() as visit:
-        roots = await unchanged_roots(home, session, visit)
+        roots = await believed_roots(home, session, visit)
         opened = await open_request(
             visit, options, roots=roots, own_key=keeper.public_key, external_id=session.external_id
         )

@@ -12,7 +12,7 @@ from approvals.cli.commands.opened import open_request
 from approvals.cli.commands.options import add_secret_file, add_temporal
 from approvals.cli.failures import CannotGoOn
 from approvals.cli.home import Home
-from approvals.cli.session import own_key, signed_in, unchanged_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 from approvals.cli.signer import Signer
 from approvals.cli.visit import to_base64
 
@@ -29,7 +29,7 @@ async def run(options: argparse.Namespace, home: Home) -> int:
     session = signed_in(home)
     keeper = own_key(home, session, secret_file=options.secret_file)
     async with session.visit() as visit:
-        roots = await unchanged_roots(home, session, visit)
+        roots = await believed_roots(home, session, visit)
         opened = await open_request(
             visit, options, roots=roots, own_key=keeper.public_key, external_id=session.external_id
         )

@@ -10,7 +10,7 @@ from approvals.cli.commands.opened import OpenedRequest, open_request
 from approvals.cli.commands.options import add_temporal
 from approvals.cli.home import Home
 from approvals.cli.page import request_lines
-from approvals.cli.session import own_key, signed_in, unchanged_roots
+from approvals.cli.session import believed_roots, own_key, signed_in
 
 HELP = "show a request, and check it"
 
@@ -26,7 +26,7 @@ async def run(options: argparse.Namespace, home: Home) -> int:
     session = signed_in(home)
     public_key = own_key(home, session, secret_file=None).public_key
     async with session.visit() as visit:
-        roots = await unchanged_roots(home, session, visit)
+        roots = await believed_roots(home, session, visit)
         opened = await open_request(visit, options, roots=roots, own_key=public_key, external_id=session.external_id)
     if options.json:
         terminal.say_json(

@@ -25,6 +25,7 @@ export const Context = {
   ENROLMENT: "countersign-enrolment-v1",
   POLICY_PUBLICATION: "countersign-policy-publication-v1",
   RETRACTION: "countersign-retraction-v1",
+  TRUSTED_ROOTS: "countersign-trusted-roots-v1",
 };
 
 /** @param {string} context @param {Bytes} statement @returns {Bytes} the bytes that are signed */

@@ -44,14 +44,14 @@ import { NO_TERMS, readTerms } from "./terms.js";
  * @property {number} minimumApprovals
  */
 
-const CONTEXT = concat(fromText("tenuo-warrant-v1"), Uint8Array.of(1));
-const GATES = "tenuo.approval_gates";
+export const CONTEXT = concat(fromText("tenuo-warrant-v1"), Uint8Array.of(1));
+export const GATES = "tenuo.approval_gates";
 const TERMS = "countersign.terms";
 const ACTING = "countersign.acting";
 const MAXIMUM_CHAIN = 65;
-const CLOCK_TOLERANCE_SECONDS = 60;
+export const CLOCK_TOLERANCE_SECONDS = 60;
 const ISSUER_TYPE = 1;
-const FIELD = {
+export const FIELD = {
   version: 0, id: 1, type: 2, tools: 3, holder: 4, issuer: 5, issuedAt: 6, expiresAt: 7, maximumDepth: 8, parentHash: 9,
   extensions: 10, issuableTools: 11, requiredApprovers: 15, minimumApprovals: 16, depth: 18,
 };

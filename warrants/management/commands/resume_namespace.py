@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from warrants.errors import WarrantError
+from warrants.revocation.contracts import Aim, Scope
 from warrants.revocation.services import lift
 
 
@@ -18,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, namespace: str, **options: Any) -> None:
         try:
-            lift(namespace=namespace, lifted_by="command line")
+            lift(aim=Aim(Scope.NAMESPACE, namespace), lifted_by="command line")
         except WarrantError as error:
             raise CommandError(error.sentence) from error
         self.stdout.write(f"Warrants are minted for {namespace} again.")

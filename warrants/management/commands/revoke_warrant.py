@@ -12,7 +12,7 @@ from warrants.errors import WarrantError
 from warrants.models import Revocation
 from warrants.revocation import queries
 from warrants.revocation.contracts import Aim, Scope
-from warrants.revocation.services import revoke, revoke_all, stop_namespace
+from warrants.revocation.services import revoke, revoke_all, stop
 
 _BY = "command line"
 _LOOK_SECONDS = 0.2
@@ -33,20 +33,26 @@ class Command(BaseCommand):
         which.add_argument(
             "--namespace", metavar="NAME", help="all of this namespace, and mint none for it until somebody lifts that"
         )
+        parser.add_argument(
+            "--stop", action="store_true", help="with --agent: mint none for it until somebody lifts that"
+        )
         parser.add_argument("--version-number", type=int, metavar="N", help="which version of --policy")
         parser.add_argument("--reason", required=True, help="why; it is recorded and signed")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         if (options["policy"] is None) != (options["version_number"] is None):
             raise CommandError("--policy and --version-number belong together.")
+        if options["stop"] and options["agent"] is None:
+            raise CommandError("--stop is for --agent; --namespace stops as well.")
         try:
             taken = _revoke(reason, options)
         except (WarrantError, CustodyError) as error:
             raise CommandError(getattr(error, "sentence", str(error))) from error
         for one in taken:
             self.stdout.write(f"{one.warrant_id} is revoked since {one.revoked_at:%Y-%m-%d %H:%M:%S} UTC.")
-        if options["namespace"]:
-            self.stdout.write(f"No warrant is minted for {options['namespace']} until that is lifted.")
+        if options["namespace"] or options["stop"]:
+            stopped = options["namespace"] or options["agent"]
+            self.stdout.write(f"No warrant is minted for {stopped} until that is lifted.")
         self._tell_workers()
 
     def _tell_workers(self) -> None:
@@ -74,7 +80,9 @@ def describe(standing: queries.WorkerStanding) -> str:
 def _revoke(reason: str, options: dict[str, Any]) -> list[Revocation]:
     if options["warrant"] is not None:
         return [revoke(warrant_id=options["warrant"], reason=reason, revoked_by=_BY)]
-    if options["namespace"] is not None:
-        return stop_namespace(namespace=options["namespace"], reason=reason, stopped_by=_BY)
-    scope = next(scope for scope in (Scope.AGENT, Scope.POLICY, Scope.ISSUER) if options[scope] is not None)
-    return revoke_all(aim=Aim(scope, options[scope], options["version_number"]), reason=reason, revoked_by=_BY)
+    scopes = (Scope.NAMESPACE, Scope.AGENT, Scope.POLICY, Scope.ISSUER)
+    scope = next(scope for scope in scopes if options[scope] is not None)
+    aim = Aim(scope, options[scope], options["version_number"])
+    if scope is Scope.NAMESPACE or options["stop"]:
+        return stop(aim=aim, reason=reason, stopped_by=_BY)
+    return revoke_all(aim=aim, reason=reason, revoked_by=_BY)

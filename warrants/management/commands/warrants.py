@@ -12,7 +12,9 @@ from warrants.revocation import queries
 
 
 class Command(BaseCommand):
-    help = "List the live warrants, the namespaces that are stopped, and the workers that lack the newest list."
+    help = (
+        "List the live warrants, the namespaces and agents that are stopped, and the workers that lack the newest list."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         now, found = timezone.now(), queries.live_warrants()
@@ -26,7 +28,7 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"{len(found)} live.")
         for stop in queries.stops():
-            self.stdout.write(f"STOPPED  {stop.namespace}: by {stop.stopped_by}, {stop.reason}")
+            self.stdout.write(f"STOPPED  {stop.scope} {stop.name}: by {stop.stopped_by}, {stop.reason}")
         standings = queries.workers()
         for standing in queries.late(standings):
             self.stdout.write(f"NOT CONFIRMED  {describe(standing)}")

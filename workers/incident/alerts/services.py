@@ -24,7 +24,7 @@ from accounts.people.naming import active_external_ids_of, strangers
 from warrants.agents.contracts import INCIDENT_AGENT
 from warrants.agents.services import ensure_agent
 from warrants.minting import contracts as minting
-from warrants.minting.queries import minted
+from warrants.minting.queries import minted, waiting_for
 from warrants.minting.services import mint
 from warrants.policies.queries import load
 from workers.client import Clients
@@ -52,7 +52,7 @@ class Admission:
 
 
 async def start_incident(*, clients: Callable[[str], Clients], alert: Alert) -> str:
-    """Start the workflow of ``alert``'s incident under a warrant of its own; return the workflow's id.
+    """Start the workflow of ``alert``'s incident under a warrant for it alone; return the workflow's id.
 
     ``clients`` returns those of a namespace. Telling it again, also at the same moment, mints and starts nothing more.
     Raises ``TemporalDown``, ``NobodyCanApprove``, ``WarrantError`` and ``NoSharedClients``; telling it again later
@@ -68,7 +68,7 @@ async def start_incident(*, clients: Callable[[str], Clients], alert: Alert) -> 
 
 
 def admit(*, alert: Alert) -> Admission:
-    """Return the incident's row as an admission, minting its warrant when it is new.
+    """Return the incident's row as an admission; when it is new, with the warrant that waits for it, or a new one.
 
     The first telling of an incident counts; later ones change nothing. Raises ``NobodyCanApprove`` and
     ``WarrantError``.
@@ -88,7 +88,7 @@ def admit(*, alert: Alert) -> Admission:
             },
         )
         if is_new or _needs_fresh_warrant(incident):
-            incident.warrant_id = _mint(incident)
+            incident.warrant_id = _warrant_for(incident)
             incident.save(update_fields=["warrant_id"])
         return _admission(incident)
 
@@ -112,34 +112,33 @@ def _needs_fresh_warrant(incident: Incident) -> bool:
     return incident.started_at is None and minted(incident.warrant_id).expires_at <= timezone.now().timestamp()
 
 
-def _mint(incident: Incident) -> str:
-    """Mint a warrant for ``incident`` and return its id."""
+def _warrant_for(incident: Incident) -> str:
+    """Return the id of the warrant that waits for ``incident``, or of a new one."""
     for name in strangers(incident.barred_people):
         logger.warning("%r, named by the alert of %s, is not known here.", name, incident.incident_id)
-    namespace = namespace_of(incident.service)
-    acting_for = _known(incident)
-    policy = POLICY_FOR_A_PERSON if acting_for else POLICY
-    approvers = list(endorsed_keys(endorsers=load(policy).endorsers, namespace=namespace))
+    told = minting.Incident(
+        id=incident.incident_id,
+        title=incident.title,
+        severity=incident.severity,
+        service=incident.service,
+        namespace=namespace_of(incident.service),
+        barred_people=tuple(incident.barred_people),
+        acting_for=_known(incident),
+    )
+    waiting = waiting_for(told, agent=AGENT)
+    return waiting.id if waiting else _mint(told)
+
+
+def _mint(incident: minting.Incident) -> str:
+    """Mint a warrant for ``incident`` and return its id."""
+    policy = POLICY_FOR_A_PERSON if incident.acting_for else POLICY
+    approvers = list(endorsed_keys(endorsers=load(policy).endorsers, namespace=incident.namespace))
     if not approvers:
         raise NobodyCanApprove(
             f"Nobody can approve calls yet. Let an approver sign in at {settings.SITE_ROOT}/keys/ and make a key, "
             "let a security administrator endorse it, then send the alert again."
         )
-    warrant = mint(
-        policy=policy,
-        incident=minting.Incident(
-            id=incident.incident_id,
-            title=incident.title,
-            severity=incident.severity,
-            service=incident.service,
-            namespace=namespace,
-            barred_people=tuple(incident.barred_people),
-            acting_for=acting_for,
-        ),
-        agent=ensure_agent(name=AGENT),
-        approvers=approvers,
-    )
-    return warrant.id
+    return mint(policy=policy, incident=incident, agent=ensure_agent(name=AGENT), approvers=approvers).id
 
 
 def _known(incident: Incident) -> str:

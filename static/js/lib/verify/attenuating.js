@@ -1,10 +1,11 @@
 /**
- * Step 6 for a warrant that an agent handed on. What it lost: twin of audit/statements/attenuating.py.
+ * Steps 6 and 14 for a warrant that was handed on. What it lost: twin of audit/statements/attenuating.py.
  */
 
 import { compare, equal, fromText, toHex } from "../bytes.js";
 import { decodeLoosely, encode } from "../cbor.js";
 import { asMap, asTextMap } from "../shape.js";
+import { checkPeople } from "./people.js";
 import { Step, require } from "./steps.js";
 
 /** @typedef {import("../cbor.js").Value} Value */
@@ -37,7 +38,30 @@ export async function checkAttenuated(entry, state) {
     const same = said !== undefined && equal(encode(said), encode(value));
     require(same, Step.WARRANTS, `The entry says of the warrant's ${name.replaceAll("_", " ")} what it does not.`);
   }
+  const by = handingOn(entry, state);
+  if (by) {
+    require(equal(details.data("key", 32), by.key), Step.WARRANTS, "The entry names another key than the one that signed.");
+    require(details.text("person") === by.person, Step.WARRANTS,
+      "The entry names another person than the one who hands the warrant on.");
+    require(equal(child.holder, by.agent), Step.WARRANTS, "The warrant was handed on to another key than its agent's.");
+    return `handed on by ${by.person} to its agent, and verifies from ${parent.id}`;
+  }
   return `handed on by ${parent.id} to ${toHex(child.holder).slice(0, 8)}…, and verifies from it`;
+}
+
+/** Step 14 of a warrant that a person handed on. @param {Entry} entry @param {Case} state @returns {Promise<string>} */
+export async function checkSigner(entry, state) {
+  const by = handingOn(entry, state);
+  return by ? checkPeople([by], entry, state, entry.atMs, 1) : "";
+}
+
+/**
+ * Who handed the warrant of the entry on, if it is the incident's own and a person's to hand on.
+ * @param {Entry} entry @param {Case} state @returns {Case["handingOn"]}
+ */
+export function handingOn(entry, state) {
+  const chain = entry.details.forStep(Step.WARRANTS).listOfData("warrant_chain");
+  return chain.length === 2 ? state.handingOn : null;
 }
 
 const NONE = new Uint8Array();

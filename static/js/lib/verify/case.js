@@ -28,6 +28,8 @@ import { Register } from "./warrants.js";
 export class Case {
   hasDecisions = false;
   runStatus = "";
+  /** Who hands the incident's warrant on, to which agent's key. @type {{ key: Bytes, person: string, agent: Bytes } | null} */
+  handingOn = null;
   /** @type {Map<string, string>} */
   approvers = new Map();
   /** @type {Map<string, Request>} */

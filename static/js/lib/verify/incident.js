@@ -1,7 +1,7 @@
 /** Steps 6 to 12 and 14 to 16: the entries of one incident, in order. */
 
 import { toHex } from "../bytes.js";
-import { checkAttenuated } from "./attenuating.js";
+import { checkAttenuated, checkSigner, handingOn } from "./attenuating.js";
 import { checkCall } from "./calls.js";
 import { ELSEWHERE, Kind } from "./kinds.js";
 import { checkCompleted, checkExpired, checkResult, checkSuperseded, checkWithdrawn } from "./outcomes.js";
@@ -59,7 +59,11 @@ export async function checkKind(entry, report, state, decided) {
       report.passed(Step.WARRANTS, await checkMinted(entry, state));
       report.passed(Step.TERMS, await checkMintedTerms(entry, state));
       break;
-    case Kind.WARRANT_ATTENUATED: report.passed(Step.WARRANTS, await checkAttenuated(entry, state)); break;
+    case Kind.WARRANT_ATTENUATED:
+      report.passed(Step.WARRANTS, await checkAttenuated(entry, state));
+      report.passed(Step.PEOPLE, await checkSigner(entry, state));
+      if (handingOn(entry, state)) decided.push(entry);
+      break;
     case Kind.APPROVAL_REQUESTED:
       report.passed(Step.REQUEST, await checkRequest(entry, state));
       report.passed(Step.DISPLAY, await checkDisplayed(entry, state));

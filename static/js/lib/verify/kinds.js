@@ -26,6 +26,7 @@ export const ELSEWHERE = new Map([
     (kind) => /** @type {[string, string]} */ ([kind, "What people may do is recorded in a chain of its own, not in an incident's."])),
   ...[
     "policy.published", "policy.retired", "namespace.stopped", "namespace.resumed",
+    "agent.stopped", "agent.resumed", "issuer.announced", "issuer.activated", "issuer.retired",
     "payload.decoded", "payload.encoded", "ring.key_made", "ring.key_retired", "ring.exported", "history.exported",
     "evidence.exported", "payload.erased", "retention.applied",
   ].map(

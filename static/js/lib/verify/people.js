@@ -37,9 +37,7 @@ export async function checkMinted(entry, state) {
   const chain = await state.warrants.verified(details.listOfData("warrant_chain"));
   const { holder, issuer } = chain.leaf;
   const agent = details.mapping("agent");
-  const ownKey = agent.get("holder");
-  require(ownKey instanceof Uint8Array && equal(ownKey, holder), Step.WARRANTS,
-    "The entry names another agent key than the warrant.");
+  const byHand = checkHolder(details, chain, state);
   const name = agent.get("name") ?? "an agent";
   const { acting } = chain;
   if (acting) {
@@ -54,7 +52,29 @@ export async function checkMinted(entry, state) {
     "The agent's or the issuer's own key is among the approvers.");
   for (const [key, person] of named) state.approvers.set(key, person);
   const forWhom = acting ? `, which works for ${acting.person}` : "";
-  return `issued by ${toHex(issuer).slice(0, 8)}… for ${name}${forWhom}, with ${named.size} approvers`;
+  return `issued by ${toHex(issuer).slice(0, 8)}… for ${name}${byHand}${forWhom}, with ${named.size} approvers`;
+}
+
+/**
+ * @param {Fields} details @param {WarrantChain} chain @param {Case} state
+ * @returns {string} in words who hands the warrant on; nothing if its agent holds it
+ */
+function checkHolder(details, chain, state) {
+  const { holder } = chain.leaf;
+  const agentsKey = details.mapping("agent").get("holder");
+  if (!details.values.has("signer")) {
+    require(agentsKey instanceof Uint8Array && equal(agentsKey, holder), Step.WARRANTS,
+      "The entry names another agent key than the warrant.");
+    return "";
+  }
+  const signer = new Fields(details.mapping("signer"), Step.WARRANTS);
+  const [key, person] = [signer.data("key", 32), signer.text("person")];
+  require(equal(key, holder), Step.WARRANTS, "The entry names another signer's key than the warrant.");
+  require(agentsKey instanceof Uint8Array && !equal(agentsKey, holder), Step.WARRANTS,
+    "The signer's key and the agent's are not two.");
+  require(bars(chain.terms(Step.TERMS), person), Step.WARRANTS, "The warrant lets the person approve who hands it on.");
+  state.handingOn = { key, person, agent: agentsKey };
+  return `, handed on by ${person}`;
 }
 
 /** Step 16 of the warrant. @param {Entry} entry @param {Case} state @returns {Promise<string>} */
@@ -276,7 +296,7 @@ async function approvalsOf(details, step) {
  * @param {{ key: Bytes, person: string }[]} signers @param {Entry} entry @param {Case} state @param {number} atMs
  * @param {number} people how many are needed @returns {Promise<string>}
  */
-async function checkPeople(signers, entry, state, atMs, people) {
+export async function checkPeople(signers, entry, state, atMs, people) {
   if (state.peopleRoots.length === 0) return "";
   const chain = entry.details.forStep(Step.PEOPLE).listOfData("key_endorsements");
   /** @type {Set<string>} */

@@ -5,6 +5,7 @@ import { parseEndorsement, verifyChain } from "../key-endorsements.js";
 import { Refusal } from "../refusal.js";
 import { ELSEWHERE } from "./kinds.js";
 import { checkPublication } from "./publications.js";
+import { ROTATIONS, checkRotation } from "./rotation.js";
 import { Refused, Step, require } from "./steps.js";
 
 /** @typedef {import("../bytes.js").Bytes} Bytes */
@@ -41,6 +42,7 @@ export class ServiceChain {
   async check(entry) {
     require(ELSEWHERE.has(entry.kind), Step.PLACE, "What happens in an incident is recorded in its own chain.");
     if (this.name === "policies" && entry.kind === "policy.published") return checkPublication(entry, Step.PEOPLE);
+    if (this.name === "policies" && ROTATIONS.includes(entry.kind)) return checkRotation(entry, Step.PEOPLE);
     if (this.name !== KEYS) return "";
     const details = entry.details.forStep(Step.PEOPLE);
     switch (entry.kind) {

@@ -1,0 +1,25 @@
+"""``manage.py resume_agent incident-agent``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from warrants.errors import WarrantError
+from warrants.revocation.contracts import Aim, Scope
+from warrants.revocation.services import lift
+
+
+class Command(BaseCommand):
+    help = "Let warrants be minted again for an agent that was stopped. What was revoked stays revoked."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("agent")
+
+    def handle(self, *args: Any, agent: str, **options: Any) -> None:
+        try:
+            lift(aim=Aim(Scope.AGENT, agent), lifted_by="command line")
+        except WarrantError as error:
+            raise CommandError(error.sentence) from error
+        self.stdout.write(f"Warrants are minted for {agent} again.")
