@@ -33,7 +33,8 @@ TABLE_ROWS = rows(TABLE)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 FORMS = sorted(route for method, route in TABLE_ROWS if method == "POST")
 # Signed by whoever sends it, or a program's first knock: no session counts there.
-SIGNED = {"hooks/alerts/", "devices/", "devices/token/"}
+SLACK = {"hooks/slack/events/", "hooks/slack/command/", "hooks/slack/interactions/"}
+SIGNED = {"hooks/alerts/", *SLACK, "devices/", "devices/token/"}
 # Without Temporal's UI as their Origin, sessions count nowhere here: tests/codec_server/test_attacks.py
 FROM_UI_ALONE = {route for route in FORMS if route.startswith("codec/")}
 
