@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,10 +22,17 @@ from cryptography.x509.oid import NameOID
 TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 HANG, DRIP, DROP, ENDLESS = b"hang", b"drip", b"drop", b"endless"
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+IN_THE_ADDRESS = "Vb3kq8Jt2mXw5Zr7"
 
 
 def status(code: int, *headers: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {code} Said", "content-length: 0", *headers, "", ""]).encode()
+
+
+def entry(address: str, **changes: Any) -> dict[str, Any]:
+    """Return an item of ``WEBHOOKS``."""
+    usual = {"name": "board", "url": address, "secrets": [SECRET], "allow_private": True, "allow_http": True}
+    return {**usual, **changes}
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}/hook?token=in-the-address"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hook?token={IN_THE_ADDRESS}"
+
+    def entry(self, **changes: Any) -> dict[str, Any]:
+        """Return what ``WEBHOOKS`` says of it."""
+        return entry(self.url, **changes)
 
     def reset(self) -> None:
         """Forget everything, and let go of those that hang."""

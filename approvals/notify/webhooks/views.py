@@ -15,13 +15,13 @@ from approvals.notify.webhooks import services
 
 @require_POST
 @require_role(*OVERSEERS)
-def test(http_request: HttpRequest, name: str) -> HttpResponse:
+def test(http_request: HttpRequest, receiver: str) -> HttpResponse:
     """Send a test to a receiver, and say what it answered."""
-    answer = services.send_test(name=name, within=reach_of(http_request))
+    answer = services.send_test(name=receiver, within=reach_of(http_request))
     if answer is None:
         raise Http404
     say = messages.success if answer.result is Result.SENT else messages.error
-    say(http_request, f"Test of {name}: {answer.text}")
+    say(http_request, f"Test of {receiver}: {answer.text}")
     return redirect("notifications:log")
 
 
