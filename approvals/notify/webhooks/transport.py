@@ -95,7 +95,7 @@ async def _deliver(post: _Post) -> _Heard | Answer:
     except (OSError, UnicodeError):
         return Answer(Result.TEMPORARY, "The receiver's host is not known.")
     if not found or not all(is_allowed(one, allow_private=post.receiver.allow_private) for one in found):
-        said = "The receiver's host has an address inside this network. Set allow_private if that is meant."
+        said = "The receiver's host has an address that is not allowed: see allow_private in docs/webhooks.md."
         return Answer(Result.PERMANENT, said)
     answer = Answer(Result.TEMPORARY, "The receiver cannot be reached.")
     for address in found[:MOST_ADDRESSES]:
