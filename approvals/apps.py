@@ -7,10 +7,12 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         from approvals.live import ledger  # noqa: PLC0415 - models are loaded only now
         from approvals.notify.slack import checks  # noqa: PLC0415
+        from approvals.notify.webhooks import checks as webhooks  # noqa: PLC0415
         from approvals.requests import forgetting, queries  # noqa: PLC0415
         from warrants.issuers import waiting  # noqa: PLC0415
 
         checks.connect()
+        webhooks.connect()
         ledger.connect()
         forgetting.connect()
         waiting.use(queries.waiting_under)

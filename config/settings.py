@@ -273,6 +273,9 @@ SLACK_CHANNELS = env.pairs("SLACK_CHANNELS")
 SLACK_CHANNEL = env.text("SLACK_CHANNEL", "")
 SLACK_API_URL = env.web_address("SLACK_API_URL", "https://slack.com/api/")
 
+# --- Webhooks: a JSON list of receivers with their secrets, docs/webhooks.md; empty for none ----
+WEBHOOKS = env.secret("WEBHOOKS")
+
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.
 REQUEST_LIFETIME_SECONDS = env.integer("REQUEST_LIFETIME_SECONDS", 1800, minimum=30)

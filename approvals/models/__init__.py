@@ -8,6 +8,7 @@ from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
 from approvals.models.slack import SlackPerson, SlackTrouble
 from approvals.models.spent_nonce import SpentNonce
+from approvals.models.webhook import StoppedWebhook
 
 __all__ = [
     "ApprovalRequest",
@@ -26,4 +27,5 @@ __all__ = [
     "SlackPerson",
     "SlackTrouble",
     "SpentNonce",
+    "StoppedWebhook",
 ]

@@ -25,6 +25,8 @@ class Channel:
     has_places: bool = False
     # Whether it changes what it said before, so that who has just decided is told too.
     edits: bool = False
+    # Whether its places are programs, which are told of every event in order, needed or not; it reaches no person.
+    tells_all: bool = False
 
     @property
     def is_set_up(self) -> bool:
@@ -54,6 +56,7 @@ CHANNELS = {
     for channel in (
         Channel("mail", "e-mail", "approvals.notify.mail"),
         Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
+        Channel("webhook", "webhook", "approvals.notify.webhooks", has_places=True, tells_all=True),
     )
 }  # fmt: skip
 
@@ -61,6 +64,9 @@ CHANNELS = {
 def set_up() -> list[Channel]:
     """Return the channels that this installation has."""
     return [channel for channel in CHANNELS.values() if channel.is_set_up]
+
+
+TELLING_ALL = frozenset(channel.name for channel in CHANNELS.values() if channel.tells_all)
 
 
 def label_of(name: str) -> str:

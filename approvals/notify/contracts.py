@@ -72,6 +72,7 @@ class Place:
 
     address: str
     label: str  # for people
+    events: frozenset[NotificationEvent] = frozenset(NotificationEvent)  # that it is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Deciding:
     kind: str  # approvals.contracts.DecisionKind
     person: str
     at: datetime
+    external_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

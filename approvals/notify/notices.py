@@ -18,7 +18,8 @@ COLUMNS = (
 def notice_of(request: ApprovalRequest, event: NotificationEvent, can_decide: tuple[str, ...]) -> Notice:
     """Return ``request`` as it is told: nothing that an agent said or a call holds."""
     decisions = Decision.objects.filter(approval_request=request, lapsed=False).order_by("pk")
-    decided = tuple(Deciding(*values) for values in decisions.values_list("kind", "display_name", "decided_at"))
+    columns = ("kind", "display_name", "decided_at", "external_id")
+    decided = tuple(Deciding(*values) for values in decisions.values_list(*columns))
     return Notice(
         event=event,
         request_id=request.pk,

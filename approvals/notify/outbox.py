@@ -20,7 +20,7 @@ from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt, QuietHours
 from approvals.models.notification import UNSENT
 from approvals.notify.audience import audience
-from approvals.notify.channels import CHANNELS
+from approvals.notify.channels import CHANNELS, TELLING_ALL
 from approvals.notify.contracts import (
     Answer,
     Job,
@@ -143,6 +143,8 @@ def _judge(row: Notification, now: datetime, lease_seconds: float) -> Job | None
 
 
 def _is_needed(row: Notification, request: ApprovalRequest, able: list[str]) -> bool:
+    if row.channel in TELLING_ALL:
+        return True
     event = NotificationEvent(row.event)
     if event is NotificationEvent.OPENED and row.place:
         return request.state == RequestState.OPEN and request.expires_at > timezone.now()

@@ -31,6 +31,7 @@ LINES_SHOWN = 100
 class ToldLine:
     """One notification. ``address`` and ``answer`` are empty for whoever does not oversee people."""
 
+    id: int
     request_id: str
     tool: str  # may come from an agent
     recipient: str  # an external id, or a place's
@@ -106,8 +107,8 @@ def overview(*, within: Reach) -> Overview:
     )
     return Overview(
         channels=[channel.label for channel in set_up()],
-        failed=_lines(found.filter(state=NotificationState.FAILED)),
-        late=_lines(late.filter(state__in=UNSENT)),
+        failed=lines_of(found.filter(state=NotificationState.FAILED)),
+        late=lines_of(late.filter(state__in=UNSENT)),
         thin=thin(opened_after=now - LOOKED_BACK, opened_by=now - TOLD_WITHIN, within=within),
     )
 
@@ -128,7 +129,8 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
     return [ThinLine(*row) for row in rows.values_list("pk", "tool", "severity", "opened_at", "ways")[:LINES_SHOWN]]
 
 
-def _lines(rows: QuerySet[Notification]) -> list[ToldLine]:
+def lines_of(rows: QuerySet[Notification]) -> list[ToldLine]:
+    """Return the first of ``rows``, for those who oversee people."""
     return [_line(row, shows_addresses=True) for row in _with_last_try(rows)[:LINES_SHOWN]]
 
 
@@ -144,6 +146,7 @@ def _with_last_try(rows: QuerySet[Notification]) -> QuerySet[Notification]:
 def _line(row: Notification, *, shows_addresses: bool) -> ToldLine:
     last: list[NotificationAttempt] = row.last_try  # type: ignore[attr-defined]
     return ToldLine(
+        id=row.pk,
         request_id=row.approval_request_id,
         tool=row.approval_request.tool,
         recipient=row.recipient,

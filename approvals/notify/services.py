@@ -18,8 +18,8 @@ from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt
 from approvals.notify.audience import audience
-from approvals.notify.channels import Channel, set_up
-from approvals.notify.contracts import NotificationEvent, NotificationState, Result
+from approvals.notify.channels import TELLING_ALL, Channel, set_up
+from approvals.notify.contracts import NotificationEvent, NotificationState, Place, Result
 from approvals.requests.chain import parse
 from approvals.requests.steps import steps_of
 
@@ -42,17 +42,17 @@ def opened(*, approval_request: ApprovalRequest) -> None:
         if (person.pk, channel.name) not in muted and channel.address_of(person)
     ]
     read_along = [
-        _asking(
-            approval_request,
-            channel,
-            place=place.address,
-            recipient=f"{channel.name}:{place.address}",
-            display_name=place.label,
-        )
+        _asking(approval_request, channel, **_at(channel, place))
         for channel in channels
         for place in channel.places_of(namespace=approval_request.namespace, policy=policy)
+        if NotificationEvent.OPENED in place.events
     ]
     _write(approval_request, [*asked, *read_along])
+
+
+def _at(channel: Channel, place: Place) -> dict[str, str]:
+    recipient = f"{channel.name}:{place.address}"
+    return {"place": place.address, "recipient": recipient, "display_name": place.label}
 
 
 def _asking(approval_request: ApprovalRequest, channel: Channel, **whom: Any) -> Notification:
@@ -75,8 +75,9 @@ def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> N
 def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step: int = 0, but: str = "") -> None:
     """Tell those who were asked, or may have been, of ``event``; what was to be told before is dropped.
 
-    The request is locked. Who was to be asked and is asked no more is told nothing. ``but``: an external id, told only
-    where what they read before is changed.
+    Programs that are told everything are told, whatever they were told before. The request is locked. Who was to be
+    asked and is asked no more is told nothing. ``but``: an external id, told only where what they read before is
+    changed.
     """
     channels = {channel.name: channel for channel in set_up()}
     if not channels:
@@ -84,31 +85,48 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
     now = timezone.now()
     if event.ends_waiting:
         own = Notification.objects.filter(approval_request=approval_request, state=NotificationState.WAITING)
-        own.update(state=NotificationState.DROPPED, ended_at=now)
+        own.exclude(channel__in=TELLING_ALL).update(state=NotificationState.DROPPED, ended_at=now)
     asked = Notification.objects.filter(
-        ASKED, approval_request=approval_request, event=NotificationEvent.OPENED, channel__in=channels
+        ASKED,
+        approval_request=approval_request,
+        event=NotificationEvent.OPENED,
+        channel__in=channels.keys() - TELLING_ALL,
     )
     waits = SETTLES_WITHIN if event is NotificationEvent.APPROVED else timedelta(0)
-    _write(
-        approval_request,
-        (
-            Notification(
-                approval_request=approval_request,
-                channel=first.channel,
-                event=event,
-                step=step,
-                person_id=first.person_id,
-                recipient=first.recipient,
-                display_name=first.display_name,
-                place=first.place,
-                urgency=first.urgency,
-                created_at=now,
-                due_at=now + waits,
-            )
-            for first in asked
-            if first.recipient != but or channels[first.channel].edits
-        ),
-    )
+    heard = [
+        Notification(
+            approval_request=approval_request,
+            channel=first.channel,
+            event=event,
+            step=step,
+            person_id=first.person_id,
+            recipient=first.recipient,
+            display_name=first.display_name,
+            place=first.place,
+            urgency=first.urgency,
+            created_at=now,
+            due_at=now + waits,
+        )
+        for first in asked
+        if first.recipient != but or channels[first.channel].edits
+    ]
+    programs = [
+        Notification(
+            approval_request=approval_request,
+            channel=channel.name,
+            event=event,
+            step=step,
+            urgency=approval_request.urgency or 0,
+            created_at=now,
+            due_at=now,
+            **_at(channel, place),
+        )
+        for channel in channels.values()
+        if channel.tells_all
+        for place in channel.places_of(namespace=approval_request.namespace, policy="")
+        if event in place.events
+    ]
+    _write(approval_request, [*heard, *programs])
 
 
 # Somebody was asked if the message left, or may have: its sender was killed, or heard no answer.

@@ -1,6 +1,6 @@
 """``/notifications/``. Not below ``/approvals/``, where any word of eight letters may be a request's id."""
 
-from django.urls import path
+from django.urls import include, path
 
 from approvals.notify import views
 
@@ -8,4 +8,5 @@ app_name = "notifications"
 urlpatterns = [
     path("", views.preferences, name="preferences"),
     path("log/", views.log, name="log"),
+    path("webhooks/", include("approvals.notify.webhooks.urls")),
 ]

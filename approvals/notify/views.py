@@ -2,7 +2,7 @@
 
 ``approvals/notify/preferences.html`` gets ``form`` (``preferences.forms.PreferencesForm``), ``choices``
 (``preferences.queries.ChannelChoice``) and ``time_zones`` (names).
-``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``).
+``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``) and ``webhooks`` (``webhooks.queries.Webhooks``).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from approvals.notify import queries
 from approvals.notify.preferences import services
 from approvals.notify.preferences.forms import PreferencesForm
 from approvals.notify.preferences.queries import choices
+from approvals.notify.webhooks.queries import webhooks
 
 
 @never_cache
@@ -45,8 +46,9 @@ def preferences(http_request: HttpRequest) -> HttpResponse:
 @require_role(*queries.OVERSEERS)
 def log(http_request: HttpRequest) -> HttpResponse:
     """Show what could not be told, where the person oversees people."""
-    overview = queries.overview(within=reach_of(http_request))
-    return render(http_request, "approvals/notify/log.html", {"overview": overview})
+    within = reach_of(http_request)
+    context = {"overview": queries.overview(within=within), "webhooks": webhooks(within=within)}
+    return render(http_request, "approvals/notify/log.html", context)
 
 
 def _preferences(http_request: HttpRequest, form: PreferencesForm, *, status: int = 200) -> HttpResponse:

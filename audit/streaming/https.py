@@ -52,7 +52,7 @@ class HttpsTarget:
             ):
                 status, retry_after = response.status_code, response.headers.get("retry-after", "")
         except (httpx.HTTPError, ssl.SSLError, TimeoutError) as error:
-            failed = _why(error)
+            failed = why_unreachable(error)
         if failed:
             # Out here, without the cause, which holds the request and its token.
             raise TargetError(f"{self.name} cannot be reached: {failed}.")
@@ -68,7 +68,9 @@ class HttpsTarget:
             sentence = f"{self.name} answered {status}: it does not take the token in SIEM_TOKEN_FILE."
             raise TargetError(sentence, heals=False)
         heals = status >= 500 or status in _HEALING
-        raise TargetError(f"{self.name} answered {status}.", after_seconds=_seconds(retry_after), heals=heals)
+        raise TargetError(
+            f"{self.name} answered {status}.", after_seconds=retry_after_seconds(retry_after), heals=heals
+        )
 
     def _authorization(self) -> dict[str, str]:
         """Return the header: the file's text if it names a scheme ("Splunk …"), else it is a bearer token."""
@@ -86,7 +88,8 @@ class HttpsTarget:
         return {"authorization": text if " " in text else f"Bearer {text}"}
 
 
-def _why(error: Exception) -> str:
+def why_unreachable(error: Exception) -> str:
+    """Return why there is no answer, without the address."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -95,7 +98,7 @@ def _why(error: Exception) -> str:
     return type(error).__name__
 
 
-def _seconds(retry_after: str) -> float | None:
+def retry_after_seconds(retry_after: str) -> float | None:
     """Return what the header asks for, as seconds from now; None if it asks for nothing that can be understood."""
     text = retry_after.strip()
     if text.isascii() and text.isdigit() and len(text) < 10:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +16,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
-from approvals.models import ApprovalRequest, MutedChannel, QuietHours
+from approvals.models import ApprovalRequest, MutedChannel, QuietHours, StoppedWebhook
 from approvals.notify import outbox
 from approvals.notify.contracts import Answer, Result
-from tests import people
+from tests import people, webhook_receiver
 from tests.approvals import factories
 from tests.approvals.test_notifying_mail import reachable
 from tests.browser.conftest import look
@@ -100,3 +101,25 @@ def test_a_request_says_who_was_told_and_operators_see_what_failed(
     expect(sam.get_by_role("region", name="Failed for good")).to_contain_text("Grace")
     expect(sam.get_by_role("region", name="Late, and still tried")).to_contain_text("451 4.7.1")
     look(sam, "told-log")
+
+
+def test_operators_test_a_receiver_that_is_gone_and_send_again_what_it_missed(
+    live_server: Any, settings: Any, open_as: Callable[[Person], Page]
+) -> None:
+    with webhook_receiver.serving() as receiver:
+        settings.WEBHOOKS = json.dumps([receiver.entry(), receiver.entry(name="pager", namespaces=["billing"])])
+        factories.open_request(factories.approver("ada"))
+        job = outbox.claim(channel="webhook")
+        assert job is not None
+        outbox.answered(job=job, answer=Answer(Result.PERMANENT, "The receiver is gone (410)."))
+        StoppedWebhook.objects.create(name="board", since=timezone.now())
+        sam = open_as(people.person("sam", Role.SECURITY_ADMINISTRATOR))
+        sam.goto(f"{live_server.url}/notifications/log/")
+        expect(sam.get_by_role("region", name="Webhooks", exact=True)).to_contain_text("Gone since")
+        look(sam, "told-webhooks")
+        sam.get_by_role("button", name="Send a test to board").click()
+        expect(sam.get_by_text("Test of board: Taken: 204.")).to_be_visible()
+        expect(sam.get_by_text("Gone since")).to_have_count(0)
+        sam.get_by_role("button", name="Send again: “opened” of restart_service to Webhook board").click()
+        expect(sam.get_by_role("region", name="Webhooks sent")).to_contain_text("Tried, and again from")
+        assert outbox.claim(channel="webhook") is not None

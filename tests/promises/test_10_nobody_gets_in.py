@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -23,11 +24,11 @@ from accounts.sessions import services as sessions
 from approvals.live.routing import websocket_urlpatterns
 from approvals.models import Decision
 from audit.models import LedgerEntry
-from tests import people
+from tests import people, webhook_receiver
 from tests.approvals import factories
 from tests.approvals.test_live import Socket
 from tests.promises.access_table import COLUMNS, TABLE, WEBSOCKETS, rows
-from tests.promises.visitors import World, answer_of, make_world, routes, session_cookie
+from tests.promises.visitors import NAMESPACE, World, answer_of, make_world, routes, session_cookie
 
 TABLE_ROWS = rows(TABLE)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -40,8 +41,12 @@ FROM_UI_ALONE = {route for route in FORMS if route.startswith("codec/")}
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world()
+def world(db: None, settings: Any) -> World:
+    made = make_world()
+    # Nobody listens there, which whoever may send a test is told.
+    receiver = webhook_receiver.entry("http://127.0.0.1:9/", name=made.examples["receiver"], namespaces=[NAMESPACE])
+    settings.WEBHOOKS = json.dumps([receiver])
+    return made
 
 
 @pytest.fixture(autouse=True)

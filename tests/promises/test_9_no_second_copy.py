@@ -4,10 +4,10 @@ Secrets are planted in the prompt, completions, arguments, results, an error, a 
 incident, and in the order, the words and the result of the payment across namespaces. Both run as people run them: one
 process, with Temporal's real server, a real mail server, a Slack, and histories exported. Then everything that the
 installation left is searched, while it runs and after: its database with its log, Temporal's own, every exported
-history, every line that the process wrote, every mail, every message in Slack, every page that a viewer or nobody
-sees, and the raw histories of every namespace; plain, in base64 and in hexadecimal. What was exported on purpose, the
-pages of who may see content, the codec server's answers and the effects in the world outside are where the secrets
-must be: that shows that they were planted, and that the search finds them.
+history, every line that the process wrote, every mail, every webhook, every message in Slack,
+every page that a viewer or nobody sees, and the raw histories of every namespace; plain, in base64 and in hexadecimal.
+What was exported on purpose, the pages of who may see content, the codec server's answers and the effects in the world
+outside are where the secrets must be: that shows that they were planted, and that the search finds them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from temporalio.api.history.v1 import History
 from temporalio.client import Client
 
 from approvals.cli.visit import Visit
-from tests import slack
+from tests import slack, webhook_receiver
 from tests.incident.fake_provider import FakeProvider, fake_provider, openai_call, openai_words
 from tests.prepared import prepare
 from tests.promises.canaries import hits, hits_in_files, payloads_of, planted
@@ -62,6 +62,7 @@ class Story:
     provider: FakeProvider
     mailbox: Mailbox
     slack: slack.FakeSlack
+    webhooks: webhook_receiver.Receiver
     files: list[dict[str, list[str]]] = field(default_factory=list)  # hits by file: while it ran, and after
     pages: dict[str, bytes] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)  # the codec server's answer to those who may not
@@ -102,7 +103,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     directory, outside = tmp_path_factory.mktemp("canary"), tmp_path_factory.mktemp("outside")
     prepare(directory)
     (directory / "archive").mkdir()
-    with fake_provider(*[(200, call) for call in calls]) as provider, mailbox() as mails, slack.serving() as workspace:
+    with (
+        fake_provider(*[(200, call) for call in calls]) as provider,
+        mailbox() as mails,
+        slack.serving() as workspace,
+        webhook_receiver.serving() as webhooks,
+    ):
         workspace.people["on-call-lead@mail.example"] = "U0LEAD"
         installation = Installation(
             directory,
@@ -117,10 +123,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             SLACK_TEAM_ID=slack.TEAM,
             SLACK_CHANNEL=slack.CHANNEL,
             SLACK_API_URL=workspace.api,
+            WEBHOOKS=json.dumps([webhooks.entry()]),
             EXPORT_TARGET=f"file://{directory / 'archive'}",
             LOG_LEVEL="INFO",
         )
-        told = Story(installation, words, provider, mails, workspace)
+        told = Story(installation, words, provider, mails, workspace, webhooks)
         live_through(told, outside)
     yield told
     assert installation.processes() == []
@@ -315,6 +322,18 @@ def test_no_message_in_slack_holds_any_of_them_and_nothing_holds_slacks_keys(sto
     assert "Approved, and it has run" in told["D0LEAD"].shown
     assert hits(story.content, story.slack.everything().encode()) == []
     keys = {"token": slack.TOKEN, "secret": slack.SECRET}
+    assert hits(keys, story.output) == []
+    found = hits_in_files(keys, story.installation.directory, but=())
+    assert {name: places for name, places in found.items() if places} == {}
+
+
+def test_no_webhook_holds_any_of_them_and_nothing_holds_its_secret_or_address(story: Story) -> None:
+    bodies = b"\n".join(sent.body for sent in story.webhooks.sent)
+    for word in (b'"type":"request.opened"', b'"type":"request.executed"', b'"tool":"restart_service"'):
+        assert word in bodies
+    whole = b"\n".join(f"{sent.path} {sent.headers}".encode() + sent.body for sent in story.webhooks.sent)
+    assert hits(story.content, whole) == []
+    keys = {"secret": webhook_receiver.SECRET, "address": webhook_receiver.IN_THE_ADDRESS}
     assert hits(keys, story.output) == []
     found = hits_in_files(keys, story.installation.directory, but=())
     assert {name: places for name, places in found.items() if places} == {}

@@ -12,12 +12,13 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from accounts.models import Notice, Person, PersonSession
 from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Notification
 from audit.search.contracts import Search
 from audit.search.saving import save as save_search
 from tests.approvals import factories
@@ -113,6 +114,8 @@ def make_world() -> World:
         "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "provider_id": "acme",
+        "receiver": "board",
+        "notification_id": _failed_webhook(waiting),
         "name": draft.name,
         "part": "rule",
         "number": draft.number,
@@ -144,6 +147,16 @@ def answer_of(response: Any) -> str:
     if response.status_code == 302 and response["Location"].startswith("/accounts/login/"):
         return "in"
     return str(response.status_code)
+
+
+def _failed_webhook(request: ApprovalRequest) -> int:
+    """Return the id of a webhook that could not be sent."""
+    now = timezone.now()
+    row = Notification.objects.create(
+        approval_request=request, channel="webhook", event="opened", recipient="webhook:board", place="board",
+        display_name="Webhook board", urgency=0, state="failed", created_at=now, due_at=now, ended_at=now,
+    )  # fmt: skip
+    return row.pk
 
 
 def _session(of: Person) -> int:

@@ -24,6 +24,7 @@ def choices(person: Person) -> list[ChannelChoice]:
     return [
         ChannelChoice(channel.name, channel.label, channel.address_of(person), channel.name not in muted)
         for channel in set_up()
+        if not channel.tells_all
     ]
 
 

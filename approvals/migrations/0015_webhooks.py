@@ -1,0 +1,17 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("approvals", "0014_slack"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="StoppedWebhook",
+            fields=[
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("since", models.DateTimeField()),
+            ],
+        ),
+    ]
