@@ -54,7 +54,7 @@ CHANNELS = {
     for channel in (
         Channel("mail", "e-mail", "approvals.notify.mail"),
         Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
-        Channel("push", "push to your phone and browsers", "approvals.notify.push"),
+        Channel("push", "push", "approvals.notify.push"),
     )
 }  # fmt: skip
 
