@@ -1,4 +1,4 @@
-/** The service worker: shows what is pushed, and opens the request's page. It fetches, keeps and decides nothing. */
+/** The service worker: shows what is pushed, and opens the request's page. It keeps and decides nothing. */
 
 /** @typedef {{ title: string, body: string, tag: string, path: string, over: boolean, urgent: boolean }} Told */
 /** @typedef {Event & { waitUntil: (work: Promise<unknown>) => void }} LastingEvent */
@@ -14,7 +14,8 @@
 
 const worker = /** @type {OurWorker} */ (/** @type {unknown} */ (self));
 const QUEUE = "/approvals/";
-const REQUEST = /^\/approvals\/[A-Za-z0-9_]{1,64}\/$/;
+// As approvals/requests/identifiers.py has it.
+const REQUEST = /^\/approvals\/[A-Za-z0-9][A-Za-z0-9_-]{7,63}\/$/;
 
 self.addEventListener("install", (event) => {
   /** @type {LastingEvent} */ (event).waitUntil(worker.skipWaiting());

@@ -17,6 +17,7 @@ from approvals.errors import ApprovalError
 from approvals.notify.push import services
 
 SERVICE_WORKER = "js/service-worker.js"
+POLICY = "default-src 'none'; img-src 'self'; require-trusted-types-for 'script'; trusted-types"
 
 
 @never_cache
@@ -52,12 +53,12 @@ def remove(http_request: HttpRequest, subscription_id: int) -> HttpResponse:
 
 @require_safe
 def service_worker(http_request: HttpRequest) -> HttpResponse:
-    """The service worker, from the root: a worker serves the folder it comes from. It may fetch nothing."""
+    """The service worker, from the root: a worker serves the folder it comes from. It may load our icon only."""
     found = finders.find(SERVICE_WORKER)
     if not isinstance(found, str):
         raise Http404
     with open(found, "rb") as file:
         response = HttpResponse(file.read(), content_type="text/javascript; charset=utf-8")
     response["Cache-Control"] = "no-cache"
-    response["Content-Security-Policy"] = "default-src 'none'; require-trusted-types-for 'script'; trusted-types"
+    response["Content-Security-Policy"] = POLICY
     return response
