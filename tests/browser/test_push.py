@@ -82,7 +82,7 @@ class Pusher:
         """Deliver ``data``; return what is shown then."""
         before = self.shown()
         message = {"origin": self._origin, "registrationId": self._ids[-1], "data": data}
-        # Chromium now and then loses one that comes right after the worker has started; a message may come twice.
+        # The first is lost now and then, it is not known why; a message may come twice.
         for _ in range(5):
             self._devtools.send("ServiceWorker.deliverPushMessage", message)
             deadline = time.monotonic() + 2
