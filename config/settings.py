@@ -210,8 +210,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
         "require-trusted-types-for": ["'script'"],
-        # static/js/components/fragment.js, and htmx's hx-csp extension; each may be made once.
-        "trusted-types": ["countersign", "htmx"],
+        # static/js/components/fragment.js, htmx's hx-csp extension, and told-browser.js; each may be made once.
+        "trusted-types": ["countersign", "htmx", "service-worker"],
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -275,6 +275,15 @@ SLACK_API_URL = env.web_address("SLACK_API_URL", "https://slack.com/api/")
 
 # --- Webhooks: a JSON list of receivers with their secrets, docs/webhooks.md; empty for none ----
 WEBHOOKS = env.secret("WEBHOOKS")
+
+# --- Push: messages to browsers and phones; empty for none --------------------------------------
+# Whom push services write to about this installation, an e-mail address.
+PUSH_CONTACT = env.text("PUSH_CONTACT", "")
+# The push services that are used: those of Chrome, Firefox, Safari and Edge. Nothing is sent to any other host.
+PUSH_HOSTS = env.names(
+    "PUSH_HOSTS",
+    "fcm.googleapis.com, updates.push.services.mozilla.com, *.push.apple.com, *.notify.windows.com",
+)
 
 # --- Approvals ------------------------------------------------------------------------------
 # A request waits this long for people; a signature lives at most this long. Seconds.

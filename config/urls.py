@@ -3,11 +3,15 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from approvals.notify.push.views import service_worker
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/approvals/", http_method_names=["get", "head"])),
     path("accounts/", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),
+    path("service-worker.js", service_worker, name="service-worker"),
+    path("notifications/browsers/", include("approvals.notify.push.urls")),
     path("notifications/", include("approvals.notify.urls")),
     path("measures/", include("approvals.measures.urls")),
     path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),

@@ -4,6 +4,7 @@ from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
 from approvals.models.looking import Looking, Opening
 from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
+from approvals.models.push import PushSubscription
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
 from approvals.models.slack import SlackPerson, SlackTrouble
@@ -21,6 +22,7 @@ __all__ = [
     "Notification",
     "NotificationAttempt",
     "Opening",
+    "PushSubscription",
     "QuietHours",
     "RequiredApprover",
     "Retraction",

@@ -56,6 +56,7 @@ CHANNELS = {
     for channel in (
         Channel("mail", "e-mail", "approvals.notify.mail"),
         Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
+        Channel("push", "push", "approvals.notify.push"),
         Channel("webhook", "webhook", "approvals.notify.webhooks", has_places=True, tells_all=True),
     )
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """How a person is told, and what could not be told.
 
 ``approvals/notify/preferences.html`` gets ``form`` (``preferences.forms.PreferencesForm``), ``choices``
-(``preferences.queries.ChannelChoice``) and ``time_zones`` (names).
+(``preferences.queries.ChannelChoice``), ``time_zones`` (names) and ``browsers`` (``push.queries.Browsers``, or None).
 ``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``) and ``webhooks`` (``webhooks.queries.Webhooks``).
 """
 
@@ -22,6 +22,7 @@ from approvals.notify import queries
 from approvals.notify.preferences import services
 from approvals.notify.preferences.forms import PreferencesForm
 from approvals.notify.preferences.queries import choices
+from approvals.notify.push.queries import browsers_of
 from approvals.notify.webhooks.queries import webhooks
 
 
@@ -56,6 +57,7 @@ def _preferences(http_request: HttpRequest, form: PreferencesForm, *, status: in
     context = {
         "form": form,
         "choices": choices(person),
+        "browsers": browsers_of(person),
         "time_zones": sorted(available_timezones()),
     }
     return render(http_request, "approvals/notify/preferences.html", context, status=status)

@@ -1,5 +1,5 @@
 from audit.models.exports import Export, ExportedNamespace
-from audit.models.keys import ServiceKey
+from audit.models.keys import PushKey, ServiceKey
 from audit.models.ledger import Attachment, LedgerChain, LedgerEntry, RecordedReceipt, RecordedWarrant
 from audit.models.logs import Leaf, Log, LogCheckpoint, LogReader, PendingLeaf, Tile
 from audit.models.retention import EvidenceHold, EvidenceRemoval
@@ -25,6 +25,7 @@ __all__ = [
     "LogCheckpoint",
     "LogReader",
     "PendingLeaf",
+    "PushKey",
     "RecordedReceipt",
     "RecordedWarrant",
     "RingKey",

@@ -97,6 +97,9 @@ POST approvals/<request_id:request_id>/retraction/                  in   404  40
 
 GET  notifications/                                                 in   404  200  200  200  200  200  200   200   200  in
 POST notifications/                                                 in   404  302  302  302  302  302  302   302   302  in
+POST notifications/browsers/                                        in   404  409  409  409  409  409  409   409   409  in
+POST notifications/browsers/<int:subscription_id>/removal/          in   404  404  302  404  404  404  404   404   404  in
+GET  service-worker.js                                              200  200  200  200  200  200  200  200   200   200  200
 GET  notifications/log/                                             in   404  404  404  404  404  200  200   200   200  in
 POST notifications/webhooks/<slug:receiver>/test/                   in   404  404  404  404  404  302  302   302   404  in
 POST notifications/webhooks/deliveries/<int:notification_id>/       in   404  404  404  404  404  302  302   302   404  in

@@ -18,7 +18,7 @@ from accounts.models import Notice, Person, PersonSession
 from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
-from approvals.models import ApprovalRequest, Notification
+from approvals.models import ApprovalRequest, Notification, PushSubscription
 from audit.search.contracts import Search
 from audit.search.saving import save as save_search
 from tests.approvals import factories
@@ -106,6 +106,7 @@ def make_world() -> World:
         "key_id": ada.person.approver_keys.get().pk,
         "person_id": vera.pk,
         "session_id": _session(ada.person),
+        "subscription_id": PushSubscription.objects.create(person=ada.person, created_at=timezone.now()).pk,
         "session_of_vera": _session(vera),
         "notice_id": Notice.objects.create(person=ada.person, title="A key", text="It was made.").pk,
         "passkey_id": Authenticator.objects.create(

@@ -9,8 +9,9 @@ from typing import Any
 from django.db import models, transaction
 
 from audit import custody
+from audit.keys.push import wrapping_purpose as push_purpose
 from audit.keys.queries import wrapping_purpose as service_purpose
-from audit.models import RingKey, SearchKey, ServiceKey
+from audit.models import PushKey, RingKey, SearchKey, ServiceKey
 from audit.rings.queries import wrapping_purpose as ring_purpose
 from audit.search.keys import wrapping_purpose as search_purpose
 from warrants.agents.custody import wrapping_purpose as agent_purpose
@@ -32,6 +33,7 @@ STORED = (
     Stored("issuer key", IssuerKey, "wrapped_private_key", lambda row: issuer_purpose(row.name)),
     Stored("agent key", AgentIdentity, "wrapped_private_key", lambda row: agent_purpose(row.name)),
     Stored("service key", ServiceKey, "wrapped_private_key", lambda row: service_purpose(row.purpose)),
+    Stored("push key", PushKey, "wrapped_private_key", lambda row: push_purpose(row.pk)),
     Stored("ring key", RingKey, "wrapped_key", lambda row: ring_purpose(row.pk)),
     Stored("search key", SearchKey, "wrapped_key", lambda row: search_purpose(row.pk)),
 )

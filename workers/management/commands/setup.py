@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.custody import CustodyError
 from audit.keys.contracts import Purpose
+from audit.keys.push import ensure_push_key
 from audit.keys.services import ensure_service_key
 from audit.rings.services import ensure_ring
 from warrants.agents.services import ensure_agent
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         call_command("createcachetable", verbosity=0)
         for purpose in Purpose:
             ensure_service_key(purpose=purpose)
+        ensure_push_key()
         try:
             issuer = ensure_issuer()
         except CustodyError as error:

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0014_slack"),
+        ("approvals", "0015_push"),
     ]
 
     operations = [
