@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from approvals.on_call.contracts import DAYS_OF_WEEK, Gap, Override, Rotation, Shift, Why
@@ -33,7 +34,7 @@ def shifts(rotation: Rotation, overrides: Sequence[Override], begins: datetime, 
         edges.update((override.begins.astimezone(UTC), override.ends.astimezone(UTC)))
     inside = sorted(edge for edge in edges if begins <= edge <= ends)
     found: list[Shift] = []
-    for one, other in zip(inside, inside[1:], strict=False):
+    for one, other in pairwise(inside):
         is_override = _override_at(overrides, one) is not None
         shift = Shift(on_call_at(rotation, overrides, one), one, other, is_override)
         last = found[-1] if found else None

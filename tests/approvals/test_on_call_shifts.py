@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,7 +21,7 @@ DAILY = Rotation((ADA, GRACE), time(9), "Europe/Berlin", date(2026, 1, 5), every
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"]
 
 minutes = st.times().map(lambda at: at.replace(second=0, microsecond=0))
-moments = st.datetimes(datetime(2010, 12, 1), datetime(2012, 3, 1), timezones=st.just(UTC))
+moments = st.integers(0, 450 * 24 * 60).map(lambda late: datetime(2010, 12, 1, tzinfo=UTC) + timedelta(minutes=late))
 rotations = st.builds(
     Rotation,
     people=st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple),
@@ -53,7 +54,7 @@ def test_a_year_has_no_hole_no_overlap_and_the_same_answer_at_every_moment(
     begins, ends = datetime(2011, 1, 1, tzinfo=UTC), datetime(2012, 1, 1, tzinfo=UTC)
     found = shifts(rotation, others, begins, ends)
     assert (found[0].begins, found[-1].ends) == (begins, ends)
-    assert all(one.ends == other.begins for one, other in zip(found, found[1:], strict=False))
+    assert all(one.ends == other.begins for one, other in pairwise(found))
     assert all(shift.begins < shift.ends and shift.person is not None for shift in found)
     for moment in [*(shift.begins for shift in found), *(look for look in looked if begins <= look < ends)]:
         own = [shift for shift in found if shift.begins <= moment < shift.ends]
@@ -66,7 +67,7 @@ def test_everybody_gets_their_turn_in_order_at_the_time_on_the_wall(rotation: Ro
     ring = range(len(rotation.people) + 1)
     numbered = replace(rotation, people=tuple(ring), hands_over=time(12), time_zone="Europe/Berlin")
     found = shifts(numbered, [], datetime(2011, 1, 1, tzinfo=UTC), datetime(2011, 12, 1, tzinfo=UTC))
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         assert other.person == (one.person + 1) % len(ring)
         assert other.begins.astimezone(BERLIN).time() == time(12)
 
