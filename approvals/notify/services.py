@@ -5,20 +5,18 @@ Where no channel is set up nothing is written and nothing is asked of the databa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from approvals.contracts import RequestState
-from approvals.live import bus
-from approvals.live.events import Event, LiveKind
-from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt
+from approvals.models import ApprovalRequest, Notification, NotificationAttempt
+from approvals.notify import escalation
+from approvals.notify.asking import ask, ask_places, write
 from approvals.notify.audience import audience
-from approvals.notify.channels import Channel, set_up
+from approvals.notify.channels import set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState, Result
 from approvals.requests.chain import parse
 from approvals.requests.steps import steps_of
@@ -28,43 +26,15 @@ SETTLES_WITHIN = timedelta(seconds=10)
 
 
 def opened(*, approval_request: ApprovalRequest) -> None:
-    """Ask everybody who can decide a request, over every channel that they have not switched off; tell places of it."""
+    """Tell the first step of the request's ladder; without one, everybody who can decide, and places."""
     channels = set_up()
     if not channels:
         return
-    people = audience(approval_request)
-    muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
-    policy = parse(approval_request.warrant_chain).terms.policy
-    asked = [
-        _asking(approval_request, channel, person=person, recipient=person.external_id, display_name=str(person))
-        for person in people
-        for channel in channels
-        if (person.pk, channel.name) not in muted and channel.address_of(person)
-    ]
-    read_along = [
-        _asking(
-            approval_request,
-            channel,
-            place=place.address,
-            recipient=f"{channel.name}:{place.address}",
-            display_name=place.label,
-        )
-        for channel in channels
-        for place in channel.places_of(namespace=approval_request.namespace, policy=policy)
-    ]
-    _write(approval_request, [*asked, *read_along])
-
-
-def _asking(approval_request: ApprovalRequest, channel: Channel, **whom: Any) -> Notification:
-    return Notification(
-        approval_request=approval_request,
-        channel=channel.name,
-        event=NotificationEvent.OPENED,
-        urgency=approval_request.urgency or 0,
-        created_at=approval_request.opened_at,
-        due_at=approval_request.opened_at,
-        **whom,
-    )
+    now, policy = approval_request.opened_at, parse(approval_request.warrant_chain).terms.policy
+    if escalation.begin(approval_request=approval_request, policy=policy, now=now):
+        return
+    ask(approval_request, channels, audience(approval_request), now)
+    ask_places(approval_request, channels, policy, now)
 
 
 def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> None:
@@ -85,11 +55,12 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
     if event.ends_waiting:
         own = Notification.objects.filter(approval_request=approval_request, state=NotificationState.WAITING)
         own.update(state=NotificationState.DROPPED, ended_at=now)
+        escalation.end(approval_request=approval_request)
     asked = Notification.objects.filter(
         ASKED, approval_request=approval_request, event=NotificationEvent.OPENED, channel__in=channels
     )
     waits = SETTLES_WITHIN if event is NotificationEvent.APPROVED else timedelta(0)
-    _write(
+    write(
         approval_request,
         (
             Notification(
@@ -146,10 +117,3 @@ def _is_stuck(approval_request: ApprovalRequest) -> bool:
     # Who signed tells of the first step only, and that is done.
     steps = steps_of(approval_request, [], timezone.now(), shows_content=False)
     return any(step.state == "stuck" for step in steps)
-
-
-def _write(approval_request: ApprovalRequest, rows: Iterable[Notification]) -> None:
-    # An opening that is tried again, or an approval after one was taken back, finds its rows here.
-    if Notification.objects.bulk_create(rows, ignore_conflicts=True):
-        kind = LiveKind.NOTIFICATION_DUE
-        bus.publish(Event(kind, approval_request.pk, approval_request.chain, namespace=approval_request.namespace))
