@@ -111,6 +111,7 @@ class Escalation(models.Model):
     approval_request = models.OneToOneField(
         ApprovalRequest, on_delete=models.CASCADE, primary_key=True, related_name="escalation"
     )
+    policy = models.TextField(blank=True)  # as its warrant names it
     step = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
     paused_until = models.DateTimeField(null=True, blank=True)

@@ -20,7 +20,6 @@ from approvals.notify.asking import ask, ask_places
 from approvals.notify.audience import audience
 from approvals.notify.channels import set_up
 from approvals.on_call.ladders import Step, ladder_of
-from approvals.requests.chain import parse
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,8 @@ def begin(*, approval_request: ApprovalRequest, policy: str, now: datetime) -> b
     ladder = ladder_of(policy)
     if not ladder:
         return False
-    row, is_new = Escalation.objects.get_or_create(approval_request=approval_request, defaults={"due_at": now})
+    values = {"policy": policy, "due_at": now}
+    row, is_new = Escalation.objects.get_or_create(approval_request=approval_request, defaults=values)
     if is_new:
         _climb(row, approval_request, ladder, audience(approval_request), now)
     return True
@@ -65,14 +65,13 @@ def _move_on(request_id: str, now: datetime) -> bool:
         return False  # it is over, or another notifier was faster
     try:
         able = audience(approval_request)
-        policy = parse(approval_request.warrant_chain).terms.policy
     except ApprovalError as error:
         logger.warning("Request %s tells nobody further: it cannot be read. %s", request_id, error.sentence)
         end(approval_request=approval_request)
         return False
     if _is_paused(row, able, now):
         return False
-    _climb(row, approval_request, ladder_of(policy), able, now)
+    _climb(row, approval_request, ladder_of(row.policy), able, now)
     return True
 
 
@@ -119,7 +118,7 @@ def _tell(
 def _tell_everybody(row: Escalation, approval_request: ApprovalRequest, able: list[Person], now: datetime) -> None:
     channels = set_up()
     reached = ask(approval_request, channels, able, now)
-    ask_places(approval_request, channels, parse(approval_request.warrant_chain).terms.policy, now)
+    ask_places(approval_request, channels, row.policy, now)
     skipped = [[str(person), _why(person, able)] for person in able if person not in reached]
     _note(row, EVERYBODY, reached, skipped, now)
 
