@@ -8,6 +8,7 @@ urlpatterns = [
     path("accounts/", include("accounts.sign_in.urls")),
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),
+    path("on-call/", include("approvals.on_call.urls")),
     path("notifications/", include("approvals.notify.urls")),
     path("measures/", include("approvals.measures.urls")),
     path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),
