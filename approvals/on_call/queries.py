@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Q, QuerySet
 
@@ -13,7 +13,6 @@ from accounts.models import Person
 from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import Reach
 from approvals.models import LadderStep, OnCallRotation
-from approvals.notify.quiet import is_time_zone
 from approvals.on_call.contracts import Shift, Why
 from approvals.on_call.ladders import kept, ladder_of
 from approvals.on_call.shifts import gaps, shifts
@@ -130,9 +129,11 @@ def candidates(within: Reach) -> QuerySet[Person]:
 
 
 def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
-    if not is_time_zone(row.time_zone):
+    try:
+        zone = ZoneInfo(row.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         return []
-    source, zone = kept(row), ZoneInfo(row.time_zone)
+    source = kept(row)
     found = shifts(source.rotation, source.overrides, now, now + SHOWN)
     people = Person.objects.in_bulk([shift.person for shift in found if shift.person is not None])
     active = {pk for pk, person in people.items() if person.is_active}
