@@ -152,7 +152,7 @@ class StepForm(forms.Form):
         label="People",
         required=False,
         widget=forms.SelectMultiple(attrs={"size": 4}),
-        help_text="Several with Ctrl, or ⌘. Counts if no rotation is chosen.",
+        help_text="Several with Ctrl, or ⌘. Only without a rotation.",
     )
     wait_minutes = forms.IntegerField(label="Then wait, in minutes", required=False, min_value=1, max_value=7 * 24 * 60)
     wait_percent = forms.IntegerField(label="or in percent of the time left", required=False, min_value=1, max_value=99)

@@ -26,8 +26,10 @@ from approvals.requests import services as requests
 from audit.statements.terms import Terms
 from tests.approvals import factories
 from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.smtp_server import SmtpServer
+from tests.approvals.test_notifying_mail import notifying, reachable, server, smtp, until  # noqa: F401
 from tests.slack import CHANNEL
+from workers.database import in_thread
 
 pytestmark = pytest.mark.django_db
 NIGHT = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)  # ten minutes before Berlin's clocks go from 2:00 to 3:00
@@ -270,3 +272,20 @@ def test_two_notifiers_at_once_move_each_step_once(settings: Any, team: list[App
     assert set(Escalation.objects.values_list("step", flat=True)) == {2}
     assert EscalationMove.objects.count() == 8
     assert told() == {"local:ada", "local:grace"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_notifier_tells_the_next_step_when_it_is_due(smtp: SmtpServer, settings: Any) -> None:  # noqa: F811
+    settings.SLACK_TEAM_ID = ""
+
+    def asked() -> None:
+        ada, grace = (reachable(factories.approver(name)) for name in ("ada", "grace"))
+        step([ada.person], wait_minutes=5)
+        factories.open_request(ada, grace)
+
+    await in_thread(asked)
+    async with notifying():
+        await until(lambda: len(smtp.mails) == 1)
+        await in_thread(lambda: Escalation.objects.update(due_at=NIGHT))
+        await until(lambda: len(smtp.mails) == 2)
+    assert [mail["To"] for mail in smtp.mails] == ["ada@mail.example", "grace@mail.example"]
