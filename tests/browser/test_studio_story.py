@@ -114,7 +114,7 @@ def write(house: House, change: Callable[[Page, str], str]) -> str:
     paula.get_by_role("button", name="Save", exact=True).click()
     expect(paula.locator("policy-change [data-kind=added]").first).to_be_visible()
     paula.get_by_role("button", name="Hand on what is saved").click()
-    expect(paula.get_by_text("Waits to be published")).to_be_visible()
+    expect(paula.get_by_text("Waits to be published", exact=True)).to_be_visible()
     return text
 
 

@@ -28,9 +28,7 @@ class MintForm(forms.Form):
     policy = forms.ChoiceField(label="Policy")
     severity = forms.ChoiceField(label="Severity", help_text="It decides how long the warrant lives.")
     incident_id = forms.CharField(
-        label="Incident",
-        max_length=200,
-        help_text="Its evidence is found under this name. When its alert comes, the agent works under this warrant.",
+        label="Incident", max_length=200, help_text="When its alert comes, the agent uses this."
     )
     title = forms.CharField(label="Title", max_length=300)
     service = forms.CharField(label="Service", max_length=100)
