@@ -15,10 +15,11 @@ from accounts.models import Person
 from approvals.claims.queries import live_claims
 from approvals.contracts import RequestState
 from approvals.errors import ApprovalError
-from approvals.models import ApprovalRequest, Escalation, EscalationMove
+from approvals.models import ApprovalRequest, Escalation, EscalationMove, Notification
 from approvals.notify.asking import ask, ask_places
 from approvals.notify.audience import audience
 from approvals.notify.channels import set_up
+from approvals.notify.contracts import NotificationEvent
 from approvals.on_call.ladders import Step, ladder_of
 
 logger = logging.getLogger(__name__)
@@ -109,8 +110,16 @@ def _tell(
     row: Escalation, approval_request: ApprovalRequest, step: Step, able: list[Person], now: datetime
 ) -> list[Person]:
     called = step.people_at(now)
-    reached = ask(approval_request, set_up(), [person for person in called if person in able], now)
-    skipped = [[str(person), _why(person, able)] for person in called if person not in reached]
+    asked = Notification.objects.filter(approval_request=row.pk, event=NotificationEvent.OPENED)
+    before = set(asked.values_list("person_id", flat=True))
+    # Nobody is asked twice: a step of those who were would only lose time.
+    fresh = [person for person in called if person in able and person.pk not in before]
+    reached = ask(approval_request, set_up(), fresh, now)
+    skipped = [
+        [str(person), "was told before" if person.pk in before else _why(person, able)]
+        for person in called
+        if person not in reached
+    ]
     _note(row, step.label, reached, skipped, now)
     return reached
 

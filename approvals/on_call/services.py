@@ -30,9 +30,8 @@ def save_rotation(*, rotation: OnCallRotation, people: Sequence[Person], by: Per
     Raises ``IntegrityError`` if another has its name.
     """
     rotation.changed_by, rotation.changed_at = by.external_id, timezone.now()
+    # Its row is locked from here on: two who save at once come one after the other.
     rotation.save()
-    # Two who save at once come one after the other.
-    OnCallRotation.objects.select_for_update().get(pk=rotation.pk)
     OnCallMember.objects.filter(rotation=rotation).delete()
     OnCallMember.objects.bulk_create(
         OnCallMember(rotation=rotation, person=person, position=position) for position, person in enumerate(people)

@@ -172,6 +172,16 @@ def test_a_ladder_that_reaches_nobody_tells_everybody(settings: Any, team: list[
     assert Escalation.objects.get().due_at is None
 
 
+def test_a_step_of_people_who_were_told_before_passes_on(settings: Any, team: list[Approver]) -> None:
+    ada, grace, _ = team
+    for whom in (ada, ada, grace):
+        step([whom.person], wait_minutes=5)
+    opened(settings, *team)
+    assert moved(5 * MINUTE) == 1
+    assert told() == {"local:ada", "local:grace"}
+    assert EscalationMove.objects.get(step=1).skipped == [["Ada", "was told before"]]
+
+
 def test_it_ends_with_the_request(settings: Any, team: list[Approver]) -> None:
     step([team[0].person], wait_minutes=5)
     ended, overdue = opened(settings, *team), opened(settings, *team, hours=1)
