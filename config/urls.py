@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("approvals/", include("approvals.urls")),
     path("service-worker.js", service_worker, name="service-worker"),
+    path("on-call/", include("approvals.on_call.urls")),
     path("notifications/browsers/", include("approvals.notify.push.urls")),
     path("notifications/", include("approvals.notify.urls")),
     path("measures/", include("approvals.measures.urls")),

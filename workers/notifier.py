@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.roles.queries import Reach
 from approvals.live import bus
 from approvals.live.events import LiveKind
-from approvals.notify import outbox
+from approvals.notify import escalation, outbox
 from approvals.notify.channels import Channel, set_up
 from approvals.notify.contracts import Answer, Job, Result
 from approvals.notify.queries import TOLD_WITHIN, WAYS_WANTED, thin
@@ -32,6 +32,7 @@ POLL_SECONDS = 2.0
 LONGEST_CHANNEL_PAUSE = 60.0
 LOOK_SECONDS = 10.0
 STUCK_AT_ONCE = 100
+ESCALATED_AT_ONCE = 100
 EVERYWHERE = Reach(True, frozenset())
 _WAKING = {LiveKind.NOTIFICATION_DUE, LiveKind.MISSED}
 
@@ -48,6 +49,7 @@ async def keep_notifying(
         await asyncio.Event().wait()  # a part that ends would end the process
     async with asyncio.TaskGroup() as loops:
         loops.create_task(_keep_looking(look_seconds))
+        loops.create_task(_keep_escalating(look_seconds))
         for channel in channels:
             loops.create_task(_Sender(channel, poll_seconds, lease_seconds).run())
 
@@ -66,6 +68,16 @@ async def _keep_looking(every: float) -> None:
             looked_at = until
         except Exception:
             logger.exception("Whether requests are stuck was not looked at; it is tried again.")
+        await asyncio.sleep(every)
+
+
+async def _keep_escalating(every: float) -> None:
+    """Tell the next step of the ladder where nobody has decided in time."""
+    while True:
+        try:
+            await in_thread(partial(escalation.move_on, now=timezone.now(), limit=ESCALATED_AT_ONCE))
+        except Exception:
+            logger.exception("Who is to be told next was not looked at; it is tried again.")
         await asyncio.sleep(every)
 
 

@@ -4,6 +4,14 @@ from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
 from approvals.models.looking import Looking, Opening
 from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
+from approvals.models.on_call import (
+    Escalation,
+    EscalationMove,
+    LadderStep,
+    OnCallMember,
+    OnCallOverride,
+    OnCallRotation,
+)
 from approvals.models.push import PushSubscription
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
@@ -17,10 +25,16 @@ __all__ = [
     "ClosedRun",
     "Decision",
     "Delivery",
+    "Escalation",
+    "EscalationMove",
+    "LadderStep",
     "Looking",
     "MutedChannel",
     "Notification",
     "NotificationAttempt",
+    "OnCallMember",
+    "OnCallOverride",
+    "OnCallRotation",
     "Opening",
     "PushSubscription",
     "QuietHours",

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach
-from approvals.models import ApprovalRequest, Notification, NotificationAttempt
+from approvals.models import ApprovalRequest, Escalation, EscalationMove, Notification, NotificationAttempt
 from approvals.models.notification import UNSENT
 from approvals.notify.channels import label_of, set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState
+from approvals.on_call.queries import OnCallNow, on_call_now
 from approvals.requests import urgency
 
 # Who sees addresses, and what mail servers say.
@@ -48,12 +49,22 @@ class ToldLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Ladder:
+    """How a request was told step by step. ``on_call`` and ``next_at``: only while it waits, and there is a next."""
+
+    moves: list[EscalationMove]
+    on_call: list[OnCallNow]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Who was told of one request, first asked first."""
 
     lines: list[ToldLine]
     is_thin: bool  # it waits, is critical, and reached people in fewer ways than wanted
     ways: list[str]  # the channels, for people, over which somebody was asked
+    ladder: Ladder | None = None
 
     @property
     def asked(self) -> int:
@@ -88,12 +99,12 @@ class Overview:
 
 
 def told(request_id: str, *, is_open: bool, severity_rank: int, opened_at: datetime, shows_addresses: bool) -> Told:
-    """Return who was told of a request. Two queries."""
+    """Return who was told of a request. Three queries, and those for its ladder if it has one."""
     rows = _with_last_try(Notification.objects.filter(approval_request=request_id)).order_by("pk")
     lines = [_line(row, shows_addresses=shows_addresses) for row in rows]
     ways = sorted({line.channel for line in lines if _has_asked(line)})
     must_be_told = is_open and severity_rank == 0 and timezone.now() > opened_at + TOLD_WITHIN
-    return Told(lines, must_be_told and len(ways) < WAYS_WANTED, ways)
+    return Told(lines, must_be_told and len(ways) < WAYS_WANTED, ways, _ladder(request_id, is_open=is_open))
 
 
 def overview(*, within: Reach) -> Overview:
@@ -127,6 +138,15 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
     waited = Q(closed_at=None) | Q(closed_at__gt=F("opened_at") + TOLD_WITHIN)
     rows = counted.filter(waited, ways__lt=WAYS_WANTED).order_by("-opened_at", "-pk")
     return [ThinLine(*row) for row in rows.values_list("pk", "tool", "severity", "opened_at", "ways")[:LINES_SHOWN]]
+
+
+def _ladder(request_id: str, *, is_open: bool) -> Ladder | None:
+    row = Escalation.objects.filter(pk=request_id).first()
+    if row is None:
+        return None
+    moves = list(EscalationMove.objects.filter(approval_request=request_id))
+    on_call = on_call_now(row.policy, timezone.now()) if is_open else []
+    return Ladder(moves, on_call, row.due_at if is_open else None)
 
 
 def lines_of(rows: QuerySet[Notification]) -> list[ToldLine]:

@@ -5,21 +5,19 @@ Where no channel is set up nothing is written and nothing is asked of the databa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from approvals.contracts import RequestState
-from approvals.live import bus
-from approvals.live.events import Event, LiveKind
-from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt
+from approvals.models import ApprovalRequest, Notification, NotificationAttempt
+from approvals.notify import escalation
+from approvals.notify.asking import ask, ask_places, at, write
 from approvals.notify.audience import audience
-from approvals.notify.channels import TELLING_ALL, Channel, set_up
-from approvals.notify.contracts import NotificationEvent, NotificationState, Place, Result
+from approvals.notify.channels import TELLING_ALL, set_up
+from approvals.notify.contracts import NotificationEvent, NotificationState, Result
 from approvals.requests.chain import parse
 from approvals.requests.steps import steps_of
 
@@ -28,43 +26,19 @@ SETTLES_WITHIN = timedelta(seconds=10)
 
 
 def opened(*, approval_request: ApprovalRequest) -> None:
-    """Ask everybody who can decide a request, over every channel that they have not switched off; tell places of it."""
+    """Tell the first step of the request's ladder; without one, everybody who can decide, and places.
+
+    Programs are told in any case.
+    """
     channels = set_up()
     if not channels:
         return
-    people = audience(approval_request)
-    muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
-    policy = parse(approval_request.warrant_chain).terms.policy
-    asked = [
-        _asking(approval_request, channel, person=person, recipient=person.external_id, display_name=str(person))
-        for person in people
-        for channel in channels
-        if (person.pk, channel.name) not in muted and channel.address_of(person)
-    ]
-    read_along = [
-        _asking(approval_request, channel, **_at(channel, place))
-        for channel in channels
-        for place in channel.places_of(namespace=approval_request.namespace, policy=policy)
-        if NotificationEvent.OPENED in place.events
-    ]
-    _write(approval_request, [*asked, *read_along])
-
-
-def _at(channel: Channel, place: Place) -> dict[str, str]:
-    recipient = f"{channel.name}:{place.address}"
-    return {"place": place.address, "recipient": recipient, "display_name": place.label}
-
-
-def _asking(approval_request: ApprovalRequest, channel: Channel, **whom: Any) -> Notification:
-    return Notification(
-        approval_request=approval_request,
-        channel=channel.name,
-        event=NotificationEvent.OPENED,
-        urgency=approval_request.urgency or 0,
-        created_at=approval_request.opened_at,
-        due_at=approval_request.opened_at,
-        **whom,
-    )
+    now, policy = approval_request.opened_at, parse(approval_request.warrant_chain).terms.policy
+    ask_places(approval_request, [channel for channel in channels if channel.tells_all], policy, now)
+    if escalation.begin(approval_request=approval_request, policy=policy, now=now):
+        return
+    ask(approval_request, channels, audience(approval_request), now)
+    ask_places(approval_request, [channel for channel in channels if not channel.tells_all], policy, now)
 
 
 def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> None:
@@ -86,6 +60,7 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
     if event.ends_waiting:
         own = Notification.objects.filter(approval_request=approval_request, state=NotificationState.WAITING)
         own.exclude(channel__in=TELLING_ALL).update(state=NotificationState.DROPPED, ended_at=now)
+        escalation.end(approval_request=approval_request)
     asked = Notification.objects.filter(
         ASKED,
         approval_request=approval_request,
@@ -119,14 +94,14 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
             urgency=approval_request.urgency or 0,
             created_at=now,
             due_at=now,
-            **_at(channel, place),
+            **at(channel, place),
         )
         for channel in channels.values()
         if channel.tells_all
         for place in channel.places_of(namespace=approval_request.namespace, policy="")
         if event in place.events
     ]
-    _write(approval_request, [*heard, *programs])
+    write(approval_request, [*heard, *programs])
 
 
 # Somebody was asked if the message left, or may have: its sender was killed, or heard no answer.
@@ -164,10 +139,3 @@ def _is_stuck(approval_request: ApprovalRequest) -> bool:
     # Who signed tells of the first step only, and that is done.
     steps = steps_of(approval_request, [], timezone.now(), shows_content=False)
     return any(step.state == "stuck" for step in steps)
-
-
-def _write(approval_request: ApprovalRequest, rows: Iterable[Notification]) -> None:
-    # An opening that is tried again, or an approval after one was taken back, finds its rows here.
-    if Notification.objects.bulk_create(rows, ignore_conflicts=True):
-        kind = LiveKind.NOTIFICATION_DUE
-        bus.publish(Event(kind, approval_request.pk, approval_request.chain, namespace=approval_request.namespace))

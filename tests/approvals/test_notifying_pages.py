@@ -176,6 +176,6 @@ def test_the_page_costs_a_bounded_number_of_queries(ada: Approver, django_assert
     for name in range(5):
         asked = factories.open_request(ada, reachable(factories.approver(f"person-{name}")))
         answer(Result.SENT)
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         told = queries.told(asked.pk, is_open=True, severity_rank=0, opened_at=asked.opened_at, shows_addresses=True)
     assert len(told.lines) == 2

@@ -95,6 +95,18 @@ POST approvals/<request_id:request_id>/claim/release/               in   404  40
 POST approvals/<request_id:request_id>/decision/                    in   404  404  302  404  404  404  404   404   404  in
 POST approvals/<request_id:request_id>/retraction/                  in   404  404  409  404  404  404  404   404   404  in
 
+GET  on-call/                                                       in   404  200  200  200  200  200  200   200   200  in
+GET  on-call/rotation/                                              in   404  404  404  404  404  404  200   200   200  in
+POST on-call/rotation/                                              in   404  404  404  404  404  404  422   422   422  in
+GET  on-call/rotation/<int:rotation_id>/                            in   404  404  404  404  404  404  200   200   404  in
+POST on-call/rotation/<int:rotation_id>/                            in   404  404  404  404  404  404  422   422   404  in
+GET  on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  200  404  404  404  200   200   404  in
+POST on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  422  404  404  404  422   422   404  in
+GET  on-call/ladder/                                                in   404  404  404  404  404  404  404   200   404  in
+POST on-call/ladder/                                                in   404  404  404  404  404  404  404   422   404  in
+GET  on-call/ladder/<slug:name>/                                    in   404  404  404  404  404  404  404   404   404  in
+POST on-call/ladder/<slug:name>/                                    in   404  404  404  404  404  404  404   404   404  in
+
 GET  notifications/                                                 in   404  200  200  200  200  200  200   200   200  in
 POST notifications/                                                 in   404  302  302  302  302  302  302   302   302  in
 POST notifications/browsers/                                        in   404  409  409  409  409  409  409   409   409  in

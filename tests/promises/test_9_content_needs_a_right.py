@@ -121,6 +121,7 @@ def answers(client: Client, waiting: ApprovalRequest) -> dict[str, str]:
         "/incidents/",
         *(f"/incidents/{waiting.chain}/{part}" for part in ("", "tree/", "timeline/")),
         "/measures/",
+        "/on-call/",
         "/notifications/",
         "/notifications/log/",
         "/sessions/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,8 @@ from accounts.models import Notice, Person, PersonSession
 from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
-from approvals.models import ApprovalRequest, Notification, PushSubscription
+from approvals.models import ApprovalRequest, Notification, OnCallRotation, PushSubscription
+from approvals.on_call.services import save_rotation
 from audit.search.contracts import Search
 from audit.search.saving import save as save_search
 from tests.approvals import factories
@@ -99,6 +101,14 @@ def make_world() -> World:
     world = World(ada, vera, waiting)
     stop(aim=Aim(Scope.NAMESPACE, NAMESPACE), reason="It went astray.", stopped_by="tests")
     draft = begin(name="night-shift", author=person("writer", Role.POLICY_AUTHOR), text="name: night-shift")
+    rotation = OnCallRotation(
+        name="Primary",
+        namespace=NAMESPACE,
+        hands_over=datetime.time(9),
+        time_zone="UTC",
+        starts_on=datetime.date(2026, 1, 5),
+    )
+    save_rotation(rotation=rotation, people=[ada.person], by=vera)
     world.examples = {
         "request_id": waiting.pk,
         "chain": waiting.chain,
@@ -114,6 +124,7 @@ def make_world() -> World:
         ).pk,
         "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
+        "rotation_id": rotation.pk,
         "provider_id": "acme",
         "receiver": "board",
         "notification_id": _failed_webhook(waiting),

@@ -1,0 +1,186 @@
+"""What rotations, who steps in, and ladders are posted with."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils import timezone
+
+from accounts.models import Person
+from accounts.roles.queries import Reach
+from approvals.models import OnCallRotation
+from approvals.notify.quiet import is_time_zone
+from approvals.on_call.contracts import MAXIMUM_DAYS
+from approvals.on_call.queries import candidates
+from approvals.on_call.services import NewStep
+
+MAXIMUM_PEOPLE = 30
+SPARE_PLACES = 3
+LONGEST_OVERRIDE = timedelta(days=90)
+_EARLIEST, _LATEST = date(2000, 1, 1), date(2100, 1, 1)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_ZONE = {"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
+_MOMENT = "%Y-%m-%dT%H:%M"
+
+
+class RotationForm(forms.ModelForm):
+    """A rotation, and its people in order as ``person_1``, ``person_2``…; places that are left empty are skipped."""
+
+    weekday = forms.TypedChoiceField(
+        label="Hands over on",
+        required=False,
+        empty_value=None,
+        coerce=int,
+        choices=[("", "no weekday: every so many days"), *enumerate(_DAYS)],
+    )
+    every_days = forms.IntegerField(
+        label="Every so many days",
+        min_value=1,
+        max_value=MAXIMUM_DAYS,
+        initial=7,
+        help_text="Counts if there is no weekday. 1 is every day.",
+    )
+
+    class Meta:
+        model = OnCallRotation
+        fields = ["name", "namespace", "hands_over", "weekday", "every_days", "time_zone", "starts_on"]
+        labels = {"hands_over": "At", "starts_on": "Begins on"}
+        help_texts = {
+            "namespace": "Its people decide here. Empty: in all namespaces.",
+            "hands_over": "By the clock on the wall there.",
+            "time_zone": "As IANA names it: Europe/Berlin, America/New_York.",
+        }
+        widgets = {
+            "hands_over": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+            "starts_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "time_zone": forms.TextInput(attrs=_ZONE),
+        }
+
+    def __init__(self, *args: Any, edits: Reach, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._edits = edits
+        members = [one.person_id for one in self.instance.members.all()] if self.instance.pk else []
+        # Who has left is still there to be seen, and replaced.
+        people = candidates(edits) | Person.objects.filter(pk__in=members).distinct()
+        places = min(len(members) + SPARE_PLACES, MAXIMUM_PEOPLE)
+        self.places = [f"person_{number}" for number in range(1, places + 1)]
+        for number, place in enumerate(self.places):
+            self.fields[place] = forms.ModelChoiceField(
+                people,
+                label=f"Number {number + 1}",
+                required=False,
+                empty_label="nobody",
+                initial=members[number] if number < len(members) else None,
+            )
+
+    @property
+    def people_fields(self) -> list[forms.BoundField]:
+        return [self[place] for place in self.places]
+
+    @property
+    def people(self) -> list[Person]:
+        """The people of a valid form, in order."""
+        return [self.cleaned_data[place] for place in self.places if self.cleaned_data[place] is not None]
+
+    def clean_namespace(self) -> str:
+        namespace = str(self.cleaned_data["namespace"])
+        if namespace not in self._edits:
+            raise forms.ValidationError("You are no security administrator there. Name a namespace of yours.")
+        return namespace
+
+    def clean_time_zone(self) -> str:
+        name = str(self.cleaned_data["time_zone"])
+        if not is_time_zone(name):
+            raise forms.ValidationError("There is no time zone by that name here. Choose one of the list.")
+        return name
+
+    def clean_starts_on(self) -> date:
+        day: date = self.cleaned_data["starts_on"]
+        if not _EARLIEST <= day <= _LATEST:
+            raise forms.ValidationError("Give a day between 2000 and 2100.")
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not self.people:
+            self.add_error("person_1", "Name at least one person, or nobody is ever on call.")
+        return cleaned
+
+
+class StepInForm(forms.Form):
+    """Who steps in, from when to when by the clock of the rotation's time zone."""
+
+    person = forms.ModelChoiceField(Person.objects.none(), label="Who", empty_label="choose")
+    begins = forms.DateTimeField(
+        label="From", widget=forms.DateTimeInput(format=_MOMENT, attrs={"type": "datetime-local"})
+    )
+    ends = forms.DateTimeField(label="To", widget=forms.DateTimeInput(format=_MOMENT, attrs={"type": "datetime-local"}))
+
+    def __init__(self, *args: Any, rotation: OnCallRotation, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._zone = ZoneInfo(rotation.time_zone) if is_time_zone(rotation.time_zone) else ZoneInfo("UTC")
+        field = self.fields["person"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
+        namespaces = frozenset({rotation.namespace}) if rotation.namespace else frozenset[str]()
+        field.queryset = candidates(Reach(False, namespaces))
+
+    def full_clean(self) -> None:
+        with timezone.override(self._zone):
+            super().full_clean()
+
+    def clean(self) -> None:
+        begins: datetime | None = self.cleaned_data.get("begins")
+        ends: datetime | None = self.cleaned_data.get("ends")
+        if begins is None or ends is None:
+            return
+        if ends <= begins or ends <= timezone.now():
+            self.add_error("ends", "Give a time that is later than its beginning, and not over yet.")
+        elif ends - begins > LONGEST_OVERRIDE:
+            self.add_error("ends", "Give at most 90 days; for longer, change the rotation.")
+
+
+class StepForm(forms.Form):
+    """One step of a ladder; an empty one is left out."""
+
+    rotation = forms.ModelChoiceField(
+        OnCallRotation.objects.all(), label="Whoever is on call in", required=False, empty_label="the people below"
+    )
+    people = forms.MultipleChoiceField(
+        label="People",
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 4}),
+        help_text="Several with Ctrl, or ⌘. Only without a rotation.",
+    )
+    wait_minutes = forms.IntegerField(label="Then wait, in minutes", required=False, min_value=1, max_value=7 * 24 * 60)
+    wait_percent = forms.IntegerField(label="or in percent of the time left", required=False, min_value=1, max_value=99)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._people = {str(person.pk): person for person in candidates(Reach(True, frozenset()))}
+        field = self.fields["people"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101
+        field.choices = [(pk, str(person)) for pk, person in self._people.items()]
+
+    def clean(self) -> None:
+        found = self.cleaned_data
+        if self.errors or not any(found.values()):
+            return
+        if bool(found["wait_minutes"]) == bool(found["wait_percent"]):
+            self.add_error("wait_minutes", "Give minutes or percent, one of the two.")
+        elif bool(found["rotation"]) == bool(found["people"]):
+            self.add_error("rotation", "Choose a rotation or people, one of the two.")
+
+    @property
+    def step(self) -> NewStep | None:
+        """The step of a valid form, or None if it is empty."""
+        found = self.cleaned_data
+        if not found or not (found["rotation"] or found["people"]):
+            return None
+        people = [self._people[pk] for pk in found["people"]]
+        return NewStep(found["rotation"], people, found["wait_minutes"], found["wait_percent"])
+
+
+Ladder = forms.formset_factory(StepForm, extra=2, max_num=10, validate_max=True, absolute_max=12)

@@ -1,0 +1,87 @@
+"""Whom a policy's ladder tells first, and who they are at a moment. Read only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfoNotFoundError
+
+from accounts.models import Person
+from approvals.models import LadderStep, OnCallRotation
+from approvals.on_call.contracts import Override, Rotation, Source
+from approvals.on_call.shifts import on_call_at
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Whom to tell, and how long to wait: ``wait``, or ``share`` (0 to 1) of the time that is left."""
+
+    label: str
+    source: Source
+    wait: timedelta | None
+    share: float
+
+    def waits(self, left: timedelta) -> timedelta:
+        return self.wait if self.wait is not None else left * self.share
+
+    def people_at(self, moment: datetime) -> list[Person]:
+        """Return whom to tell, by name, those too who have left."""
+        found = Person.objects.filter(pk__in=self.source.on_call_at(moment))
+        return list(found.order_by("display_name", "pk"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHere:
+    """A source of who is on call: a rotation that is kept here.
+
+    One that this machine cannot read, such as in a time zone it does not know, has nobody: the next step is told.
+    """
+
+    rotation: Rotation
+    overrides: tuple[Override, ...]
+
+    def on_call_at(self, moment: datetime) -> tuple[int, ...]:
+        try:
+            person = on_call_at(self.rotation, self.overrides, moment)
+        except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+            person = None
+        return () if person is None else (person,)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A source that always says the same people."""
+
+    people: tuple[int, ...]
+
+    def on_call_at(self, moment: datetime) -> tuple[int, ...]:
+        return self.people
+
+
+def ladder_of(policy: str) -> list[Step]:
+    """Return the steps for requests under ``policy`` (or empty): its own, else everybody's; none if there are none."""
+    found = LadderStep.objects.filter(policy__in={policy, ""}).select_related("rotation").order_by("position")
+    rows = list(found.prefetch_related("people", "rotation__members", "rotation__overrides"))
+    own = [row for row in rows if row.policy == policy]
+    return [_step(row) for row in own or rows]
+
+
+def kept(row: OnCallRotation) -> KeptHere:
+    """Return what a rotation's rows say."""
+    rotation = Rotation(
+        people=tuple(member.person_id for member in row.members.all()),
+        hands_over=row.hands_over,
+        time_zone=row.time_zone,
+        starts_on=row.starts_on,
+        every_days=row.every_days,
+        weekday=row.weekday,
+    )
+    return KeptHere(rotation, tuple(Override(one.person_id, one.begins, one.ends) for one in row.overrides.all()))
+
+
+def _step(row: LadderStep) -> Step:
+    wait = timedelta(minutes=row.wait_minutes) if row.wait_minutes is not None else None
+    share = (row.wait_percent or 0) / 100
+    if row.rotation is not None:
+        return Step(f"On call: {row.rotation.name}", kept(row.rotation), wait, share)
+    return Step("People named by the ladder", Named(tuple(person.pk for person in row.people.all())), wait, share)

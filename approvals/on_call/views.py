@@ -1,0 +1,129 @@
+"""Who is on call, who steps in, and whom ladders tell first.
+
+``approvals/on_call/on_call.html`` gets ``cards`` (``queries.RotationCard``), ``ladders`` (``queries.LadderLine``; None
+for whoever sees none), ``may_edit`` and ``may_edit_ladders``. ``rotation.html`` gets ``rotation`` (None for a new
+one), ``form`` and ``time_zones``; ``step_in.html`` gets ``rotation`` and ``form``; ``ladder.html`` gets ``policy`` and
+``formset``.
+"""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from django.contrib import messages
+from django.db import IntegrityError
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.roles.access import reach_of, require_role
+from accounts.roles.contracts import Role
+from accounts.roles.queries import remembered_reach
+from accounts.web import signed_in
+from approvals.models import LadderStep, OnCallRotation
+from approvals.on_call import queries, services
+from approvals.on_call.forms import Ladder, RotationForm, StepInForm
+
+_SAVED_MEANWHILE = "Somebody else saved it at this moment. Nothing of yours was saved: look at theirs, and save again."
+
+
+@never_cache
+@require_safe
+@require_role(Role.VIEWER)
+def on_call(http_request: HttpRequest) -> HttpResponse:
+    person, edits = signed_in(http_request), remembered_reach(signed_in(http_request), *queries.EDITORS)
+    found = queries.cards(
+        sees=reach_of(http_request),
+        edits=edits,
+        steps_in=remembered_reach(person, *queries.STEPPERS_IN),
+        now=timezone.now(),
+    )
+    sees_ladders = remembered_reach(person, *queries.LADDER_READERS).everywhere
+    context = {
+        "cards": found,
+        "ladders": queries.ladders() if sees_ladders else None,
+        "may_edit": bool(edits),
+        "may_edit_ladders": edits.everywhere,
+    }
+    return render(http_request, "approvals/on_call/on_call.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(*queries.EDITORS)
+def rotation(http_request: HttpRequest, rotation_id: int | None = None) -> HttpResponse:
+    """Show a rotation to edit, or a new one; or keep it."""
+    edits = reach_of(http_request)
+    kept = get_object_or_404(queries.rotations_in(edits), pk=rotation_id) if rotation_id is not None else None
+    name = kept.name if kept else ""
+    form = RotationForm(_posted(http_request), instance=kept, edits=edits)
+    status = 200
+    if http_request.method == "POST":
+        if form.is_valid():
+            try:
+                services.save_rotation(rotation=form.instance, people=form.people, by=signed_in(http_request))
+            except IntegrityError:
+                form.add_error("name", "Another rotation has this name. Give it another.")
+            else:
+                messages.success(http_request, "Saved. It counts from now on.")
+                return redirect("on_call:on_call")
+        status = 422
+    context = {"rotation": kept, "name": name, "form": form, "time_zones": sorted(available_timezones())}
+    return render(http_request, "approvals/on_call/rotation.html", context, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(*queries.STEPPERS_IN)
+def step_in(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
+    """Ask who steps in, or note it."""
+    kept: OnCallRotation = get_object_or_404(queries.rotations_in(reach_of(http_request)), pk=rotation_id)
+    form = StepInForm(_posted(http_request), rotation=kept)
+    status = 200
+    if http_request.method == "POST":
+        if form.is_valid():
+            services.step_in(rotation=kept, by=signed_in(http_request), **form.cleaned_data)
+            messages.success(http_request, f"Noted: {form.cleaned_data['person']} steps in.")
+            return redirect("on_call:on_call")
+        status = 422
+    return render(http_request, "approvals/on_call/step_in.html", {"rotation": kept, "form": form}, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(*queries.EDITORS)
+def ladder(http_request: HttpRequest, name: str = "") -> HttpResponse:
+    """Show the ladder of the policy ``name``, or of all that have none; or keep it."""
+    if not reach_of(http_request).everywhere or (name and name not in queries.policies()):
+        raise Http404
+    rows = LadderStep.objects.filter(policy=name).prefetch_related("people")
+    initial = [
+        {
+            "rotation": row.rotation_id,
+            "people": [person.pk for person in row.people.all()],
+            "wait_minutes": row.wait_minutes,
+            "wait_percent": row.wait_percent,
+        }
+        for row in rows
+    ]
+    formset = Ladder(_posted(http_request), initial=initial)
+    status, problem = 200, ""
+    if http_request.method == "POST":
+        if formset.is_valid():
+            steps = [form.step for form in formset if form.step is not None]
+            try:
+                services.save_ladder(policy=name, steps=steps, by=signed_in(http_request))
+            except IntegrityError:
+                problem = _SAVED_MEANWHILE
+            else:
+                messages.success(http_request, "Saved. It counts from the next step of every request that waits.")
+                return redirect("on_call:on_call")
+        status = 422
+    context = {"policy": name, "formset": formset, "problem": problem}
+    return render(http_request, "approvals/on_call/ladder.html", context, status=status)
+
+
+def _posted(http_request: HttpRequest) -> QueryDict | None:
+    return http_request.POST if http_request.method == "POST" else None

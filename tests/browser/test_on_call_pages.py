@@ -1,0 +1,47 @@
+"""Who is on call, made and seen with the keyboard in a real browser, on a phone too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Person
+from accounts.roles.contracts import Role
+from tests import people
+from tests.approvals import factories
+from tests.browser.conftest import look
+from tests.browser.test_notifications_pages import open_as  # noqa: F401
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+def test_a_rotation_and_a_ladder_are_made_with_the_keyboard(open_as: Callable[[Person], Page]) -> None:  # noqa: F811
+    factories.approver("ada")
+    factories.person("grace")  # no key of hers is endorsed
+    page = open_as(people.person("sam", Role.SECURITY_ADMINISTRATOR))
+    page.get_by_role("link", name="On call", exact=True).click()
+    page.get_by_role("link", name="New rotation").click()
+    page.get_by_label("Name", exact=True).fill("Primary")
+    page.get_by_label("Number 1").select_option(label="Ada")
+    page.get_by_label("Number 2").select_option(label="Grace")
+    page.get_by_label("Hands over on").select_option(label="Monday")
+    page.get_by_label("At", exact=True).fill("09:00")
+    page.get_by_label("Begins on").fill((timezone.now() - timedelta(days=30)).date().isoformat())
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    look(page, "on-call-rotation")
+    page.get_by_label("Name", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved. It counts from now on.")).to_be_visible()
+    expect(page.get_by_text("Nobody who can decide is on call in the coming two weeks:")).to_be_visible()
+    page.get_by_role("link", name="Edit the ladder of every policy without its own").click()
+    page.get_by_label("Whoever is on call in").first.select_option(label="Primary")
+    page.get_by_label("Then wait, in minutes").first.fill("10")
+    look(page, "on-call-ladder")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("on call: Primary; after 10 min")).to_be_visible()
+    page.get_by_text("The coming two weeks", exact=True).click()
+    look(page, "on-call")
