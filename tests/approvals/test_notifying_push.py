@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Person
 from approvals.contracts import Outcome
 from approvals.models import ApprovalRequest, Notification, NotificationAttempt, PushSubscription
-from approvals.notify import outbox
+from approvals.notify import outbox, outgoing
 from approvals.notify.contracts import Answer, Job, NotificationEvent, Result
 from approvals.notify.push import client, transport, wording
 from approvals.notify.push.services import PER_PERSON, subscribe
@@ -160,7 +160,7 @@ def test_a_browser_that_is_gone_is_told_no_more_and_the_others_are(
 def test_what_a_push_service_answers(
     push: PushService, ada: Approver, monkeypatch: pytest.MonkeyPatch, fault: Any, result: Result, said: str
 ) -> None:
-    monkeypatch.setattr(client, "SECONDS", 0.4)
+    monkeypatch.setattr(outgoing, "SECONDS", 0.4)
     allow(push, ada.person, "phone")
     push.answers["phone"] = [fault]
     factories.open_request(ada)
@@ -248,13 +248,13 @@ def test_a_push_service_that_leads_into_this_network_is_not_reached(
     settings: Any, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     settings.PUSH_HOSTS = SERVICES
-    monkeypatch.setattr(client.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (address, 443))])
+    monkeypatch.setattr(outgoing, "look_up", lambda *_: [address])
     opened: list[Any] = []
-    monkeypatch.setattr(client.socket, "create_connection", opened.append)
+    monkeypatch.setattr(outgoing, "_post", lambda *given: opened.append(given))
     target = target_of("https://fcm.googleapis.com/x")
     assert target is not None
     answer = client.post(target, b"", {})
-    assert (answer.result, "NotPublic" in answer.text, opened) == (Result.TEMPORARY, True, [])
+    assert (answer.result, "no public address" in answer.text, opened) == (Result.TEMPORARY, True, [])
 
 
 def test_an_endpoint_that_is_no_longer_allowed_gets_nothing(push: PushService, ada: Approver, settings: Any) -> None:

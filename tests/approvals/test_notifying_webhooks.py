@@ -28,10 +28,10 @@ from accounts.roles.contracts import Role
 from approvals.contracts import Outcome
 from approvals.decisions.services import record
 from approvals.models import ApprovalRequest, Notification, NotificationAttempt, StoppedWebhook
-from approvals.notify import outbox
+from approvals.notify import outbox, outgoing
 from approvals.notify.contracts import Answer, Job, Result
+from approvals.notify.outgoing import is_allowed
 from approvals.notify.webhooks import resting, transport
-from approvals.notify.webhooks.addresses import is_allowed
 from approvals.notify.webhooks.checks import check_webhooks
 from approvals.notify.webhooks.resting import Resting
 from approvals.notify.webhooks.settings import MalformedWebhooks, parse
@@ -253,7 +253,7 @@ def test_the_id_stays_however_often_it_is_sent_and_is_no_others(receiver: Receiv
 def test_each_answer_has_its_consequence_within_bounded_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, ada: Approver, answer: bytes, result: Result, state: str
 ) -> None:
-    monkeypatch.setattr(transport, "SECONDS", 0.5)
+    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
     receiver.answers.append(answer)
     factories.open_request(ada)
     begun = time.monotonic()
@@ -405,7 +405,7 @@ def test_one_address_inside_among_others_is_enough_to_refuse(
     receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_up(settings, receiver, url=f"http://{HOST}:{receiver.port}/", allow_private=False)
-    monkeypatch.setattr(transport, "look_up", lambda *_: ["93.184.215.14", "127.0.0.1"])
+    monkeypatch.setattr(outgoing, "look_up", lambda *_: ["93.184.215.14", "127.0.0.1"])
     assert transport.send(hook_job()).result is Result.PERMANENT
     assert receiver.sent == []
 
@@ -421,7 +421,7 @@ def test_what_was_looked_up_once_is_what_is_connected_to(
         looked_up.append(host)
         return ["127.0.0.9", "127.0.0.1"]  # nobody listens at the first
 
-    monkeypatch.setattr(transport, "look_up", look_up)
+    monkeypatch.setattr(outgoing, "look_up", look_up)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9/")
     set_up(settings, receiver, url=f"http://{HOST}:{receiver.port}/hook")
     assert transport.send(hook_job()).result is Result.SENT
@@ -435,7 +435,7 @@ def test_an_unknown_host_is_tried_again(receiver: Receiver, settings: Any, monke
     def look_up(host: str, port: int) -> list[str]:
         raise socket.gaierror
 
-    monkeypatch.setattr(transport, "look_up", look_up)
+    monkeypatch.setattr(outgoing, "look_up", look_up)
     set_up(settings, receiver, url=f"https://{HOST}/")
     assert transport.send(hook_job()).result is Result.TEMPORARY
 
@@ -458,7 +458,7 @@ def test_the_certificate_must_be_the_hosts_though_an_address_is_connected_to(
     certificate = webhook_receiver.make_certificate(tmp_path / "own.pem", certified)
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.setattr(transport, "look_up", lambda *_: ["127.0.0.1"])
+    monkeypatch.setattr(outgoing, "look_up", lambda *_: ["127.0.0.1"])
     with webhook_receiver.serving(certificate) as secure:
         set_up(settings, secure, url=f"https://{HOST}:{secure.port}/", allow_http=False)
         answer = transport.send(hook_job())

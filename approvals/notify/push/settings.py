@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+import httpx
 from django.conf import settings
 
 _HTTPS_PORT = 443
@@ -15,9 +15,7 @@ _HTTPS_PORT = 443
 class Target:
     """Where an endpoint's messages go. ``is_own_machine``: a push service that ``PUSH_HOSTS`` names on loopback."""
 
-    host: str
-    port: int
-    path: str  # with its query
+    url: str
     is_own_machine: bool
 
 
@@ -30,21 +28,18 @@ def target_of(endpoint: str) -> Target | None:
     if not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint or "\\" in endpoint:
         return None
     try:
-        parts = urlsplit(endpoint)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
+        # What sends reads it too, so that both mean the same host.
+        url = httpx.URL(endpoint)
+    except httpx.InvalidURL:
         return None
-    if parts.username is not None or parts.password is not None or parts.fragment or not host:
+    if "@" in endpoint.partition("//")[2].partition("/")[0] or "#" in endpoint or not url.host:
         return None
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if parts.scheme == "http" and port and f"http://{host}:{port}" in settings.PUSH_HOSTS and _is_loopback(host):
-        return Target(host, port, path, True)
-    if (
-        parts.scheme == "https"
-        and port in (None, _HTTPS_PORT)
-        and any(_names(one, host) for one in settings.PUSH_HOSTS)
-    ):
-        return Target(host, _HTTPS_PORT, path, False)
+    if url.scheme == "http":
+        is_named = f"http://{url.host}:{url.port}" in settings.PUSH_HOSTS and _is_loopback(url.host)
+        return Target(endpoint, is_own_machine=True) if is_named else None
+    is_named = any(_names(one, url.host) for one in settings.PUSH_HOSTS)
+    if url.scheme == "https" and url.port in (None, _HTTPS_PORT) and is_named:
+        return Target(endpoint, is_own_machine=False)
     return None
 
 
