@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
@@ -97,6 +99,24 @@ def cards(*, sees: Reach, edits: Reach, steps_in: Reach, now: datetime) -> list[
     ]  # fmt: skip
 
 
+def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
+    """Return, by namespace, how many of ``approvers`` (external ids) are on call together at least, in two weeks.
+
+    Namespaces in which nobody takes turns are left out; None if that is so in all.
+    """
+    now = timezone.now()
+    rows = OnCallRotation.objects.prefetch_related("members", "overrides")
+    rotations = [(row.namespace, _turns(row, now)) for row in rows]
+    people = _people_of(turns for _, turns in rotations)
+    found: dict[str, int] = {}
+    for namespace, able in approvers.items():
+        here = [turns for place, turns in rotations if turns and place in (EVERYWHERE, namespace)]
+        if here:
+            may = {pk for pk, person in people.items() if person.is_active and person.external_id in able}
+            found[namespace] = min(len(_on_call(here, shift.begins) & may) for turns in here for shift in turns)
+    return found or None
+
+
 def ladders() -> list[LadderLine]:
     """Return the ladder of every policy, the one for all others first."""
     found: dict[str, list[str]] = {"": [], **{name: [] for name in policies()}}
@@ -129,13 +149,10 @@ def candidates(within: Reach) -> QuerySet[Person]:
 
 
 def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
-    try:
-        zone = ZoneInfo(row.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    found = _turns(row, now)
+    if not found:
         return []
-    source = kept(row)
-    found = shifts(source.rotation, source.overrides, now, now + SHOWN)
-    people = Person.objects.in_bulk([shift.person for shift in found if shift.person is not None])
+    zone, people = ZoneInfo(row.time_zone), _people_of([found])
     active = {pk for pk, person in people.items() if person.is_active}
     able = set(endorsed_keys(namespace=row.namespace or None).values_list("person_id", flat=True))
     why = {gap.shift: _WHY[gap.why] for gap in gaps(found, active=active, able=able)}
@@ -146,3 +163,21 @@ def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
         return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""))
 
     return [line(shift) for shift in found]
+
+
+def _turns(row: OnCallRotation, now: datetime) -> list[Shift]:
+    """Return the shifts of the coming two weeks; none if this machine does not know the rotation's time zone."""
+    try:
+        ZoneInfo(row.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return []
+    source = kept(row)
+    return shifts(source.rotation, source.overrides, now, now + SHOWN)
+
+
+def _people_of(rotations: Iterable[list[Shift]]) -> dict[int, Person]:
+    return Person.objects.in_bulk({one.person for turns in rotations for one in turns if one.person is not None})
+
+
+def _on_call(rotations: list[list[Shift]], moment: datetime) -> set[int | None]:
+    return {one.person for turns in rotations for one in turns if one.begins <= moment < one.ends}

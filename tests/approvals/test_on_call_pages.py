@@ -12,10 +12,14 @@ from django.utils import timezone
 from accounts.models import Person
 from accounts.roles.contracts import Role
 from approvals.models import LadderStep, OnCallOverride, OnCallRotation
+from approvals.on_call.queries import fewest_at_once
+from approvals.on_call.services import step_in
 from tests import people
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.approvals.test_notifying_mail import reachable
+from warrants.policies import linting
+from warrants.policies.release import shipped_text
 
 pytestmark = pytest.mark.django_db
 PAGE, NEW, LADDER = "/on-call/", "/on-call/rotation/", "/on-call/ladder/"
@@ -182,3 +186,30 @@ def test_the_requests_page_says_who_is_on_call_who_was_told_and_who_was_skipped(
     assert "On call now:" in html
     assert "The next are told at" in html
     assert "Skipped: &lt;b&gt;Stranger&lt;/b&gt; cannot decide this request" in html
+
+
+def test_the_editor_of_policies_knows_the_thinnest_shift(ada: Approver) -> None:
+    grace = reachable(factories.approver("grace")).person
+    text = shipped_text("incident-response").replace("min_approvals: 1", "min_approvals: 2")
+
+    def told() -> set[str]:
+        return {one.code for one in linting.findings("incident-response", text, ())}
+
+    assert "quorum_out_of_reach_on_a_shift" not in told()
+    kept(ada.person, grace)
+    assert fewest_at_once({"default": {"local:ada", "local:grace"}, "prod": {"local:grace"}}) == {
+        "default": 1,
+        "prod": 0,
+    }
+    assert "quorum_out_of_reach_on_a_shift" in told()
+    second = kept(grace, ada.person, name="Secondary")
+    assert "quorum_out_of_reach_on_a_shift" not in told()
+    now = timezone.now()
+    step_in(rotation=second, person=ada.person, begins=now, ends=now + timedelta(days=10), by=grace)
+    assert "quorum_out_of_reach_on_a_shift" in told()
+
+
+def test_a_rotation_elsewhere_or_in_an_unknown_time_zone_says_nothing_of_shifts(ada: Approver) -> None:
+    kept(ada.person, namespace="prod")
+    kept(ada.person, name="Lost", time_zone="Mars/Olympus")
+    assert fewest_at_once({"default": {"local:ada"}}) is None

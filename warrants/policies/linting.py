@@ -18,7 +18,7 @@ from audit.statements.kinds import EntryKind
 from warrants.catalogue import queries as catalogue
 from warrants.errors import PolicyError, UnknownPolicy
 from warrants.models import AgentIdentity, IssuerKey
-from warrants.policies import queries
+from warrants.policies import queries, shifts
 from warrants.policies.installation import Installation
 from warrants.policies.lint import Context, Finding, lint
 from warrants.policies.rules import Policy, parse_policy
@@ -43,8 +43,10 @@ def _context(name: str, text: str, authors: Set[str]) -> Context:
     policy = _parsed(text)
     meant = active_people_by_name(policy.approvers) if policy else {}
     keys = _approvers_keys(policy, meant)
+    approvers = _by_namespace(keys)
     here = Installation(
-        approvers=_by_namespace(keys),
+        approvers=approvers,
+        fewest_at_once=shifts.fewest_at_once(approvers),
         issuers=_holders(keys, set(map(bytes, IssuerKey.objects.values_list("public_key", flat=True)))),
         agents=_holders(keys, set(map(bytes, AgentIdentity.objects.values_list("public_key", flat=True)))),
         authors=authors,
