@@ -15,7 +15,6 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.roles.queries import Reach
-from approvals.live import bus
 from approvals.live.events import LiveKind
 from approvals.notify import escalation, outbox
 from approvals.notify.channels import Channel, set_up
@@ -23,6 +22,7 @@ from approvals.notify.contracts import Answer, Job, Result
 from approvals.notify.queries import TOLD_WITHIN, WAYS_WANTED, thin
 from approvals.notify.services import note_stuck
 from workers.database import in_executor, in_thread
+from workers.waking import Waking
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ LOOK_SECONDS = 10.0
 STUCK_AT_ONCE = 100
 ESCALATED_AT_ONCE = 100
 EVERYWHERE = Reach(True, frozenset())
-_WAKING = {LiveKind.NOTIFICATION_DUE, LiveKind.MISSED}
 
 
 async def keep_notifying(
@@ -86,13 +85,13 @@ class _Sender:
 
     def __init__(self, channel: Channel, poll_seconds: float, lease_seconds: float) -> None:
         self._channel, self._poll_seconds, self._lease_seconds = channel, poll_seconds, lease_seconds
-        self._due = asyncio.Event()
+        self._waking = Waking(LiveKind.NOTIFICATION_DUE)
         self._failures = 0  # in a row, that were the channel's
         self._asked_seconds = 0.0  # for which the other side wants to be left alone
 
     async def run(self) -> None:
         with ThreadPoolExecutor(1, f"notify-{self._channel.name}") as self._thread:
-            listener = asyncio.create_task(self._listen(), name=f"notify-{self._channel.name}-listen")
+            listener = asyncio.create_task(self._waking.listen(), name=f"notify-{self._channel.name}-listen")
             try:
                 while True:
                     await self._turn()
@@ -100,14 +99,8 @@ class _Sender:
                 listener.cancel()
                 await asyncio.gather(listener, return_exceptions=True)
 
-    async def _listen(self) -> None:
-        async with bus.subscribe() as events:
-            async for event in events:
-                if event.kind in _WAKING:
-                    self._due.set()
-
     async def _turn(self) -> None:
-        self._due.clear()
+        self._waking.clear()
         work = asyncio.create_task(self._send_one())
         try:
             was_due = await asyncio.shield(work)
@@ -119,13 +112,7 @@ class _Sender:
             pause = outbox.pause(self._failures, longest=LONGEST_CHANNEL_PAUSE)
             await asyncio.sleep(max(pause, self._asked_seconds))
         elif not was_due:
-            await self._wait()
-
-    async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._due.wait(), self._poll_seconds)
-        except TimeoutError:
-            return
+            await self._waking.wait(self._poll_seconds)
 
     async def _send_one(self) -> bool:
         """Send what is most urgent; return whether anything was due."""

@@ -20,11 +20,11 @@ from approvals.contracts import DECISION_SIGNAL
 from approvals.delivery import handoff
 from approvals.delivery.contracts import Job
 from approvals.delivery.services import claim, mark_failed, mark_sent
-from approvals.live import bus
 from approvals.live.events import LiveKind
 from workers.client import in_namespace
 from workers.database import in_executor
 from workers.runs import is_gone
+from workers.waking import Waking
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ SIGNAL_SECONDS = 8
 POLL_SECONDS = 1.0
 MOST_AT_ONCE = 200
 MARK_PAUSE_SECONDS = 0.05
-_WAKING = {LiveKind.DELIVERY_DUE, LiveKind.MISSED}
 
 
 class Relay:
@@ -45,7 +44,7 @@ class Relay:
         self._clients = {client.namespace: client}
         self._client = client
         self._poll_seconds, self._lease_seconds = poll_seconds, lease_seconds
-        self._due = asyncio.Event()
+        self._waking = Waking(LiveKind.DELIVERY_DUE)
         self._deliveries: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -53,7 +52,7 @@ class Relay:
         # One thread claims while another marks, so that a claim never waits behind a mark.
         with ThreadPoolExecutor(1, "relay-claim") as claiming, ThreadPoolExecutor(1, "relay-mark") as marking:
             self._claiming, self._marking = claiming, marking
-            listener = asyncio.create_task(self._listen(), name="relay-listen")
+            listener = asyncio.create_task(self._waking.listen(), name="relay-listen")
             leave = handoff.register(self._take(asyncio.get_running_loop()))
             try:
                 while True:
@@ -63,24 +62,15 @@ class Relay:
                 listener.cancel()
                 await asyncio.gather(listener, *self._deliveries, return_exceptions=True)
 
-    async def _listen(self) -> None:
-        async with bus.subscribe() as events:
-            async for event in events:
-                if event.kind in _WAKING:
-                    self._due.set()
-
     async def _turn(self) -> None:
         while len(self._deliveries) >= MOST_AT_ONCE:
             await asyncio.wait(self._deliveries, return_when=asyncio.FIRST_COMPLETED)
-        self._due.clear()
+        self._waking.clear()
         jobs = await self._claim()
         for job in jobs:
             self._start(job)
         if len(jobs) < BATCH:
-            try:
-                await asyncio.wait_for(self._due.wait(), self._poll_seconds)
-            except TimeoutError:
-                return
+            await self._waking.wait(self._poll_seconds)
 
     def _take(self, loop: asyncio.AbstractEventLoop) -> handoff.Take:
         def take(job: Job) -> None:
