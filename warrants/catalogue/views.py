@@ -11,16 +11,14 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.roles.access import reach_of, require_role
-from accounts.roles.contracts import Role
+from accounts.roles.access import reach_of
+from warrants.access import policy_readers
 from warrants.catalogue import queries
-
-_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 
 
 @never_cache
 @require_safe
-@_readers
+@policy_readers
 def tools(http_request: HttpRequest) -> HttpResponse:
     """List the tools of the reader's namespaces."""
     asked = http_request.GET

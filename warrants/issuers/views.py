@@ -20,18 +20,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.roles.access import require_role
 from accounts.roles.contracts import Role
 from accounts.roles.queries import reach
 from accounts.web import signed_in
 from audit.custody import CustodyError
+from warrants.access import policy_readers
 from warrants.errors import UnknownStep, WarrantError
 from warrants.issuers import queries, rotation
 from warrants.issuers.contracts import Finding, Keeper, State, Step
 from warrants.issuers.preview import preview
 from warrants.models import IssuerKey
 
-_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 _DONE = {
     Step.ANNOUNCE: "{} is announced. Workers believe it within two seconds; let people compare its fingerprint.",
     Step.SWITCH: "{} signs from now on. The issuer before stays trusted until it is retired.",
@@ -53,7 +52,7 @@ class Offer:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@_readers
+@policy_readers
 def issuers(http_request: HttpRequest) -> HttpResponse:
     """List the issuers and what each step of a rotation would change, or take a step."""
     if http_request.method != "POST":

@@ -21,13 +21,12 @@ from warrants.models import AgentIdentity, IssuerKey
 from warrants.policies import queries, shifts
 from warrants.policies.installation import Installation
 from warrants.policies.lint import Context, Finding, lint
-from warrants.policies.rules import Policy, parse_policy
+from warrants.policies.rules import Policy, is_argument_name, parse_policy
 
 # Entries of the ledger, newest first, that are looked at for how long people take, and decisions that are enough.
 _ENTRIES = 5_000
 _ENOUGH_DECISIONS = 20
-# What a policy can name, and the types that guarded activities have.
-_ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# The types that guarded activities have.
 _TYPE = re.compile(r"(str|int|float|bool)|list\[(str|int|float|bool)\]")
 _EVERY_NAMESPACE = "every namespace"
 _DECIDED = frozenset({EntryKind.APPROVAL_GRANTED, EntryKind.APPROVAL_DENIED})
@@ -107,7 +106,7 @@ def _tools(policy: Policy | None) -> dict[str, Any]:
     for tool in catalogue.tools(list(policy.tools)):
         types = found.setdefault(tool.name, {})
         for one in tool.parameters:
-            if _ARGUMENT.fullmatch(one.name):
+            if is_argument_name(one.name):
                 kind = one.type if _TYPE.fullmatch(one.type) else ""
                 types[one.name] = kind if types.get(one.name, kind) == kind else ""
         fresh |= set() if tool.is_stale else {tool.name}

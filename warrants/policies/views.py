@@ -35,6 +35,7 @@ from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import has_role
 from accounts.web import error_as_json, signed_in
 from audit.statements.key_endorsements import EndorsedRole
+from warrants.access import policy_readers
 from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
 from warrants.models import PolicyVersion
 from warrants.policies import form_views, linting, listing, services
@@ -42,7 +43,6 @@ from warrants.policies.contracts import State
 from warrants.policies.lint import Finding, Severity
 from warrants.policies.rules import policy_name
 
-_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 _authors = require_role(Role.POLICY_AUTHOR)
 _publishers = require_role(Role.POLICY_PUBLISHER)
 _LARGEST = 2**31 - 1
@@ -50,7 +50,7 @@ _LARGEST = 2**31 - 1
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@_readers
+@policy_readers
 def policies(http_request: HttpRequest) -> HttpResponse:
     """List the policies, or begin a version of one."""
     if http_request.method != "POST":
@@ -66,7 +66,7 @@ def policies(http_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@_readers
+@policy_readers
 def version(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
     """Show a version, or save a draft's text."""
     found = _find(name, number)

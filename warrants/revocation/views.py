@@ -29,17 +29,17 @@ from accounts.web import signed_in
 from audit.access import VIEW_CONTENT
 from audit.access import reach as content_reach
 from audit.custody import CustodyError
+from warrants.access import policy_readers
 from warrants.errors import NotRevokedByYou, UnknownScope, WarrantError
 from warrants.revocation import queries, services
 from warrants.revocation.contracts import Aim, Scope
 
-_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 _administrators = require_role(Role.SECURITY_ADMINISTRATOR)
 
 
 @never_cache
 @require_safe
-@_readers
+@policy_readers
 def warrants(http_request: HttpRequest) -> HttpResponse:
     """List the live warrants."""
     within = reach_of(http_request)
@@ -54,7 +54,7 @@ def warrants(http_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@_readers
+@policy_readers
 def revocations(http_request: HttpRequest) -> HttpResponse:
     """List what was taken back, or take back."""
     if http_request.method != "POST":
@@ -71,7 +71,7 @@ def revocations(http_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-@_readers
+@policy_readers
 def workers(http_request: HttpRequest) -> HttpResponse:
     """Answer with the fragment that says which workers confirmed."""
     return render(http_request, "warrants/_workers.html", _workers(reach_of(http_request)))

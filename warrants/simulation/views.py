@@ -20,11 +20,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.roles.access import reach_of, require_role
-from accounts.roles.contracts import Role
+from accounts.roles.access import reach_of
 from accounts.roles.queries import Reach
 from accounts.web import wants_fragment
 from audit.access import VIEW_CONTENT, reach
+from warrants.access import policy_readers
 from warrants.catalogue.queries import tools
 from warrants.errors import PolicyError, UnknownPolicy, UnknownVersion, WarrantError
 from warrants.policies.rules import Policy
@@ -34,14 +34,13 @@ from warrants.simulation.forms import CallForm, ReplayForm, require_valid
 from warrants.simulation.replaying import Replay, replay
 from warrants.simulation.services import Version, parsed, simulate, version_of
 
-_readers = require_role(Role.POLICY_AUTHOR, Role.POLICY_PUBLISHER, Role.AUDITOR, Role.SECURITY_ADMINISTRATOR)
 SECONDS = 10.0
 SHOWN = 200
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@_readers
+@policy_readers
 def simulator(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
     """Show the form, or answer what a call would come to."""
     version = _find(name, number)
@@ -72,7 +71,7 @@ def simulator(http_request: HttpRequest, name: str, number: int) -> HttpResponse
 
 @never_cache
 @require_POST
-@_readers
+@policy_readers
 def replayed(http_request: HttpRequest, name: str, number: int) -> HttpResponse:
     """Answer what the version would have made of the calls of the last days."""
     version = _find(name, number)
