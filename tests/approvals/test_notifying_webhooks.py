@@ -69,16 +69,6 @@ def set_up(settings: Any, server: Receiver, **changes: Any) -> None:
     settings.WEBHOOKS = json.dumps([server.entry(**changes)])
 
 
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return factories.approver("ada")
-
-
-@pytest.fixture
-def grace(db: None) -> Approver:
-    return factories.approver("grace")
-
-
 def claim() -> Job | None:
     Notification.objects.filter(state="waiting").update(due_at=timezone.now())
     return outbox.claim(channel="webhook")
