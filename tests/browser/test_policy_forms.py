@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import look
 from tests.browser.demo import Demo
@@ -94,6 +94,7 @@ def test_an_author_builds_a_gate_with_forms(demo: Demo, open_browser: Open) -> N
     set_rule(paula, "environment", "one_of", Texts="production\nstaging\ndev")
     expect(text).to_have_value(re.compile(re.escape(SAFE.partition("    gate:")[0]) + "$"))
     tries_a_value(paula)
+    goes_on_typing(paula)
 
     form = part(paula, "Which calls stop")
     stop(form, "Every call, unless")
@@ -110,6 +111,22 @@ def test_an_author_builds_a_gate_with_forms(demo: Demo, open_browser: Open) -> N
     the_unsafe_form_is_refused(paula, text)
     by_the_lint_too(paula, text)
     in_the_text_alone(paula, text)
+
+
+def goes_on_typing(page: Page) -> None:
+    """What is typed while a choice is answered is there afterwards, and the choice holds."""
+    form = part(page, "What an argument may be")
+    texts = form.get_by_label("Texts")
+    with_held: list[Route] = []
+    page.route("**/policies/forms/rule/", lambda route: with_held.append(route), times=1)
+    with page.expect_request("**/policies/forms/rule/"):
+        form.get_by_label("What it may be", exact=True).select_option("not_one_of")
+    texts.fill("qa")
+    with page.expect_request("**/policies/forms/rule/"):
+        with_held[0].continue_()
+    expect(form.locator("[name$=of_kind]")).to_have_value("not_one_of")
+    expect(texts).to_have_value("qa")
+    choose(form, "What it may be", "one_of")
 
 
 def tries_a_value(page: Page) -> None:

@@ -121,28 +121,64 @@ class RefusedChange extends HTMLElement {
 }
 
 /**
- * <policy-forms>: forms that need a script to change the text. Each looks at the text anew when that changed; an answer
- * to that which comes while somebody goes on filling in the form is left aside, so that nothing typed is lost.
+ * <policy-forms>: forms that need a script to change the text. Each looks at the text anew when that changed, and
+ * becomes another by what is chosen in it. An answer to either that comes while somebody goes on filling in that form is
+ * left aside, so that nothing typed is lost, and asked for once more with what was typed. A form that was answered for
+ * the very text that stands there does not look again: what it was refused for stays to be read.
  */
 class PolicyForms extends HTMLElement {
-  /** @type {Map<EventTarget, number>} how often something was filled in, when the fields looked at the text */
-  asked = new Map();
-  filled = 0;
+  /** @type {WeakMap<Element, number>} how often something was filled in, by form */
+  filled = new WeakMap();
+  /** @type {WeakMap<Element, { filled: number, text: string }>} how form and text stood when an element asked */
+  asked = new WeakMap();
+  /** @type {WeakMap<Element, string>} the text that a form was last answered for */
+  answered = new WeakMap();
 
   connectedCallback() {
     this.hidden = false;
-    this.addEventListener("input", () => {
-      this.filled += 1;
+    this.addEventListener("input", ({ target }) => {
+      const form = formAround(target);
+      if (form) this.filled.set(form, this.filledIn(form) + 1);
     });
-    this.addEventListener("htmx:before:request", ({ target }) => {
-      if (target) this.asked.set(target, this.filled);
+    this.addEventListener("htmx:before:request", (event) => {
+      const form = formAround(event.target);
+      if (!form || !(event.target instanceof Element)) return;
+      const text = /** @type {HTMLTextAreaElement} */ (document.getElementById("policy-text")).value;
+      if (event.target.matches("[data-looks-anew]") && this.answered.get(form) === text) event.preventDefault();
+      else this.asked.set(event.target, { filled: this.filledIn(form), text });
     });
     this.addEventListener("htmx:before:swap", (event) => {
       const { ctx } = /** @type {CustomEvent<{ ctx: { sourceElement: Element } }>} */ (event).detail;
-      const looked = ctx.sourceElement.hasAttribute("data-looks-anew");
-      if (looked && this.asked.get(ctx.sourceElement) !== this.filled) event.preventDefault();
+      this.takeAnswer(ctx.sourceElement, event);
     });
   }
+
+  /**
+   * @param {Element} source that asked
+   * @param {Event} swap
+   */
+  takeAnswer(source, swap) {
+    const [form, asked] = [formAround(source), this.asked.get(source)];
+    if (!form || !asked || !source.matches("form, [data-looks-anew], [data-is-choice]")) return;
+    if (source === form || asked.filled === this.filledIn(form)) {
+      this.answered.set(form, asked.text);
+      return;
+    }
+    swap.preventDefault();
+    this.answered.delete(form);
+    // Once this request has ended: while another of the form is under way it is not asked.
+    setTimeout(() => form.querySelector("[data-looks-anew]")?.dispatchEvent(new Event("asks-again")));
+  }
+
+  /** @param {Element} form */
+  filledIn(form) {
+    return this.filled.get(form) ?? 0;
+  }
+}
+
+/** @param {EventTarget | null} target */
+function formAround(target) {
+  return target instanceof Element ? target.closest("form") : null;
 }
 
 customElements.define("policy-text", PolicyText);
