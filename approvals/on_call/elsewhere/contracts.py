@@ -101,4 +101,4 @@ def tidy(found: list[FetchedShift], begins: datetime, ends: datetime) -> list[Fe
 
 def on_one_line(text: str) -> str:
     """Return ``text`` without line breaks, and without what cannot be printed or stored."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
