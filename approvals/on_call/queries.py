@@ -29,7 +29,7 @@ _WHY = {
     Why.NOBODY: "nobody is on call",
     Why.LEFT: "has left",
     Why.CANNOT_DECIDE: "cannot decide: not an approver here, or without an endorsed key",
-    Why.STRANGER: "is not known here: no account has this verified address, or two have. Correct it there or here",
+    Why.STRANGER: "is not known here: no account has this verified address, or two have; correct it there or here",
     Why.NOT_FETCHED: "nobody is known: what was fetched last ends before",
 }
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,6 +17,7 @@ import pytest
 from approvals.on_call.elsewhere import ical
 from approvals.on_call.elsewhere.contracts import AHEAD, FetchedShift, FetchFailed, Trouble
 from approvals.on_call.elsewhere.ical_reader import read
+from tests.config.source import ROOT
 from tests.schedules import calendar, event
 
 pytestmark = pytest.mark.either_database
@@ -221,9 +226,19 @@ def test_what_would_be_read_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch, d
     assert seconds < 30
 
 
-def test_the_process_ends_by_its_own_limit_of_work() -> None:
-    found, _ = in_a_process(calendar(event(":19700101T000000Z", ":19700101T000001Z", ADA, "RRULE:FREQ=SECONDLY")))
-    assert found is Trouble.TOO_COSTLY
+@pytest.mark.parametrize(
+    ("limit", "title", "ended"),
+    [("WORK_SECONDS = 2", "Night", -signal.SIGKILL), ("MEMORY_BYTES = 150 * 2**20", "x" * 30_000_000, 1)],
+    ids=["work", "memory"],
+)
+def test_the_process_ends_by_its_own_limits(limit: str, title: str, ended: int) -> None:
+    endless = calendar(event(":19700101T000000Z", ":19700101T000001Z", f"SUMMARY:{title}", "RRULE:FREQ=SECONDLY"))
+    program = f"from approvals.on_call.elsewhere import ical_reader as it; it.{limit}; it.main()"
+    asked = json.dumps([BEGINS.isoformat(), ENDS.isoformat(), "UTC"]).encode()
+    reader = subprocess.run(
+        [sys.executable, "-c", program], input=asked + b"\n" + endless, capture_output=True, timeout=100, cwd=ROOT
+    )
+    assert (reader.returncode, reader.stdout) == (ended, b"")
 
 
 def test_the_process_gets_no_secret_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

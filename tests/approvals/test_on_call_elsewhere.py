@@ -344,6 +344,9 @@ def test_a_schedule_is_fetched_when_it_is_due_by_one_and_only_if_it_is_used_and_
     services.keep(name="primary", fetched=Fetched(until, failed=broken), now=NOW)
     assert services.fetch_soon(name="primary", now=NOW)
     assert services.claim(named=["primary"], now=NOW) == "primary"
+    OnCallRotation.objects.all().delete()
+    assert services.claim(named=["primary"], now=NOW) is None
+    assert not OnCallSchedule.objects.exists(), "addresses that nobody needs"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from approvals.models import OnCallRotation, OnCallSchedule, OnCallScheduleShift
 from approvals.on_call.elsewhere.contracts import Trouble, on_one_line
@@ -18,25 +18,25 @@ LEASE = timedelta(minutes=2)
 _MOST_DETAIL = 200
 
 
-@transaction.atomic
 def claim(*, named: Collection[str], now: datetime) -> str | None:
     """Return which of the schedules ``named``, and used by a rotation, is to be fetched now; nobody else is told it.
 
-    Several may call it at once.
+    Several may call it at once. What no rotation uses any more is forgotten.
     """
-    used = OnCallRotation.objects.filter(schedule__in=named).values_list("schedule", flat=True).distinct()
-    OnCallSchedule.objects.bulk_create(
-        [OnCallSchedule(name=name, due_at=now) for name in used.order_by("schedule")], ignore_conflicts=True
-    )
-    due = OnCallSchedule.objects.filter(name__in=used, due_at__lte=now).order_by("due_at", "name")
-    if connection.features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True)
-    row = due.first()
-    if row is None:
-        return None
-    row.due_at = now + LEASE
-    row.save(update_fields=["due_at"])
-    return row.name
+    used = set(OnCallRotation.objects.exclude(schedule="").values_list("schedule", flat=True))
+    known = dict(OnCallSchedule.objects.values_list("name", "due_at"))
+    if known.keys() - used:
+        OnCallSchedule.objects.filter(name__in=known.keys() - used).delete()
+    wanted = used.intersection(named)
+    if wanted - known.keys():
+        new = [OnCallSchedule(name=name, due_at=now) for name in sorted(wanted - known.keys())]
+        OnCallSchedule.objects.bulk_create(new, ignore_conflicts=True)
+    due = sorted((known.get(name, now), name) for name in wanted if known.get(name, now) <= now)
+    for _, name in due:
+        # Whoever moves it on has it.
+        if OnCallSchedule.objects.filter(name=name, due_at__lte=now).update(due_at=now + LEASE):
+            return name
+    return None
 
 
 @transaction.atomic
