@@ -9,12 +9,14 @@ class ApprovalsConfig(AppConfig):
         from approvals.notify.slack import checks  # noqa: PLC0415
         from approvals.notify.webhooks import checks as webhooks  # noqa: PLC0415
         from approvals.on_call import queries as on_call  # noqa: PLC0415
+        from approvals.on_call.elsewhere import checks as schedules  # noqa: PLC0415
         from approvals.requests import forgetting, queries  # noqa: PLC0415
         from warrants.issuers import waiting  # noqa: PLC0415
         from warrants.policies import shifts  # noqa: PLC0415
 
         checks.connect()
         webhooks.connect()
+        schedules.connect()
         ledger.connect()
         forgetting.connect()
         waiting.use(queries.waiting_under)

@@ -276,6 +276,9 @@ SLACK_API_URL = env.web_address("SLACK_API_URL", "https://slack.com/api/")
 # --- Webhooks: a JSON list of receivers with their secrets, docs/webhooks.md; empty for none ----
 WEBHOOKS = env.secret("WEBHOOKS")
 
+# --- On call kept elsewhere: a JSON list with their secrets, docs/on-call.md; empty for none ------
+ON_CALL_SCHEDULES = env.secret("ON_CALL_SCHEDULES")
+
 # --- Push: messages to browsers and phones; empty for none --------------------------------------
 # Whom push services write to about this installation, an e-mail address.
 PUSH_CONTACT = env.text("PUSH_CONTACT", "")

@@ -1,11 +1,11 @@
-"""A receiver of webhooks on loopback that keeps what it is sent, and answers as told, or not at all."""
+"""A server on loopback that keeps what it is sent, and answers as told, or not at all: a receiver of webhooks."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,13 +44,14 @@ class Sent:
 
 @dataclass
 class Receiver:
-    """``answers`` are given in order, then everything is taken."""
+    """``answers`` are given in order, then what ``speaks`` says; without, everything is taken."""
 
     port: int
     scheme: str
     sent: list[Sent] = field(default_factory=list)
     answers: deque[bytes] = field(default_factory=deque)
     released: Event = field(default_factory=Event)
+    speaks: Callable[[Sent], bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -60,11 +61,17 @@ class Receiver:
         """Return what ``WEBHOOKS`` says of it."""
         return entry(self.url, **changes)
 
+    def answer(self) -> bytes:
+        if self.answers:
+            return self.answers.popleft()
+        return self.speaks(self.sent[-1]) if self.speaks else TAKEN
+
     def reset(self) -> None:
         """Forget everything, and let go of those that hang."""
         self.released.set()
         self.sent.clear()
         self.answers.clear()
+        self.speaks = None
         self.released = Event()
 
 
@@ -90,8 +97,8 @@ def serving(certificate: Path | None = None) -> Iterator[Receiver]:
             while line := self.rfile.readline().decode().strip():
                 name, _, value = line.partition(":")
                 headers[name.lower()] = value.strip()
-            receiver.sent.append(Sent(path, headers, self.rfile.read(int(headers["content-length"]))))
-            answer = receiver.answers.popleft() if receiver.answers else TAKEN
+            receiver.sent.append(Sent(path, headers, self.rfile.read(int(headers.get("content-length", "0")))))
+            answer = receiver.answer()
             if answer == HANG:
                 released.wait()
             elif answer == DRIP:

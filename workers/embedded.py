@@ -32,6 +32,7 @@ from workers.integrating import keep_integrating
 from workers.namespaces.registration import registered
 from workers.nexus.crew import Shared
 from workers.notifier import keep_notifying
+from workers.on_call import keep_fetching
 from workers.payments.crew import assemble_endpoints
 from workers.publications import Publications
 from workers.relay import Relay
@@ -96,6 +97,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
         if parts.relay:
             opened.push_async_callback(cancel, supervisor.watch("relay", Relay(client).run()))
             opened.push_async_callback(cancel, supervisor.watch("notifier", keep_notifying()))
+            opened.push_async_callback(cancel, supervisor.watch("on call elsewhere", keep_fetching()))
             opened.push_async_callback(cancel, supervisor.watch("ledger integrator", keep_integrating()))
             opened.push_async_callback(cancel, supervisor.watch("search index", keep_indexing()))
             if siem is not None:

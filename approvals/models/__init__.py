@@ -11,6 +11,8 @@ from approvals.models.on_call import (
     OnCallMember,
     OnCallOverride,
     OnCallRotation,
+    OnCallSchedule,
+    OnCallScheduleShift,
 )
 from approvals.models.push import PushSubscription
 from approvals.models.request import ApprovalRequest, RequiredApprover
@@ -35,6 +37,8 @@ __all__ = [
     "OnCallMember",
     "OnCallOverride",
     "OnCallRotation",
+    "OnCallSchedule",
+    "OnCallScheduleShift",
     "Opening",
     "PushSubscription",
     "QuietHours",

@@ -11,13 +11,17 @@ from approvals.on_call.contracts import DAYS_OF_WEEK, MAXIMUM_DAYS
 
 
 class OnCallRotation(models.Model):
-    """People who take turns; ``approvals.on_call.contracts.Rotation`` says how. ``namespace`` is empty for all."""
+    """People who take turns; ``approvals.on_call.contracts.Rotation`` says how. ``namespace`` is empty for all.
+
+    With ``schedule``, a name in ``ON_CALL_SCHEDULES``, who is on call is taken from there, and there are no turns.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     namespace = models.CharField(max_length=255, blank=True)
-    hands_over = models.TimeField()
+    schedule = models.CharField(max_length=40, blank=True)
+    hands_over = models.TimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64)  # as IANA names it
-    starts_on = models.DateField()
+    starts_on = models.DateField(null=True, blank=True)
     every_days = models.PositiveSmallIntegerField(default=DAYS_OF_WEEK)
     weekday = models.PositiveSmallIntegerField(null=True, blank=True)  # 0 is Monday
     # Text, so that it stays true when the account is gone.
@@ -30,6 +34,10 @@ class OnCallRotation(models.Model):
             models.CheckConstraint(name="rotation_turns", condition=Q(every_days__gte=1, every_days__lte=MAXIMUM_DAYS)),
             models.CheckConstraint(
                 name="rotation_weekday", condition=Q(weekday__isnull=True) | Q(weekday__lt=DAYS_OF_WEEK)
+            ),
+            models.CheckConstraint(
+                name="rotation_has_turns_or_schedule",
+                condition=~Q(schedule="") | Q(hands_over__isnull=False, starts_on__isnull=False),
             ),
         ]
 
@@ -68,6 +76,51 @@ class OnCallOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} instead in {self.rotation_id}"
+
+
+class OnCallSchedule(models.Model):
+    """How the fetching of a schedule that is kept elsewhere stands. ``name`` as in ``ON_CALL_SCHEDULES``.
+
+    It is fetched at ``due_at``, which whoever fetches it moves on first, as a lease. What was fetched last stays in
+    force to ``known_until``, however long it fails: ``failing_since``, for ``trouble`` (``elsewhere.contracts``).
+    """
+
+    name = models.CharField(primary_key=True, max_length=40)
+    due_at = models.DateTimeField()
+    fetched_at = models.DateTimeField(null=True)
+    known_until = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=40, blank=True)
+    detail = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="schedule_fails_for_a_reason",
+                condition=Q(failing_since__isnull=True, trouble="") | (Q(failing_since__isnull=False) & ~Q(trouble="")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OnCallScheduleShift(models.Model):
+    """Somebody is on call elsewhere from ``begins`` to before ``ends``, as they are called there. Several may be."""
+
+    schedule = models.ForeignKey(OnCallSchedule, on_delete=models.CASCADE, related_name="shifts", db_index=False)
+    begins = models.DateTimeField()
+    ends = models.DateTimeField()
+    email = models.CharField(max_length=254, blank=True)
+    name = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["begins", "ends", "email", "name"]
+        indexes = [models.Index(fields=["schedule", "ends"], name="schedule_shifts")]
+        constraints = [models.CheckConstraint(name="schedule_shift_ends_later", condition=Q(ends__gt=F("begins")))]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.email} in {self.schedule_id}"
 
 
 class LadderStep(models.Model):

@@ -1,8 +1,8 @@
-"""One POST to a server that somebody else named: within a bounded time, and only to addresses that may be reached.
+"""One request to a server that somebody else named: within a bounded time, and only to addresses that may be reached.
 
 The addresses of the host are looked up once, judged, and connected to: no second look-up can bring another. The
-certificate must be the host's all the same. No redirect is followed, no proxy is used, and of the answer only the
-status and ``Retry-After`` are read: the rest may be anything, and of any length.
+certificate must be the host's all the same. No redirect is followed and no proxy is used. Of the answer to a POST only
+the status and ``Retry-After`` are read, of that to a GET so many bytes, as they come: what is packed stays packed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,17 @@ class Heard:
 
     status: int
     asked_seconds: float
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: httpx.URL
+    headers: Mapping[str, str]
+    allow_private: bool
+    body: bytes | None = None
+    most_bytes: int = 0  # of the answer, that are read
 
 
 class NotAllowed(Exception):
@@ -50,9 +61,19 @@ class Unanswered(Exception):
     """It may have arrived; the text says why that is not known."""
 
 
+class TooLarge(Exception):
+    """The answer has more bytes than are read."""
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool) -> Heard:
     """Send ``body`` to ``url``, http or https. Raises ``NotAllowed``, ``Unreachable`` and ``Unanswered``."""
-    return asyncio.run(_within_time(httpx.URL(url), body, headers, allow_private))
+    return asyncio.run(_within_time(_Request("POST", httpx.URL(url), headers, allow_private, body)))
+
+
+async def get(url: str, headers: Mapping[str, str], *, allow_private: bool, most_bytes: int) -> Heard:
+    """Ask for ``url``, http or https. Raises ``NotAllowed``, ``Unreachable``, ``Unanswered`` and ``TooLarge``."""
+    plain = {"accept-encoding": "identity", **headers}
+    return await _within_time(_Request("GET", httpx.URL(url), plain, allow_private, most_bytes=most_bytes))
 
 
 def look_up(host: str, port: int) -> list[str]:
@@ -78,27 +99,27 @@ def is_allowed(text: str, *, allow_private: bool) -> bool:
     return address.is_global or allow_private
 
 
-async def _within_time(url: httpx.URL, body: bytes, headers: Mapping[str, str], allow_private: bool) -> Heard:
+async def _within_time(request: _Request) -> Heard:
     try:
         async with asyncio.timeout(SECONDS):
-            return await _deliver(url, body, headers, allow_private)
+            return await _exchange(request)
     except TimeoutError as error:
         raise Unanswered(f"{SECONDS:g} seconds were over") from error
 
 
-async def _deliver(url: httpx.URL, body: bytes, headers: Mapping[str, str], allow_private: bool) -> Heard:
-    port = url.port or (443 if url.scheme == "https" else 80)
+async def _exchange(request: _Request) -> Heard:
+    port = request.url.port or (443 if request.url.scheme == "https" else 80)
     try:
         # Nothing bounds a look-up but its thread's being left behind.
-        found = await anyio.to_thread.run_sync(look_up, url.host, port, abandon_on_cancel=True)
+        found = await anyio.to_thread.run_sync(look_up, request.url.host, port, abandon_on_cancel=True)
     except (OSError, UnicodeError) as error:
         raise Unreachable("its host is not known") from error
-    if not found or not all(is_allowed(one, allow_private=allow_private) for one in found):
+    if not found or not all(is_allowed(one, allow_private=request.allow_private) for one in found):
         raise NotAllowed
     why = ""
     for address in found[:MOST_ADDRESSES]:
         try:
-            return await _post(url, address, body, headers)
+            return await _ask(request, address)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             why = why_unreachable(error)
         except (httpx.HTTPError, ssl.SSLError) as error:
@@ -106,8 +127,8 @@ async def _deliver(url: httpx.URL, body: bytes, headers: Mapping[str, str], allo
     raise Unreachable(why)
 
 
-async def _post(url: httpx.URL, address: str, body: bytes, headers: Mapping[str, str]) -> Heard:
-    sent = {"host": url.netloc.decode("ascii"), "user-agent": "Countersign", **headers}
+async def _ask(request: _Request, address: str) -> Heard:
+    sent = {"host": request.url.netloc.decode("ascii"), "user-agent": "Countersign", **request.headers}
     async with (
         httpx.AsyncClient(
             verify=ssl.create_default_context(),
@@ -116,12 +137,22 @@ async def _post(url: httpx.URL, address: str, body: bytes, headers: Mapping[str,
             follow_redirects=False,
         ) as client,
         client.stream(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
+            request.method,
+            request.url.copy_with(host=address),
+            content=request.body,
             headers=sent,
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+            extensions={"sni_hostname": request.url.raw_host.decode("ascii")},
         ) as response,
     ):
         asked = retry_after_seconds(response.headers.get("retry-after", ""))
-        return Heard(response.status_code, asked or 0.0)
+        body = await _read(response, request.most_bytes) if request.most_bytes else b""
+        return Heard(response.status_code, asked or 0.0, body)
+
+
+async def _read(response: httpx.Response, most_bytes: int) -> bytes:
+    found = bytearray()
+    async for part in response.aiter_raw():
+        found += part
+        if len(found) > most_bytes:
+            raise TooLarge
+    return bytes(found)

@@ -2,7 +2,8 @@
 
 ``approvals/notify/preferences.html`` gets ``form`` (``preferences.forms.PreferencesForm``), ``choices``
 (``preferences.queries.ChannelChoice``), ``time_zones`` (names) and ``browsers`` (``push.queries.Browsers``, or None).
-``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``) and ``webhooks`` (``webhooks.queries.Webhooks``).
+``approvals/notify/log.html`` gets ``overview`` (``queries.Overview``) and ``webhooks`` (``webhooks.queries.Webhooks``)
+and ``schedules`` (those kept elsewhere that cannot be fetched, ``on_call.elsewhere.queries.ScheduleLine``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from approvals.notify.preferences.forms import PreferencesForm
 from approvals.notify.preferences.queries import choices
 from approvals.notify.push.queries import browsers_of
 from approvals.notify.webhooks.queries import webhooks
+from approvals.on_call.elsewhere.queries import in_trouble
 
 
 @never_cache
@@ -49,6 +51,7 @@ def log(http_request: HttpRequest) -> HttpResponse:
     """Show what could not be told, where the person oversees people."""
     within = reach_of(http_request)
     context = {"overview": queries.overview(within=within), "webhooks": webhooks(within=within)}
+    context["schedules"] = in_trouble()
     return render(http_request, "approvals/notify/log.html", context)
 
 

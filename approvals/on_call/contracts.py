@@ -38,12 +38,19 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Who is on call from ``begins`` to before ``ends``: nobody if ``person`` is None."""
+    """Who is on call from ``begins`` to before ``ends``: nobody if ``person`` is None.
+
+    ``name`` and ``email`` are then what somebody who is not known here is called elsewhere. Without ``is_known`` it
+    may be anybody: what was fetched ends before.
+    """
 
     person: int | None
     begins: datetime
     ends: datetime
     is_override: bool = False
+    name: str = ""
+    email: str = ""
+    is_known: bool = True
 
 
 class Why(StrEnum):
@@ -52,6 +59,8 @@ class Why(StrEnum):
     NOBODY = "nobody"
     LEFT = "left"
     CANNOT_DECIDE = "cannot_decide"
+    STRANGER = "stranger"
+    NOT_FETCHED = "not_fetched"
 
 
 @dataclass(frozen=True, slots=True)

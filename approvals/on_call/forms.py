@@ -14,6 +14,7 @@ from accounts.roles.queries import Reach
 from approvals.models import OnCallRotation
 from approvals.notify.quiet import is_time_zone
 from approvals.on_call.contracts import MAXIMUM_DAYS
+from approvals.on_call.elsewhere.settings import schedules
 from approvals.on_call.queries import candidates
 from approvals.on_call.services import NewStep
 
@@ -46,7 +47,7 @@ class RotationForm(forms.ModelForm):
 
     class Meta:
         model = OnCallRotation
-        fields = ["name", "namespace", "hands_over", "weekday", "every_days", "time_zone", "starts_on"]
+        fields = ["name", "namespace", "schedule", "hands_over", "weekday", "every_days", "time_zone", "starts_on"]
         labels = {"hands_over": "At", "starts_on": "Begins on"}
         help_texts = {
             "namespace": "Its people decide here. Empty: in all namespaces.",
@@ -65,6 +66,14 @@ class RotationForm(forms.ModelForm):
         members = [one.person_id for one in self.instance.members.all()] if self.instance.pk else []
         # Who has left is still there to be seen, and replaced.
         people = candidates(edits) | Person.objects.filter(pk__in=members).distinct()
+        choices = _schedules(self.instance.schedule)
+        self.has_schedules = len(choices) > 1
+        self.fields["schedule"] = forms.ChoiceField(
+            label="Who is on call",
+            required=False,
+            choices=choices,
+            help_text="Taken from a schedule, people and hand-over below do not count.",
+        )
         places = min(len(members) + SPARE_PLACES, MAXIMUM_PEOPLE)
         self.places = [f"person_{number}" for number in range(1, places + 1)]
         for number, place in enumerate(self.places):
@@ -83,7 +92,14 @@ class RotationForm(forms.ModelForm):
     @property
     def people(self) -> list[Person]:
         """The people of a valid form, in order."""
+        if self.is_taken:
+            return []
         return [self.cleaned_data[place] for place in self.places if self.cleaned_data[place] is not None]
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a valid form says that who is on call is kept elsewhere."""
+        return bool(self.cleaned_data["schedule"])
 
     def clean_namespace(self) -> str:
         namespace = str(self.cleaned_data["namespace"])
@@ -97,17 +113,29 @@ class RotationForm(forms.ModelForm):
             raise forms.ValidationError("There is no time zone by that name here. Choose one of the list.")
         return name
 
-    def clean_starts_on(self) -> date:
-        day: date = self.cleaned_data["starts_on"]
-        if not _EARLIEST <= day <= _LATEST:
+    def clean_starts_on(self) -> date | None:
+        day: date | None = self.cleaned_data["starts_on"]
+        if day is not None and not _EARLIEST <= day <= _LATEST:
             raise forms.ValidationError("Give a day between 2000 and 2100.")
         return day
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if not self.errors and not self.people:
+        if self.errors or self.is_taken:
+            return cleaned
+        for name in ("hands_over", "starts_on"):
+            if cleaned[name] is None:
+                self.add_error(name, "This is needed where people take turns.")
+        if not self.people:
             self.add_error("person_1", "Name at least one person, or nobody is ever on call.")
         return cleaned
+
+
+def _schedules(chosen: str) -> list[tuple[str, str]]:
+    """Return what can be chosen: turns kept here, each schedule that the setting names, and the one in use."""
+    known = {name: f"taken from {name} ({one.kind.label})" for name, one in schedules().items()}
+    gone = {chosen: f"taken from {chosen}, which ON_CALL_SCHEDULES does not name"} if chosen else {}
+    return [("", "people who take turns"), *(gone | known).items()]
 
 
 class StepInForm(forms.Form):

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from accounts.models import Person
 from approvals.models import LadderStep, OnCallRotation
-from approvals.on_call.contracts import Override, Rotation, Source
-from approvals.on_call.shifts import on_call_at
+from approvals.on_call.contracts import Override, Rotation, Shift, Source
+from approvals.on_call.elsewhere.queries import Elsewhere, elsewhere
+from approvals.on_call.shifts import on_call_at, shifts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class KeptHere:
             person = None
         return () if person is None else (person,)
 
+    def shifts(self, begins: datetime, ends: datetime) -> list[Shift]:
+        """Return who is on call from ``begins`` to before ``ends``. Raises what an unknown time zone raises."""
+        return shifts(self.rotation, self.overrides, begins, ends)
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -66,8 +71,15 @@ def ladder_of(policy: str) -> list[Step]:
     return [_step(row) for row in own or rows]
 
 
+def source(row: OnCallRotation) -> KeptHere | Elsewhere:
+    """Return whatever knows who is on call in a rotation."""
+    return elsewhere(row) if row.schedule else kept(row)
+
+
 def kept(row: OnCallRotation) -> KeptHere:
-    """Return what a rotation's rows say."""
+    """Return what a rotation's rows say, which has turns of its own."""
+    assert row.hands_over is not None  # noqa: S101 - a constraint sees to it
+    assert row.starts_on is not None  # noqa: S101
     rotation = Rotation(
         people=tuple(member.person_id for member in row.members.all()),
         hands_over=row.hands_over,
@@ -83,5 +95,5 @@ def _step(row: LadderStep) -> Step:
     wait = timedelta(minutes=row.wait_minutes) if row.wait_minutes is not None else None
     share = (row.wait_percent or 0) / 100
     if row.rotation is not None:
-        return Step(f"On call: {row.rotation.name}", kept(row.rotation), wait, share)
+        return Step(f"On call: {row.rotation.name}", source(row.rotation), wait, share)
     return Step("People named by the ladder", Named(tuple(person.pk for person in row.people.all())), wait, share)

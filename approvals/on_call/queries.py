@@ -16,8 +16,9 @@ from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import Reach
 from approvals.models import LadderStep, OnCallRotation
 from approvals.on_call.contracts import Shift, Why
-from approvals.on_call.ladders import kept, ladder_of
-from approvals.on_call.shifts import gaps, shifts
+from approvals.on_call.elsewhere.queries import ScheduleLine, lines
+from approvals.on_call.ladders import ladder_of, source
+from approvals.on_call.shifts import gaps
 from warrants.policies.queries import names
 
 SHOWN = timedelta(days=14)
@@ -28,6 +29,8 @@ _WHY = {
     Why.NOBODY: "nobody is on call",
     Why.LEFT: "has left",
     Why.CANNOT_DECIDE: "cannot decide: not an approver here, or without an endorsed key",
+    Why.STRANGER: "is not known here: no account has this verified address, or two have; correct it there or here",
+    Why.NOT_FETCHED: "nobody is known: what was fetched last ends before",
 }
 
 
@@ -53,10 +56,12 @@ class RotationCard:
     shifts: list[ShiftLine]
     may_edit: bool
     may_step_in: bool
+    schedule: ScheduleLine | None = None  # that it is taken from
 
     @property
-    def now(self) -> ShiftLine | None:
-        return self.shifts[0] if self.shifts else None
+    def now(self) -> list[ShiftLine]:
+        """Who is on call now: several if they are."""
+        return [shift for shift in self.shifts if shift.begins == self.shifts[0].begins]
 
     @property
     def gaps(self) -> list[ShiftLine]:
@@ -90,10 +95,11 @@ def cards(*, sees: Reach, edits: Reach, steps_in: Reach, now: datetime) -> list[
     found = OnCallRotation.objects.prefetch_related("members", "overrides")
     if not sees.everywhere:
         found = found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
+    schedules = lines({row.schedule for row in found if row.schedule})
     return [
         RotationCard(
-            row.pk, row.name, row.namespace, row.time_zone, _lines(row, now), row.namespace in edits,
-            row.namespace in steps_in,
+            row.pk, row.name, row.namespace, row.time_zone, _lines(row, now, shows_addresses=row.namespace in edits),
+            row.namespace in edits, row.namespace in steps_in, schedules.get(row.schedule),
         )
         for row in found
     ]  # fmt: skip
@@ -148,7 +154,7 @@ def candidates(within: Reach) -> QuerySet[Person]:
     return Person.objects.filter(grants, is_active=True).distinct().order_by("display_name", "pk")
 
 
-def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
+def _lines(row: OnCallRotation, now: datetime, *, shows_addresses: bool) -> list[ShiftLine]:
     found = _turns(row, now)
     if not found:
         return []
@@ -158,7 +164,7 @@ def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
     why = {gap.shift: _WHY[gap.why] for gap in gaps(found, active=active, able=able)}
 
     def line(shift: Shift) -> ShiftLine:
-        person = str(people[shift.person]) if shift.person in people else ""
+        person = str(people[shift.person]) if shift.person in people else _stranger(shift, shows_addresses)
         begins, ends = shift.begins.astimezone(zone), shift.ends.astimezone(zone)
         return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""))
 
@@ -171,8 +177,14 @@ def _turns(row: OnCallRotation, now: datetime) -> list[Shift]:
         ZoneInfo(row.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return []
-    source = kept(row)
-    return shifts(source.rotation, source.overrides, now, now + SHOWN)
+    return source(row).shifts(now, now + SHOWN)
+
+
+def _stranger(shift: Shift, shows_address: bool) -> str:
+    """Return what somebody who is not known here is called elsewhere; nothing for nobody."""
+    if shift.email and shows_address:
+        return f"{shift.name} <{shift.email}>" if shift.name != shift.email else shift.email
+    return shift.name if shift.name != shift.email else "Somebody" if shift.email else ""
 
 
 def _people_of(rotations: Iterable[list[Shift]]) -> dict[int, Person]:

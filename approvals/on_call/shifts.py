@@ -19,7 +19,7 @@ def on_call_at(rotation: Rotation, overrides: Sequence[Override], moment: dateti
 
     Of overrides that overlap the last of ``overrides`` counts.
     """
-    override = _override_at(overrides, moment)
+    override = override_at(overrides, moment)
     if override is not None:
         return override.person
     number = _turn_at(rotation, moment)
@@ -35,7 +35,7 @@ def shifts(rotation: Rotation, overrides: Sequence[Override], begins: datetime, 
     inside = sorted(edge for edge in edges if begins <= edge <= ends)
     found: list[Shift] = []
     for one, other in pairwise(inside):
-        is_override = _override_at(overrides, one) is not None
+        is_override = override_at(overrides, one) is not None
         shift = Shift(on_call_at(rotation, overrides, one), one, other, is_override)
         last = found[-1] if found else None
         if last and (last.person, last.is_override) == (shift.person, is_override):
@@ -47,18 +47,20 @@ def shifts(rotation: Rotation, overrides: Sequence[Override], begins: datetime, 
 
 def gaps(found: Iterable[Shift], *, active: Collection[int], able: Collection[int]) -> list[Gap]:
     """Return the shifts in which nobody who can decide is on call; ``active`` are still here, ``able`` can decide."""
-    return [Gap(shift, why) for shift in found if (why := _why(shift.person, active, able)) is not None]
+    return [Gap(shift, why) for shift in found if (why := _why(shift, active, able)) is not None]
 
 
-def _why(person: int | None, active: Collection[int], able: Collection[int]) -> Why | None:
-    if person is None:
-        return Why.NOBODY
-    if person not in active:
+def _why(shift: Shift, active: Collection[int], able: Collection[int]) -> Why | None:
+    if not shift.is_known:
+        return Why.NOT_FETCHED
+    if shift.person is None:
+        return Why.STRANGER if shift.name or shift.email else Why.NOBODY
+    if shift.person not in active:
         return Why.LEFT
-    return None if person in able else Why.CANNOT_DECIDE
+    return None if shift.person in able else Why.CANNOT_DECIDE
 
 
-def _override_at(overrides: Sequence[Override], moment: datetime) -> Override | None:
+def override_at(overrides: Sequence[Override], moment: datetime) -> Override | None:
     return next((one for one in reversed(overrides) if one.begins <= moment < one.ends), None)
 
 

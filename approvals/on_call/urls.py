@@ -10,6 +10,7 @@ urlpatterns = [
     path("rotation/", views.rotation, name="new-rotation"),
     path("rotation/<int:rotation_id>/", views.rotation, name="rotation"),
     path("rotation/<int:rotation_id>/step-in/", views.step_in, name="step-in"),
+    path("rotation/<int:rotation_id>/fetch/", views.fetch, name="fetch"),
     path("ladder/", views.ladder, name="common-ladder"),
     path("ladder/<slug:name>/", views.ladder, name="ladder"),
 ]

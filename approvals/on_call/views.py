@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.roles.access import reach_of, require_role
 from accounts.roles.contracts import Role
@@ -24,6 +24,7 @@ from accounts.roles.queries import remembered_reach
 from accounts.web import signed_in
 from approvals.models import LadderStep, OnCallRotation
 from approvals.on_call import queries, services
+from approvals.on_call.elsewhere import services as schedules
 from approvals.on_call.forms import Ladder, RotationForm, StepInForm
 
 _SAVED_MEANWHILE = "Somebody else saved it at this moment. Nothing of yours was saved: look at theirs, and save again."
@@ -70,7 +71,13 @@ def rotation(http_request: HttpRequest, rotation_id: int | None = None) -> HttpR
                 messages.success(http_request, "Saved. It counts from now on.")
                 return redirect("on_call:on_call")
         status = 422
-    context = {"rotation": kept, "name": name, "form": form, "time_zones": sorted(available_timezones())}
+    context = {
+        "rotation": kept,
+        "name": name,
+        "form": form,
+        "has_schedules": form.has_schedules,
+        "time_zones": sorted(available_timezones()),
+    }
     return render(http_request, "approvals/on_call/rotation.html", context, status=status)
 
 
@@ -89,6 +96,19 @@ def step_in(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
             return redirect("on_call:on_call")
         status = 422
     return render(http_request, "approvals/on_call/step_in.html", {"rotation": kept, "form": form}, status=status)
+
+
+@require_POST
+@require_role(*queries.EDITORS)
+def fetch(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
+    """Let the schedule that a rotation is taken from be fetched soon. Nothing is asked from here."""
+    taken = queries.rotations_in(reach_of(http_request)).exclude(schedule="")
+    kept: OnCallRotation = get_object_or_404(taken, pk=rotation_id)
+    if schedules.fetch_soon(name=kept.schedule, now=timezone.now()):
+        messages.success(http_request, "It is fetched within some seconds. Reload this page to see what came of it.")
+    else:
+        messages.error(http_request, "It asks to be left alone for a while, and is fetched after that.")
+    return redirect("on_call:on_call")
 
 
 @never_cache

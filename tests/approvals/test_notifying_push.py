@@ -250,7 +250,7 @@ def test_a_push_service_that_leads_into_this_network_is_not_reached(
     settings.PUSH_HOSTS = SERVICES
     monkeypatch.setattr(outgoing, "look_up", lambda *_: [address])
     opened: list[Any] = []
-    monkeypatch.setattr(outgoing, "_post", lambda *given: opened.append(given))
+    monkeypatch.setattr(outgoing, "_ask", lambda *given: opened.append(given))
     target = target_of("https://fcm.googleapis.com/x")
     assert target is not None
     answer = client.post(target, b"", {})

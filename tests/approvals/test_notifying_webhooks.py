@@ -27,6 +27,7 @@ from django.utils import timezone
 from accounts.roles.contracts import Role
 from approvals.contracts import Outcome
 from approvals.decisions.services import record
+from approvals.listed_settings import MalformedSetting
 from approvals.models import ApprovalRequest, Notification, NotificationAttempt, StoppedWebhook
 from approvals.notify import outbox, outgoing
 from approvals.notify.contracts import Answer, Job, Result
@@ -34,7 +35,7 @@ from approvals.notify.outgoing import is_allowed
 from approvals.notify.webhooks import resting, transport
 from approvals.notify.webhooks.checks import check_webhooks
 from approvals.notify.webhooks.resting import Resting
-from approvals.notify.webhooks.settings import MalformedWebhooks, parse
+from approvals.notify.webhooks.settings import parse
 from approvals.requests import services as requests
 from tests import people, webhook_receiver
 from tests.approvals import factories
@@ -549,7 +550,7 @@ def test_what_cannot_be_read_stops_every_command_and_is_not_quoted(settings: Any
     assert said in problem.msg
     for secret in (SECRET, "a.example", "word"):
         assert secret not in problem.msg
-    with pytest.raises(MalformedWebhooks):
+    with pytest.raises(MalformedSetting):
         parse(settings.WEBHOOKS)
 
 

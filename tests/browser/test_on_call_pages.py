@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -11,6 +13,9 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
+from approvals.on_call.elsewhere import services
+from approvals.on_call.elsewhere.contracts import AHEAD, FetchedShift, FetchFailed, Trouble
+from approvals.on_call.elsewhere.fetching import Fetched
 from tests import people
 from tests.approvals import factories
 from tests.browser.conftest import look
@@ -45,3 +50,44 @@ def test_a_rotation_and_a_ladder_are_made_with_the_keyboard(open_as: Callable[[P
     expect(page.get_by_text("on call: Primary; after 10 min")).to_be_visible()
     page.get_by_text("The coming two weeks", exact=True).click()
     look(page, "on-call")
+
+
+def test_a_rotation_is_taken_from_elsewhere_and_says_what_is_wrong(
+    settings: Any,
+    open_as: Callable[[Person], Page],  # noqa: F811
+) -> None:
+    entry = {"name": "primary", "kind": "pagerduty", "id": "PI7DH85", "token": "u-secret"}
+    settings.ON_CALL_SCHEDULES = json.dumps([entry])
+    ada, grace = factories.approver("ada").person, factories.approver("grace").person
+    for person in (ada, grace):
+        Person.objects.filter(pk=person.pk).update(email=f"{person.username}@example.com")
+    page = open_as(people.person("sam", Role.SECURITY_ADMINISTRATOR))
+    page.get_by_role("link", name="On call", exact=True).click()
+    page.get_by_role("link", name="New rotation").click()
+    page.get_by_label("Name", exact=True).fill("Night")
+    page.get_by_label("Who is on call").select_option(label="taken from primary (PagerDuty)")
+    page.get_by_label("Time zone").fill("Europe/Berlin")
+    look(page, "on-call-taken")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("which is not fetched yet")).to_be_visible()
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    day = timedelta(days=1)
+    shifts = [
+        FetchedShift(now - day, now + 3 * day, "ada@example.com", "Ada"),
+        FetchedShift(now - day, now + day, "grace@example.com", "Grace"),
+        FetchedShift(now + 3 * day, now + 6 * day, "tim.wright@example.com", "Tim Wright"),
+        FetchedShift(now + 6 * day, now + AHEAD, "grace@example.com", "Grace"),
+    ]
+    assert services.claim(named=["primary"], now=timezone.now()) == "primary"
+    services.keep(name="primary", fetched=Fetched(now + AHEAD, shifts), now=timezone.now())
+    page.reload()
+    expect(page.get_by_text("Taken from primary (PagerDuty), fetched")).to_be_visible()
+    expect(page.get_by_text("Tim Wright <tim.wright@example.com> is not known here").first).to_be_visible()
+    page.get_by_text("The coming two weeks", exact=True).click()
+    look(page, "on-call-elsewhere")
+    refused = FetchFailed(Trouble.REFUSED, "401")
+    services.keep(name="primary", fetched=Fetched(now + AHEAD, failed=refused), now=timezone.now())
+    page.get_by_role("button", name="Fetch now").click()
+    expect(page.get_by_text("It is fetched within some seconds.")).to_be_visible()
+    expect(page.get_by_text("It refuses the token, or the secret in the address (401).")).to_be_visible()
+    look(page, "on-call-elsewhere-trouble")

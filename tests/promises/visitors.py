@@ -104,6 +104,7 @@ def make_world() -> World:
     rotation = OnCallRotation(
         name="Primary",
         namespace=NAMESPACE,
+        schedule="primary",
         hands_over=datetime.time(9),
         time_zone="UTC",
         starts_on=datetime.date(2026, 1, 5),

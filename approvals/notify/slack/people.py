@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from slack_sdk import WebClient
 
 from accounts.models import Person
+from accounts.people.addresses import people_by_address
 from approvals.models import SlackPerson
 
 
@@ -63,8 +64,8 @@ def forget(person: Person) -> None:
 
 
 def _only_person(email: str) -> Person | None:
-    found = list(Person.objects.filter(email__iexact=email, is_active=True)[:2]) if email else []
-    return found[0] if len(found) == 1 else None
+    found = people_by_address([email]).get(email.lower())
+    return found if found is not None and found.is_active else None
 
 
 def _is_one_of_ours(account: object) -> TypeGuard[Mapping[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.checks import Error, register
 
-from approvals.notify.webhooks.settings import MalformedWebhooks, receivers
+from approvals.listed_settings import MalformedSetting
+from approvals.notify.webhooks.settings import receivers
 
 
 def connect() -> None:
@@ -17,6 +18,6 @@ def check_webhooks(**_: Any) -> list[Error]:
     """Whether ``WEBHOOKS`` can be read."""
     try:
         receivers()
-    except MalformedWebhooks as error:
+    except MalformedSetting as error:
         return [Error(str(error), hint="docs/webhooks.md has an example.", id="approvals.E004")]
     return []
