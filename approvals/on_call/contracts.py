@@ -38,12 +38,21 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Who is on call from ``begins`` to before ``ends``: nobody if ``person`` is None."""
+    """Who is on call from ``begins`` to before ``ends``: nobody if ``person`` is None.
+
+    If that person ``is_away``, ``stand_in`` is told in their place, or nobody.
+    """
 
     person: int | None
     begins: datetime
     ends: datetime
     is_override: bool = False
+    is_away: bool = False
+    stand_in: int | None = None
+
+    @property
+    def told(self) -> int | None:
+        return self.stand_in if self.is_away else self.person
 
 
 class Why(StrEnum):
@@ -52,6 +61,7 @@ class Why(StrEnum):
     NOBODY = "nobody"
     LEFT = "left"
     CANNOT_DECIDE = "cannot_decide"
+    AWAY = "away"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from accounts.roles.queries import Reach
 from approvals.models import OnCallRotation
 from approvals.notify.quiet import is_time_zone
 from approvals.on_call.contracts import MAXIMUM_DAYS
-from approvals.on_call.queries import candidates
+from approvals.on_call.people import candidates
 from approvals.on_call.services import NewStep
 
 MAXIMUM_PEOPLE = 30

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,9 +14,13 @@ from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
 from accounts.roles.contracts import EVERYWHERE, Role
 from accounts.roles.queries import Reach
+from approvals.absence.contracts import Away
+from approvals.absence.queries import absences, calls
+from approvals.absence.standing_in import with_stand_ins
+from approvals.absence.wording import left_out, told_as
 from approvals.models import LadderStep, OnCallRotation
 from approvals.on_call.contracts import Shift, Why
-from approvals.on_call.ladders import kept, ladder_of
+from approvals.on_call.ladders import kept, ladders_of
 from approvals.on_call.shifts import gaps, shifts
 from warrants.policies.queries import names
 
@@ -28,18 +32,24 @@ _WHY = {
     Why.NOBODY: "nobody is on call",
     Why.LEFT: "has left",
     Why.CANNOT_DECIDE: "cannot decide: not an approver here, or without an endorsed key",
+    Why.AWAY: "is away, and nobody who can decide stands in",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftLine:
-    """One shift in the rotation's time zone. ``person`` is empty for nobody, ``why`` if nobody can be called."""
+    """One shift in the rotation's time zone. ``person`` is empty for nobody, ``why`` if nobody can be called.
+
+    ``stand_in``: who is told if ``person`` is away, or empty.
+    """
 
     person: str
     begins: datetime
     ends: datetime
     is_override: bool
     why: str
+    is_away: bool = False
+    stand_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ class LadderLine:
 
 @dataclass(frozen=True, slots=True)
 class OnCallNow:
-    """Who a step of a request's ladder would tell now, by name."""
+    """Who a step of a ladder would tell now, by name, and in whose place."""
 
     label: str
     people: list[str]
@@ -90,9 +100,10 @@ def cards(*, sees: Reach, edits: Reach, steps_in: Reach, now: datetime) -> list[
     found = OnCallRotation.objects.prefetch_related("members", "overrides")
     if not sees.everywhere:
         found = found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
+    away = absences(now, now + SHOWN)
     return [
         RotationCard(
-            row.pk, row.name, row.namespace, row.time_zone, _lines(row, now), row.namespace in edits,
+            row.pk, row.name, row.namespace, row.time_zone, _lines(row, away, now), row.namespace in edits,
             row.namespace in steps_in,
         )
         for row in found
@@ -106,7 +117,8 @@ def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
     """
     now = timezone.now()
     rows = OnCallRotation.objects.prefetch_related("members", "overrides")
-    rotations = [(row.namespace, _turns(row, now)) for row in rows]
+    away = absences(now, now + SHOWN)
+    rotations = [(row.namespace, _turns(row, away, now)) for row in rows]
     people = _people_of(turns for _, turns in rotations)
     found: dict[str, int] = {}
     for namespace, able in approvers.items():
@@ -137,19 +149,26 @@ def policies() -> list[str]:
 
 def on_call_now(policy: str, now: datetime) -> list[OnCallNow]:
     """Return who the steps of the ladder of ``policy`` would tell now."""
-    return [OnCallNow(step.label, [str(person) for person in step.people_at(now)]) for step in ladder_of(policy)]
+    return on_call_by_policy([policy], now)[policy]
 
 
-def candidates(within: Reach) -> QuerySet[Person]:
-    """Return the active approvers of these namespaces, and of all, by name."""
-    grants = Q(role_grants__role=Role.APPROVER)
-    if not within.everywhere:
-        grants &= Q(role_grants__namespace__in=[EVERYWHERE, *within.namespaces])
-    return Person.objects.filter(grants, is_active=True).distinct().order_by("display_name", "pk")
+def on_call_by_policy(policies: Collection[str], now: datetime) -> dict[str, list[OnCallNow]]:
+    """Return ``on_call_now`` for each of these policies, in as many queries as for one."""
+    found = {
+        policy: [(step.label, step.source.on_call_at(now)) for step in ladder]
+        for policy, ladder in ladders_of(policies).items()
+    }
+    everybody = {pk for steps in found.values() for _, called in steps for pk in called}
+    people = Person.objects.filter(pk__in=everybody).order_by("display_name", "pk")
+    words = {call.called.pk: told_as(call) or left_out(call) for call in calls(people, now)}
+    return {
+        policy: [OnCallNow(label, [text for pk, text in words.items() if pk in called]) for label, called in steps]
+        for policy, steps in found.items()
+    }
 
 
-def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
-    found = _turns(row, now)
+def _lines(row: OnCallRotation, away: list[Away], now: datetime) -> list[ShiftLine]:
+    found = _turns(row, away, now)
     if not found:
         return []
     zone, people = ZoneInfo(row.time_zone), _people_of([found])
@@ -158,26 +177,27 @@ def _lines(row: OnCallRotation, now: datetime) -> list[ShiftLine]:
     why = {gap.shift: _WHY[gap.why] for gap in gaps(found, active=active, able=able)}
 
     def line(shift: Shift) -> ShiftLine:
-        person = str(people[shift.person]) if shift.person in people else ""
+        person, stand_in = (str(people[pk]) if pk in people else "" for pk in (shift.person, shift.stand_in))
         begins, ends = shift.begins.astimezone(zone), shift.ends.astimezone(zone)
-        return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""))
+        return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""), shift.is_away, stand_in)
 
     return [line(shift) for shift in found]
 
 
-def _turns(row: OnCallRotation, now: datetime) -> list[Shift]:
+def _turns(row: OnCallRotation, away: list[Away], now: datetime) -> list[Shift]:
     """Return the shifts of the coming two weeks; none if this machine does not know the rotation's time zone."""
     try:
         ZoneInfo(row.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return []
     source = kept(row)
-    return shifts(source.rotation, source.overrides, now, now + SHOWN)
+    return with_stand_ins(shifts(source.rotation, source.overrides, now, now + SHOWN), away)
 
 
 def _people_of(rotations: Iterable[list[Shift]]) -> dict[int, Person]:
-    return Person.objects.in_bulk({one.person for turns in rotations for one in turns if one.person is not None})
+    found = {pk for turns in rotations for one in turns for pk in (one.person, one.stand_in)}
+    return Person.objects.in_bulk(found - {None})
 
 
 def _on_call(rotations: list[list[Shift]], moment: datetime) -> set[int | None]:
-    return {one.person for turns in rotations for one in turns if one.begins <= moment < one.ends}
+    return {one.told for turns in rotations for one in turns if one.begins <= moment < one.ends}

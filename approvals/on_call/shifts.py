@@ -47,10 +47,13 @@ def shifts(rotation: Rotation, overrides: Sequence[Override], begins: datetime, 
 
 def gaps(found: Iterable[Shift], *, active: Collection[int], able: Collection[int]) -> list[Gap]:
     """Return the shifts in which nobody who can decide is on call; ``active`` are still here, ``able`` can decide."""
-    return [Gap(shift, why) for shift in found if (why := _why(shift.person, active, able)) is not None]
+    return [Gap(shift, why) for shift in found if (why := _why(shift, active, able)) is not None]
 
 
-def _why(person: int | None, active: Collection[int], able: Collection[int]) -> Why | None:
+def _why(shift: Shift, active: Collection[int], able: Collection[int]) -> Why | None:
+    if shift.is_away:
+        return None if shift.stand_in in active and shift.stand_in in able else Why.AWAY
+    person = shift.person
     if person is None:
         return Why.NOBODY
     if person not in active:
