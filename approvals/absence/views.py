@@ -1,7 +1,7 @@
 """Who is away, and who is told instead.
 
-``approvals/absence/absence.html`` gets ``form`` (``forms.AbsenceForm``), ``own`` and ``others`` (``Absence``; None for
-whoever oversees nobody), ``may_approve``, ``now`` and ``time_zones`` (names).
+``approvals/absence/absence.html`` gets ``form`` (``forms.AbsenceForm``), ``own`` and ``others`` (``queries.Line``; the
+latter None for whoever oversees nobody), and ``time_zones`` (names).
 """
 
 from __future__ import annotations
@@ -35,19 +35,17 @@ def absence(http_request: HttpRequest) -> HttpResponse:
     form = AbsenceForm(sent, by=person, oversees=oversees, time_zone=queries.time_zone_of(person))
     if sent is not None and form.is_valid():
         try:
-            made = services.note(**form.values, by=person)
+            services.note(**form.values, by=person)
         except AbsenceRefused as error:
             form.add_error(error.field, error.sentence)
         else:
-            who = "You are" if made.person == person else f"{made.person} is"
-            messages.success(http_request, f"Noted: {who} away.")
+            messages.success(http_request, "Noted. It is listed below, and can be ended there.")
             return redirect("absence:absence")
     now = timezone.now()
     context = {
         "form": form,
         "own": [queries.shown(row, now) for row in queries.own(person)],
         "others": [queries.shown(row, now) for row in queries.of_others(person, oversees, now)] if oversees else None,
-        "may_approve": bool(remembered_reach(person, Role.APPROVER)),
         "time_zones": sorted(available_timezones()),
     }
     status = 200 if sent is None else 422

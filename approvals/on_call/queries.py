@@ -13,12 +13,12 @@ from django.utils import timezone
 from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
 from accounts.roles.contracts import EVERYWHERE, Role
-from accounts.roles.queries import Reach
+from accounts.roles.queries import Reach, remembered_reach
 from approvals.absence.contracts import Away
 from approvals.absence.queries import absences, calls
 from approvals.absence.standing_in import with_stand_ins
 from approvals.absence.wording import left_out, told_as
-from approvals.models import LadderStep, OnCallRotation
+from approvals.models import LadderStep, OnCallOverride, OnCallRotation
 from approvals.on_call.contracts import Shift, Why
 from approvals.on_call.ladders import kept, ladders_of
 from approvals.on_call.shifts import gaps, shifts
@@ -53,6 +53,17 @@ class ShiftLine:
 
 
 @dataclass(frozen=True, slots=True)
+class StepInLine:
+    """Who steps in, or will, in the rotation's time zone."""
+
+    id: int
+    person: str
+    begins: datetime
+    ends: datetime
+    has_begun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RotationCard:
     """A rotation with its next two weeks, now first; without any if this machine does not know its time zone."""
 
@@ -63,6 +74,7 @@ class RotationCard:
     shifts: list[ShiftLine]
     may_edit: bool
     may_step_in: bool
+    step_ins: list[StepInLine]
 
     @property
     def now(self) -> ShiftLine | None:
@@ -95,19 +107,28 @@ def rotations_in(within: Reach) -> QuerySet[OnCallRotation]:
     return found if within.everywhere else found.filter(namespace__in=within.namespaces)
 
 
+def rotations_seen(sees: Reach) -> QuerySet[OnCallRotation]:
+    """Return the rotations that somebody with this reach sees: of their namespaces, and of all."""
+    found = OnCallRotation.objects.prefetch_related("members", "overrides__person")
+    return found if sees.everywhere else found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
+
+
 def cards(*, sees: Reach, edits: Reach, steps_in: Reach, now: datetime) -> list[RotationCard]:
     """Return the rotations that somebody sees: of their namespaces, and of all."""
-    found = OnCallRotation.objects.prefetch_related("members", "overrides")
-    if not sees.everywhere:
-        found = found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
     away = absences(now, now + SHOWN)
     return [
         RotationCard(
-            row.pk, row.name, row.namespace, row.time_zone, _lines(row, away, now), row.namespace in edits,
-            row.namespace in steps_in,
+            id=row.pk,
+            name=row.name,
+            namespace=row.namespace,
+            time_zone=row.time_zone,
+            shifts=shift_lines(row, turns(row, away, now, now + SHOWN)),
+            may_edit=row.namespace in edits,
+            may_step_in=row.namespace in steps_in,
+            step_ins=[step_in_line(one, now) for one in row.overrides.all() if one.ended_at is None and one.ends > now],
         )
-        for row in found
-    ]  # fmt: skip
+        for row in rotations_seen(sees)
+    ]
 
 
 def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
@@ -118,7 +139,7 @@ def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
     now = timezone.now()
     rows = OnCallRotation.objects.prefetch_related("members", "overrides")
     away = absences(now, now + SHOWN)
-    rotations = [(row.namespace, _turns(row, away, now)) for row in rows]
+    rotations = [(row.namespace, turns(row, away, now, now + SHOWN)) for row in rows]
     people = _people_of(turns for _, turns in rotations)
     found: dict[str, int] = {}
     for namespace, able in approvers.items():
@@ -152,6 +173,12 @@ def on_call_now(policy: str, now: datetime) -> list[OnCallNow]:
     return on_call_by_policy([policy], now)[policy]
 
 
+def on_call_as_seen(person: Person, policies: Collection[str]) -> dict[str, list[OnCallNow]] | None:
+    """Return ``on_call_by_policy`` as of now, or None for whoever sees no ladders."""
+    sees = remembered_reach(person, *LADDER_READERS).everywhere
+    return on_call_by_policy(policies, timezone.now()) if sees else None
+
+
 def on_call_by_policy(policies: Collection[str], now: datetime) -> dict[str, list[OnCallNow]]:
     """Return ``on_call_now`` for each of these policies, in as many queries as for one."""
     found = {
@@ -167,8 +194,8 @@ def on_call_by_policy(policies: Collection[str], now: datetime) -> dict[str, lis
     }
 
 
-def _lines(row: OnCallRotation, away: list[Away], now: datetime) -> list[ShiftLine]:
-    found = _turns(row, away, now)
+def shift_lines(row: OnCallRotation, found: list[Shift]) -> list[ShiftLine]:
+    """Return ``found`` in the rotation's time zone, with who they are and why nobody can be called. Two queries."""
     if not found:
         return []
     zone, people = ZoneInfo(row.time_zone), _people_of([found])
@@ -184,14 +211,37 @@ def _lines(row: OnCallRotation, away: list[Away], now: datetime) -> list[ShiftLi
     return [line(shift) for shift in found]
 
 
-def _turns(row: OnCallRotation, away: list[Away], now: datetime) -> list[Shift]:
-    """Return the shifts of the coming two weeks; none if this machine does not know the rotation's time zone."""
+def ladders_with(row: OnCallRotation) -> list[str]:
+    """Return the policies whose ladders name the rotation; empty for that of all without their own."""
+    return sorted(set(LadderStep.objects.filter(rotation=row).values_list("policy", flat=True)))
+
+
+def step_ins_in(within: Reach) -> QuerySet[OnCallOverride]:
+    """Return who steps in where somebody with this reach may say who does."""
+    found = OnCallOverride.objects.filter(rotation__in=rotations_in(within))
+    return found.select_related("rotation", "person")
+
+
+def step_in_line(one: OnCallOverride, now: datetime) -> StepInLine:
+    zone = zone_of(one.rotation)
+    begins, ends = one.begins.astimezone(zone), one.ends.astimezone(zone)
+    return StepInLine(one.pk, str(one.person), begins, ends, one.begins <= now)
+
+
+def zone_of(row: OnCallRotation) -> ZoneInfo | None:
+    """Return the rotation's time zone, or None if this machine does not know it."""
     try:
-        ZoneInfo(row.time_zone)
+        return ZoneInfo(row.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def turns(row: OnCallRotation, away: list[Away], begins: datetime, ends: datetime) -> list[Shift]:
+    """Return the shifts between the two; none if this machine does not know the rotation's time zone."""
+    if zone_of(row) is None:
         return []
     source = kept(row)
-    return with_stand_ins(shifts(source.rotation, source.overrides, now, now + SHOWN), away)
+    return with_stand_ins(shifts(source.rotation, source.overrides, begins, ends), away)
 
 
 def _people_of(rotations: Iterable[list[Shift]]) -> dict[int, Person]:

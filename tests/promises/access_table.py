@@ -102,6 +102,11 @@ GET  on-call/rotation/<int:rotation_id>/                            in   404  40
 POST on-call/rotation/<int:rotation_id>/                            in   404  404  404  404  404  404  422   422   404  in
 GET  on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  200  404  404  404  200   200   404  in
 POST on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  422  404  404  404  422   422   404  in
+GET  on-call/rotation/<int:rotation_id>/removal/                    in   404  404  404  404  404  404  200   200   404  in
+POST on-call/rotation/<int:rotation_id>/removal/                    in   404  404  404  404  404  404  409   409   404  in
+GET  on-call/rotation/<int:rotation_id>/hand-over/                  in   404  200  200  200  200  200  200   200   404  in
+GET  on-call/step-in/<int:override_id>/end/                         in   404  404  200  404  404  404  200   200   404  in
+POST on-call/step-in/<int:override_id>/end/                         in   404  404  302  404  404  404  302   302   404  in
 GET  on-call/ladder/                                                in   404  404  404  404  404  404  404   200   404  in
 POST on-call/ladder/                                                in   404  404  404  404  404  404  404   422   404  in
 GET  on-call/ladder/<slug:name>/                                    in   404  404  404  404  404  404  404   404   404  in

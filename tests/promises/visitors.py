@@ -21,7 +21,7 @@ from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
 from approvals.absence.services import note
 from approvals.models import ApprovalRequest, Notification, OnCallRotation, PushSubscription
-from approvals.on_call.services import save_rotation
+from approvals.on_call.services import save_rotation, step_in
 from audit.search.contracts import Search
 from audit.search.saving import save as save_search
 from tests.approvals import factories
@@ -126,6 +126,13 @@ def make_world() -> World:
         "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "rotation_id": rotation.pk,
+        "override_id": step_in(
+            rotation=rotation,
+            person=ada.person,
+            begins=timezone.now(),
+            ends=timezone.now() + datetime.timedelta(days=1),
+            by=vera,
+        ).pk,
         "absence_id": _absence(ada.person),
         "provider_id": "acme",
         "receiver": "board",
