@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from accounts.models import Person
@@ -23,6 +25,7 @@ from approvals.models import (
     Opening,
 )
 from approvals.on_call import services as on_call
+from approvals.on_call.errors import RotationInUse
 from approvals.requests import services
 from tests import people
 from tests.approvals import factories
@@ -242,6 +245,40 @@ def test_a_rotation_that_a_ladder_uses_is_kept_and_the_ladders_named(primary: On
     assert answer.status_code == 409
     assert "The ladder of every policy without its own and of payments tells" in answer.content.decode()
     assert OnCallRotation.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_removal_and_a_ladder_that_are_saved_at_once_one_is_refused() -> None:
+    ada = factories.person("ada")
+    together, refused = threading.Barrier(2), []
+
+    def at_once(verb: Callable[..., Any], **values: Any) -> None:
+        together.wait(20)
+        try:
+            verb(**values, by=ada)
+        except (RotationInUse, IntegrityError) as error:
+            refused.append(type(error))
+        connections.close_all()
+
+    for number in range(5):
+        one = kept(ada, name=f"rotation {number}")
+        step = on_call.NewStep(one, [], 5, None)
+        threads = [
+            threading.Thread(
+                target=at_once,
+                args=[on_call.remove_rotation],
+                kwargs={"rotation": one, "seen_at": one.changed_at.isoformat()},
+            ),
+            threading.Thread(
+                target=at_once, args=[on_call.save_ladder], kwargs={"policy": f"policy-{number}", "steps": [step]}
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(refused) == number + 1
+        assert LadderStep.objects.filter(rotation=one.pk).exists() == OnCallRotation.objects.filter(pk=one.pk).exists()
 
 
 def test_a_rotation_that_was_changed_since_is_looked_at_again(primary: OnCallRotation, sam: Person) -> None:
