@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Person, RoleGrant
@@ -59,21 +59,22 @@ class Line:
 
 
 def standing(now: datetime) -> QuerySet[Absence]:
-    """Return the absences that are not over, the first first."""
+    """Return the absences that are not over, in the order in which they begin."""
     return Absence.objects.filter(ended_at=None, ends__gt=now)
 
 
 def absences(begins: datetime, ends: datetime) -> list[Away]:
-    """Return who is away between the two, as it stands now."""
-    return [away(row) for row in standing(begins).filter(begins__lt=ends)]
+    """Return who is, or was, away between the two."""
+    ended = Absence.objects.filter(ended_at__gt=F("begins")).filter(ended_at__gt=begins)
+    return [away(row) for row in (standing(begins) | ended).filter(begins__lt=ends)]
 
 
 def away(row: Absence) -> Away:
-    return Away(row.person_id, row.stand_in_id, row.begins, row.ends)
+    return Away(row.person_id, row.stand_in_id, row.begins, row.ended_at or row.ends)
 
 
 def calls(people: Iterable[Person], now: datetime) -> list[Call]:
-    """Return whom to tell in the place of each of ``people``, in their order. Two queries, one if nobody is away."""
+    """Return whom to tell in the place of each of ``people``, in their order. One query."""
     rows = {row.person_id: row for row in standing(now).filter(begins__lte=now).select_related("person", "stand_in")}
     current = away_at(map(away, rows.values()), now)
     found = []
@@ -95,11 +96,8 @@ def line_now(person: Person | AnonymousUser) -> Line | None:
 
 def own(person: Person) -> QuerySet[Absence]:
     """Return the absences of ``person``, the newest first, those that are over too."""
-    return (
-        Absence.objects.filter(person=person)
-        .select_related("person", "stand_in")
-        .order_by("-begins", "-pk")[:PER_PERSON]
-    )
+    found = Absence.objects.filter(person=person).select_related("person", "stand_in")
+    return found.order_by("-begins", "-pk")[:PER_PERSON]
 
 
 def may_end(person: Person, within: Reach) -> QuerySet[Absence]:

@@ -35,7 +35,7 @@ def ask_everybody(
     found = calls(able, now)
     reached = ask(approval_request, channels, [call.called for call in found if not call.passed], now)
     away = [call.called for call in found if call.passed]
-    if away and len(reached) < _still_needed(approval_request):
+    if away and len(reached) < _still_needed(approval_request, now):
         reached += ask(approval_request, channels, away, now)
     told = [
         f"{call.called} (away, but too few others are reached)" if call.passed else str(call.called)
@@ -50,6 +50,8 @@ def ask_everybody(
     return Asked(told, skipped, bool(away))
 
 
-def _still_needed(approval_request: ApprovalRequest) -> int:
-    given = Decision.objects.filter(approval_request=approval_request, kind=DecisionKind.APPROVE, lapsed=False)
+def _still_needed(approval_request: ApprovalRequest, now: datetime) -> int:
+    given = Decision.objects.filter(
+        approval_request=approval_request, kind=DecisionKind.APPROVE, lapsed=False, expires_at__gt=now
+    )
     return approval_request.threshold - given.count()

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import Person
 from accounts.roles.queries import Reach
@@ -129,6 +129,8 @@ def _asked_of(shift: Shift, namespace: str, person: Person, within: Reach, now: 
 
     What could not be sent to them counts too: the next person must know that as well.
     """
+    if shift.told is None:
+        return ApprovalRequest.objects.none()  # and not what places were told, which are nobody too
     here = OuterRef("pk")
     asked = Notification.objects.filter(approval_request=here, event=NotificationEvent.OPENED, person=shift.told)
     found = visible(person, within).filter(
@@ -138,7 +140,9 @@ def _asked_of(shift: Shift, namespace: str, person: Person, within: Reach, now: 
         found = found.filter(namespace=namespace)
     opened, decided = (kind.objects.filter(approval_request=here) for kind in (Opening, Decision))
     told = found.annotate(given=approvals_given(now), seen=Exists(opened) | Exists(decided), **claimers(now))
-    return told.select_related("delivery").defer(*_CONTENT).order_by("urgency", "expires_at", "closed_at", "id")
+    # What is over has no urgency.
+    order = (F("urgency").asc(nulls_last=True), "expires_at", "id")
+    return told.select_related("delivery").defer(*_CONTENT).order_by(*order)
 
 
 def _line(row: ApprovalRequest, zone: ZoneInfo, now: datetime) -> RequestLine:

@@ -24,6 +24,7 @@ from approvals.models import (
     OnCallRotation,
     Opening,
 )
+from approvals.on_call import hand_over
 from approvals.on_call import services as on_call
 from approvals.on_call.errors import RotationInUse
 from approvals.requests import services
@@ -32,6 +33,7 @@ from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.approvals.test_notifying_mail import reachable
 from tests.approvals.test_on_call_pages import browser, kept, rotation, text
+from tests.slack import CHANNEL
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -143,6 +145,40 @@ def test_who_stands_in_or_steps_in_hands_over(ada: Approver, grace: Approver, pr
         rotation=primary, person=alan, begins=now - HOUR, ends=now + HOUR, made_by="tests", made_at=now
     )
     assert shift_of(ada.person, primary).person == "Alan"
+
+
+def test_who_stood_in_and_was_relieved_early_handed_over(
+    ada: Approver, grace: Approver, primary: OnCallRotation
+) -> None:
+    asked = factories.open_request(ada, grace)
+    now = timezone.now()
+    closed(asked, "denied", now - HOUR / 2)
+    Absence.objects.create(
+        person=ada.person, stand_in=grace.person, begins=now - HOUR, ends=now + HOUR, made_by="tests", made_at=now,
+        ended_by="tests", ended_at=now - HOUR / 4,
+    )  # fmt: skip
+    shift = shift_of(ada.person, primary, "?shift=last")
+    assert (shift.person, shift.next_person, [line.id for line in shift.over]) == ("Grace", "Ada", [asked.pk])
+
+
+def test_a_gap_hands_nothing_over(settings: Any, ada: Approver) -> None:
+    settings.SLACK_BOT_TOKEN, settings.SLACK_SIGNING_SECRET, settings.SLACK_TEAM_ID = "xoxb-1", "secret", "T0TEAM"
+    settings.SLACK_CHANNEL = CHANNEL
+    factories.open_request(ada)
+    assert Notification.objects.filter(person=None).exists()
+    empty = kept(starts_on=timezone.now().date() - timedelta(days=3))
+    assert (shift_of(ada.person, empty).person, shift_of(ada.person, empty).requests) == ("", [])
+
+
+def test_what_waits_is_listed_before_what_is_over_where_there_is_too_much(
+    ada: Approver, grace: Approver, primary: OnCallRotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_over, "LISTED", 1)
+    over, waiting = factories.open_request(ada), factories.open_request(ada)
+    closed(over, "denied", timezone.now())
+    shift = shift_of(grace.person, primary)
+    assert ([line.id for line in shift.requests], shift.is_cut) == ([waiting.pk], True)
+    assert "There are more than are listed here." in page(grace.person, primary)
 
 
 def test_gaps_ahead_and_no_shift_yet_are_said(ada: Approver, grace: Approver) -> None:
