@@ -12,6 +12,7 @@ class ApprovalsConfig(AppConfig):
         from approvals.on_call.elsewhere import checks as schedules  # noqa: PLC0415
         from approvals.requests import forgetting, queries  # noqa: PLC0415
         from warrants.issuers import waiting  # noqa: PLC0415
+        from warrants.policies import on_call as policies  # noqa: PLC0415
         from warrants.policies import shifts  # noqa: PLC0415
 
         checks.connect()
@@ -21,3 +22,4 @@ class ApprovalsConfig(AppConfig):
         forgetting.connect()
         waiting.use(queries.waiting_under)
         shifts.use(on_call.fewest_at_once)
+        policies.use(on_call.on_call_as_seen)

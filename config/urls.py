@@ -13,6 +13,7 @@ urlpatterns = [
     path("service-worker.js", service_worker, name="service-worker"),
     path("on-call/", include("approvals.on_call.urls")),
     path("notifications/browsers/", include("approvals.notify.push.urls")),
+    path("notifications/absence/", include("approvals.absence.urls")),
     path("notifications/", include("approvals.notify.urls")),
     path("measures/", include("approvals.measures.urls")),
     path("incidents/<slug:chain>/timeline/", include("workers.timeline.urls")),

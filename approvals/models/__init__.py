@@ -1,3 +1,4 @@
+from approvals.models.absence import Absence
 from approvals.models.claim import Claim
 from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
@@ -22,6 +23,7 @@ from approvals.models.spent_nonce import SpentNonce
 from approvals.models.webhook import StoppedWebhook
 
 __all__ = [
+    "Absence",
     "ApprovalRequest",
     "Claim",
     "ClosedRun",

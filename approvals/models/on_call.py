@@ -61,7 +61,10 @@ class OnCallMember(models.Model):
 
 
 class OnCallOverride(models.Model):
-    """Somebody else is on call from ``begins`` to before ``ends``. Of two that overlap the one made last counts."""
+    """Somebody else is on call from ``begins`` to before ``ends``. Of two that overlap the one made last counts.
+
+    ``ended_at``: it was ended early; before it began, it never was.
+    """
 
     rotation = models.ForeignKey(OnCallRotation, on_delete=models.CASCADE, related_name="overrides")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -69,10 +72,18 @@ class OnCallOverride(models.Model):
     ends = models.DateTimeField()
     made_by = models.CharField(max_length=320)
     made_at = models.DateTimeField()
+    ended_by = models.CharField(max_length=320, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["pk"]
-        constraints = [models.CheckConstraint(name="override_ends_later", condition=Q(ends__gt=F("begins")))]
+        constraints = [
+            models.CheckConstraint(name="override_ends_later", condition=Q(ends__gt=F("begins"))),
+            models.CheckConstraint(
+                name="override_ended_by_somebody",
+                condition=Q(ended_at__isnull=True, ended_by="") | Q(ended_at__isnull=False) & ~Q(ended_by=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person_id} instead in {self.rotation_id}"

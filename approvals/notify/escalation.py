@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.models import Person
+from approvals.absence.queries import Call, calls
+from approvals.absence.wording import stands_in, told_as, why_away
 from approvals.claims.queries import live_claims
 from approvals.contracts import RequestState
 from approvals.errors import ApprovalError
@@ -20,6 +22,7 @@ from approvals.notify.asking import ask, ask_places
 from approvals.notify.audience import audience
 from approvals.notify.channels import set_up
 from approvals.notify.contracts import NotificationEvent
+from approvals.notify.everybody import Asked, ask_everybody
 from approvals.on_call.ladders import Step, ladder_of
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,12 @@ def begin(*, approval_request: ApprovalRequest, policy: str, now: datetime) -> b
     if is_new:
         _climb(row, approval_request, ladder, audience(approval_request), now)
     return True
+
+
+def note_everybody(*, approval_request: ApprovalRequest, asked: Asked, now: datetime) -> None:
+    """Write down who was asked and who was not, of a request without a ladder. Harmless to repeat."""
+    values = {"label": EVERYBODY, "at": now, "told": asked.told, "skipped": asked.skipped}
+    EscalationMove.objects.get_or_create(approval_request=approval_request, step=0, defaults=values)
 
 
 def end(*, approval_request: ApprovalRequest) -> None:
@@ -109,31 +118,40 @@ def _climb(
 def _tell(
     row: Escalation, approval_request: ApprovalRequest, step: Step, able: list[Person], now: datetime
 ) -> list[Person]:
-    called = step.people_at(now)
+    found = calls(step.people_at(now), now)
     asked = Notification.objects.filter(approval_request=row.pk, event=NotificationEvent.OPENED)
     before = set(asked.values_list("person_id", flat=True))
     # Nobody is asked twice: a step of those who were would only lose time.
-    fresh = [person for person in called if person in able and person.pk not in before]
-    reached = ask(approval_request, set_up(), fresh, now)
-    skipped = [
-        [str(person), "was told before" if person.pk in before else _why(person, able)]
-        for person in called
-        if person not in reached
-    ]
-    _note(row, step.label, reached, skipped, now)
+    fresh = {call.told.pk: call.told for call in found if call.told in able and call.told.pk not in before}
+    reached = ask(approval_request, set_up(), list(fresh.values()), now)
+    skipped = [line for call in found for line in _skipped(call, reached, able, before)]
+    _note(row, step.label, [told_as(call) for call in _first_of_each(found, reached)], skipped, now)
     return reached
+
+
+def _first_of_each(found: list[Call], reached: list[Person]) -> list[Call]:
+    """Return one call for each of ``reached``: their own, if they were called themselves."""
+    own_last = sorted(found, key=lambda call: not call.passed)
+    return list({call.told: call for call in own_last if call.told in reached}.values())
+
+
+def _skipped(call: Call, reached: list[Person], able: list[Person], before: set[int]) -> list[list[str]]:
+    """Return [name, why] of all on the way who are not told."""
+    lines = [[str(one.person), why_away(one)] for one in call.passed]
+    if call.told is None or call.told in reached:
+        return lines
+    why = "was told before" if call.told.pk in before else _why(call.told, able)
+    return [*lines, [str(call.told), f"{stands_in(call)}, and {why}" if call.passed else why]]
 
 
 def _tell_everybody(row: Escalation, approval_request: ApprovalRequest, able: list[Person], now: datetime) -> None:
     channels = set_up()
-    reached = ask(approval_request, channels, able, now)
+    asked = ask_everybody(approval_request, channels, able, now)
     ask_places(approval_request, channels, row.policy, now)
-    skipped = [[str(person), _why(person, able)] for person in able if person not in reached]
-    _note(row, EVERYBODY, reached, skipped, now)
+    _note(row, EVERYBODY, asked.told, asked.skipped, now)
 
 
-def _note(row: Escalation, label: str, reached: list[Person], skipped: list[list[str]], now: datetime) -> None:
-    told = [str(person) for person in reached]
+def _note(row: Escalation, label: str, told: list[str], skipped: list[list[str]], now: datetime) -> None:
     EscalationMove.objects.create(
         approval_request_id=row.pk, step=row.step, label=label, at=now, told=told, skipped=skipped
     )

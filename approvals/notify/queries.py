@@ -141,10 +141,11 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
 
 
 def _ladder(request_id: str, *, is_open: bool) -> Ladder | None:
-    row = Escalation.objects.filter(pk=request_id).first()
-    if row is None:
-        return None
     moves = list(EscalationMove.objects.filter(approval_request=request_id))
+    # The first step is moved in the transaction that makes its row; without a ladder there may be one move alone.
+    row = Escalation.objects.filter(pk=request_id).first() if moves else None
+    if row is None:
+        return Ladder(moves, [], None) if moves else None
     on_call = on_call_now(row.policy, timezone.now()) if is_open else []
     return Ladder(moves, on_call, row.due_at if is_open else None)
 

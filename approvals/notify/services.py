@@ -14,10 +14,11 @@ from django.utils import timezone
 from approvals.contracts import RequestState
 from approvals.models import ApprovalRequest, Notification, NotificationAttempt
 from approvals.notify import escalation
-from approvals.notify.asking import ask, ask_places, at, write
+from approvals.notify.asking import ask_places, at, write
 from approvals.notify.audience import audience
 from approvals.notify.channels import TELLING_ALL, set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState, Result
+from approvals.notify.everybody import ask_everybody
 from approvals.requests.chain import parse
 from approvals.requests.steps import steps_of
 
@@ -26,7 +27,7 @@ SETTLES_WITHIN = timedelta(seconds=10)
 
 
 def opened(*, approval_request: ApprovalRequest) -> None:
-    """Tell the first step of the request's ladder; without one, everybody who can decide, and places.
+    """Tell the first step of the request's ladder; without one, everybody who can decide and is here, and places.
 
     Programs are told in any case.
     """
@@ -37,7 +38,9 @@ def opened(*, approval_request: ApprovalRequest) -> None:
     ask_places(approval_request, [channel for channel in channels if channel.tells_all], policy, now)
     if escalation.begin(approval_request=approval_request, policy=policy, now=now):
         return
-    ask(approval_request, channels, audience(approval_request), now)
+    asked = ask_everybody(approval_request, channels, audience(approval_request), now)
+    if asked.some_are_away:
+        escalation.note_everybody(approval_request=approval_request, asked=asked, now=now)
     ask_places(approval_request, [channel for channel in channels if not channel.tells_all], policy, now)
 
 

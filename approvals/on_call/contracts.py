@@ -42,6 +42,7 @@ class Shift:
 
     ``name`` and ``email`` are then what somebody who is not known here is called elsewhere. Without ``is_known`` it
     may be anybody: what was fetched ends before.
+    If that person ``is_away``, ``stand_in`` is told in their place, or nobody.
     """
 
     person: int | None
@@ -51,6 +52,12 @@ class Shift:
     name: str = ""
     email: str = ""
     is_known: bool = True
+    is_away: bool = False
+    stand_in: int | None = None
+
+    @property
+    def told(self) -> int | None:
+        return self.stand_in if self.is_away else self.person
 
 
 class Why(StrEnum):
@@ -61,6 +68,7 @@ class Why(StrEnum):
     CANNOT_DECIDE = "cannot_decide"
     STRANGER = "stranger"
     NOT_FETCHED = "not_fetched"
+    AWAY = "away"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from approvals.models import OnCallRotation
 from approvals.notify.quiet import is_time_zone
 from approvals.on_call.contracts import MAXIMUM_DAYS
 from approvals.on_call.elsewhere.settings import schedules
-from approvals.on_call.queries import candidates
+from approvals.on_call.people import candidates
 from approvals.on_call.services import NewStep
 
 MAXIMUM_PEOPLE = 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
@@ -10,6 +11,7 @@ from accounts.models import Person
 from approvals.models import LadderStep, OnCallRotation
 from approvals.on_call.contracts import Override, Rotation, Shift, Source
 from approvals.on_call.elsewhere.queries import Elsewhere, elsewhere
+from approvals.on_call.people import overrides_of
 from approvals.on_call.shifts import on_call_at, shifts
 
 
@@ -26,7 +28,7 @@ class Step:
         return self.wait if self.wait is not None else left * self.share
 
     def people_at(self, moment: datetime) -> list[Person]:
-        """Return whom to tell, by name, those too who have left."""
+        """Return who is on call, by name: those too who have left, or are away."""
         found = Person.objects.filter(pk__in=self.source.on_call_at(moment))
         return list(found.order_by("display_name", "pk"))
 
@@ -65,10 +67,16 @@ class Named:
 
 def ladder_of(policy: str) -> list[Step]:
     """Return the steps for requests under ``policy`` (or empty): its own, else everybody's; none if there are none."""
-    found = LadderStep.objects.filter(policy__in={policy, ""}).select_related("rotation").order_by("position")
-    rows = list(found.prefetch_related("people", "rotation__members", "rotation__overrides"))
-    own = [row for row in rows if row.policy == policy]
-    return [_step(row) for row in own or rows]
+    return ladders_of([policy])[policy]
+
+
+def ladders_of(policies: Collection[str]) -> dict[str, list[Step]]:
+    """Return ``ladder_of`` each of these policies, in as many queries as for one."""
+    found = LadderStep.objects.filter(policy__in={*policies, ""}).select_related("rotation").order_by("position")
+    steps: dict[str, list[Step]] = {}
+    for row in found.prefetch_related("people", "rotation__members", "rotation__overrides"):
+        steps.setdefault(row.policy, []).append(_step(row))
+    return {policy: steps.get(policy) or steps.get("", []) for policy in policies}
 
 
 def source(row: OnCallRotation) -> KeptHere | Elsewhere:
@@ -88,7 +96,7 @@ def kept(row: OnCallRotation) -> KeptHere:
         every_days=row.every_days,
         weekday=row.weekday,
     )
-    return KeptHere(rotation, tuple(Override(one.person_id, one.begins, one.ends) for one in row.overrides.all()))
+    return KeptHere(rotation, overrides_of(row))
 
 
 def _step(row: LadderStep) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,11 +13,15 @@ from django.utils import timezone
 from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
 from accounts.roles.contracts import EVERYWHERE, Role
-from accounts.roles.queries import Reach
-from approvals.models import LadderStep, OnCallRotation
+from accounts.roles.queries import Reach, remembered_reach
+from approvals.absence.contracts import Away
+from approvals.absence.queries import absences, calls
+from approvals.absence.standing_in import with_stand_ins
+from approvals.absence.wording import left_out, told_as
+from approvals.models import LadderStep, OnCallOverride, OnCallRotation
 from approvals.on_call.contracts import Shift, Why
 from approvals.on_call.elsewhere.queries import ScheduleLine, lines
-from approvals.on_call.ladders import ladder_of, source
+from approvals.on_call.ladders import ladders_of, source
 from approvals.on_call.shifts import gaps
 from warrants.policies.queries import names
 
@@ -31,18 +35,35 @@ _WHY = {
     Why.CANNOT_DECIDE: "cannot decide: not an approver here, or without an endorsed key",
     Why.STRANGER: "is not known here: no account has this verified address, or two have; correct it there or here",
     Why.NOT_FETCHED: "nobody is known: what was fetched last ends before",
+    Why.AWAY: "is away, and nobody who can decide stands in",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftLine:
-    """One shift in the rotation's time zone. ``person`` is empty for nobody, ``why`` if nobody can be called."""
+    """One shift in the rotation's time zone. ``person`` is empty for nobody, ``why`` if nobody can be called.
+
+    ``stand_in``: who is told if ``person`` is away, or empty.
+    """
 
     person: str
     begins: datetime
     ends: datetime
     is_override: bool
     why: str
+    is_away: bool = False
+    stand_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepInLine:
+    """Who steps in, or will, in the rotation's time zone."""
+
+    id: int
+    person: str
+    begins: datetime
+    ends: datetime
+    has_begun: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +77,8 @@ class RotationCard:
     shifts: list[ShiftLine]
     may_edit: bool
     may_step_in: bool
-    schedule: ScheduleLine | None = None  # that it is taken from
+    step_ins: list[StepInLine]
+    schedule: ScheduleLine | None  # that it is taken from
 
     @property
     def now(self) -> list[ShiftLine]:
@@ -78,7 +100,7 @@ class LadderLine:
 
 @dataclass(frozen=True, slots=True)
 class OnCallNow:
-    """Who a step of a request's ladder would tell now, by name."""
+    """Who a step of a ladder would tell now, by name, and in whose place."""
 
     label: str
     people: list[str]
@@ -90,19 +112,30 @@ def rotations_in(within: Reach) -> QuerySet[OnCallRotation]:
     return found if within.everywhere else found.filter(namespace__in=within.namespaces)
 
 
+def rotations_seen(sees: Reach) -> QuerySet[OnCallRotation]:
+    """Return the rotations that somebody with this reach sees: of their namespaces, and of all."""
+    found = OnCallRotation.objects.prefetch_related("members", "overrides__person")
+    return found if sees.everywhere else found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
+
+
 def cards(*, sees: Reach, edits: Reach, steps_in: Reach, now: datetime) -> list[RotationCard]:
     """Return the rotations that somebody sees: of their namespaces, and of all."""
-    found = OnCallRotation.objects.prefetch_related("members", "overrides")
-    if not sees.everywhere:
-        found = found.filter(Q(namespace=EVERYWHERE) | Q(namespace__in=sees.namespaces))
+    found, away = rotations_seen(sees), absences(now, now + SHOWN)
     schedules = lines({row.schedule for row in found if row.schedule})
     return [
         RotationCard(
-            row.pk, row.name, row.namespace, row.time_zone, _lines(row, now, shows_addresses=row.namespace in edits),
-            row.namespace in edits, row.namespace in steps_in, schedules.get(row.schedule),
+            id=row.pk,
+            name=row.name,
+            namespace=row.namespace,
+            time_zone=row.time_zone,
+            shifts=shift_lines(row, turns(row, away, now, now + SHOWN), shows_addresses=row.namespace in edits),
+            may_edit=row.namespace in edits,
+            may_step_in=row.namespace in steps_in,
+            step_ins=[step_in_line(one, now) for one in row.overrides.all() if one.ended_at is None and one.ends > now],
+            schedule=schedules.get(row.schedule),
         )
         for row in found
-    ]  # fmt: skip
+    ]
 
 
 def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
@@ -112,7 +145,8 @@ def fewest_at_once(approvers: Mapping[str, Set[str]]) -> dict[str, int] | None:
     """
     now = timezone.now()
     rows = OnCallRotation.objects.prefetch_related("members", "overrides")
-    rotations = [(row.namespace, _turns(row, now)) for row in rows]
+    away = absences(now, now + SHOWN)
+    rotations = [(row.namespace, turns(row, away, now, now + SHOWN)) for row in rows]
     people = _people_of(turns for _, turns in rotations)
     found: dict[str, int] = {}
     for namespace, able in approvers.items():
@@ -143,19 +177,32 @@ def policies() -> list[str]:
 
 def on_call_now(policy: str, now: datetime) -> list[OnCallNow]:
     """Return who the steps of the ladder of ``policy`` would tell now."""
-    return [OnCallNow(step.label, [str(person) for person in step.people_at(now)]) for step in ladder_of(policy)]
+    return on_call_by_policy([policy], now)[policy]
 
 
-def candidates(within: Reach) -> QuerySet[Person]:
-    """Return the active approvers of these namespaces, and of all, by name."""
-    grants = Q(role_grants__role=Role.APPROVER)
-    if not within.everywhere:
-        grants &= Q(role_grants__namespace__in=[EVERYWHERE, *within.namespaces])
-    return Person.objects.filter(grants, is_active=True).distinct().order_by("display_name", "pk")
+def on_call_as_seen(person: Person, policies: Collection[str]) -> dict[str, list[OnCallNow]] | None:
+    """Return ``on_call_by_policy`` as of now, or None for whoever sees no ladders."""
+    sees = remembered_reach(person, *LADDER_READERS).everywhere
+    return on_call_by_policy(policies, timezone.now()) if sees else None
 
 
-def _lines(row: OnCallRotation, now: datetime, *, shows_addresses: bool) -> list[ShiftLine]:
-    found = _turns(row, now)
+def on_call_by_policy(policies: Collection[str], now: datetime) -> dict[str, list[OnCallNow]]:
+    """Return ``on_call_now`` for each of these policies, in as many queries as for one."""
+    found = {
+        policy: [(step.label, step.source.on_call_at(now)) for step in ladder]
+        for policy, ladder in ladders_of(policies).items()
+    }
+    everybody = {pk for steps in found.values() for _, called in steps for pk in called}
+    people = Person.objects.filter(pk__in=everybody).order_by("display_name", "pk")
+    words = {call.called.pk: told_as(call) or left_out(call) for call in calls(people, now)}
+    return {
+        policy: [OnCallNow(label, [text for pk, text in words.items() if pk in called]) for label, called in steps]
+        for policy, steps in found.items()
+    }
+
+
+def shift_lines(row: OnCallRotation, found: list[Shift], *, shows_addresses: bool = False) -> list[ShiftLine]:
+    """Return ``found`` in the rotation's time zone, with who they are and why nobody can be called. Two queries."""
     if not found:
         return []
     zone, people = ZoneInfo(row.time_zone), _people_of([found])
@@ -165,19 +212,43 @@ def _lines(row: OnCallRotation, now: datetime, *, shows_addresses: bool) -> list
 
     def line(shift: Shift) -> ShiftLine:
         person = str(people[shift.person]) if shift.person in people else _stranger(shift, shows_addresses)
+        stand_in = str(people[shift.stand_in]) if shift.stand_in in people else ""
         begins, ends = shift.begins.astimezone(zone), shift.ends.astimezone(zone)
-        return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""))
+        return ShiftLine(person, begins, ends, shift.is_override, why.get(shift, ""), shift.is_away, stand_in)
 
     return [line(shift) for shift in found]
 
 
-def _turns(row: OnCallRotation, now: datetime) -> list[Shift]:
-    """Return the shifts of the coming two weeks; none if this machine does not know the rotation's time zone."""
+def ladders_with(row: OnCallRotation) -> list[str]:
+    """Return the policies whose ladders name the rotation; empty for that of all without their own."""
+    return sorted(set(LadderStep.objects.filter(rotation=row).values_list("policy", flat=True)))
+
+
+def step_ins_in(within: Reach) -> QuerySet[OnCallOverride]:
+    """Return who steps in where somebody with this reach may say who does."""
+    found = OnCallOverride.objects.filter(rotation__in=rotations_in(within))
+    return found.select_related("rotation", "person")
+
+
+def step_in_line(one: OnCallOverride, now: datetime) -> StepInLine:
+    zone = zone_of(one.rotation)
+    begins, ends = one.begins.astimezone(zone), one.ends.astimezone(zone)
+    return StepInLine(one.pk, str(one.person), begins, ends, one.begins <= now)
+
+
+def zone_of(row: OnCallRotation) -> ZoneInfo | None:
+    """Return the rotation's time zone, or None if this machine does not know it."""
     try:
-        ZoneInfo(row.time_zone)
+        return ZoneInfo(row.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def turns(row: OnCallRotation, away: list[Away], begins: datetime, ends: datetime) -> list[Shift]:
+    """Return the shifts between the two; none if this machine does not know the rotation's time zone."""
+    if zone_of(row) is None:
         return []
-    return source(row).shifts(now, now + SHOWN)
+    return with_stand_ins(source(row).shifts(begins, ends), away)
 
 
 def _stranger(shift: Shift, shows_address: bool) -> str:
@@ -188,8 +259,9 @@ def _stranger(shift: Shift, shows_address: bool) -> str:
 
 
 def _people_of(rotations: Iterable[list[Shift]]) -> dict[int, Person]:
-    return Person.objects.in_bulk({one.person for turns in rotations for one in turns if one.person is not None})
+    found = {pk for turns in rotations for one in turns for pk in (one.person, one.stand_in)}
+    return Person.objects.in_bulk(found - {None})
 
 
 def _on_call(rotations: list[list[Shift]], moment: datetime) -> set[int | None]:
-    return {one.person for turns in rotations for one in turns if one.begins <= moment < one.ends}
+    return {one.told for turns in rotations for one in turns if one.begins <= moment < one.ends}

@@ -55,6 +55,8 @@ def _why(shift: Shift, active: Collection[int], able: Collection[int]) -> Why | 
         return Why.NOT_FETCHED
     if shift.person is None:
         return Why.STRANGER if shift.name or shift.email else Why.NOBODY
+    if shift.is_away:
+        return None if shift.stand_in in active and shift.stand_in in able else Why.AWAY
     if shift.person not in active:
         return Why.LEFT
     return None if shift.person in able else Why.CANNOT_DECIDE

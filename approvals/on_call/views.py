@@ -3,13 +3,16 @@
 ``approvals/on_call/on_call.html`` gets ``cards`` (``queries.RotationCard``), ``ladders`` (``queries.LadderLine``; None
 for whoever sees none), ``may_edit`` and ``may_edit_ladders``. ``rotation.html`` gets ``rotation`` (None for a new
 one), ``form`` and ``time_zones``; ``step_in.html`` gets ``rotation`` and ``form``; ``ladder.html`` gets ``policy`` and
-``formset``.
+``formset``. ``removal.html`` gets ``rotation``, ``ladders`` (names of policies; empty for all without) and ``problem``;
+``end_step_in.html`` gets ``override``, ``line`` (``queries.StepInLine``) and ``rotation``. ``hand_over.html`` gets
+``rotation``, ``shift`` (``hand_over.HandOver``, or None), ``of_the_last`` and ``site`` (this installation's address).
 """
 
 from __future__ import annotations
 
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -23,8 +26,10 @@ from accounts.roles.contracts import Role
 from accounts.roles.queries import remembered_reach
 from accounts.web import signed_in
 from approvals.models import LadderStep, OnCallRotation
+from approvals.on_call import hand_over as hand_overs
 from approvals.on_call import queries, services
 from approvals.on_call.elsewhere import services as schedules
+from approvals.on_call.errors import RotationChanged, RotationInUse
 from approvals.on_call.forms import Ladder, RotationForm, StepInForm
 
 _SAVED_MEANWHILE = "Somebody else saved it at this moment. Nothing of yours was saved: look at theirs, and save again."
@@ -67,6 +72,8 @@ def rotation(http_request: HttpRequest, rotation_id: int | None = None) -> HttpR
                 services.save_rotation(rotation=form.instance, people=form.people, by=signed_in(http_request))
             except IntegrityError:
                 form.add_error("name", "Another rotation has this name. Give it another.")
+            except RotationChanged as error:
+                form.add_error(None, error.sentence)
             else:
                 messages.success(http_request, "Saved. It counts from now on.")
                 return redirect("on_call:on_call")
@@ -91,9 +98,13 @@ def step_in(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
     status = 200
     if http_request.method == "POST":
         if form.is_valid():
-            services.step_in(rotation=kept, by=signed_in(http_request), **form.cleaned_data)
-            messages.success(http_request, f"Noted: {form.cleaned_data['person']} steps in.")
-            return redirect("on_call:on_call")
+            try:
+                services.step_in(rotation=kept, by=signed_in(http_request), **form.cleaned_data)
+            except RotationChanged as error:
+                form.add_error(None, error.sentence)
+            else:
+                messages.success(http_request, f"Noted: {form.cleaned_data['person']} steps in.")
+                return redirect("on_call:on_call")
         status = 422
     return render(http_request, "approvals/on_call/step_in.html", {"rotation": kept, "form": form}, status=status)
 
@@ -109,6 +120,60 @@ def fetch(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
     else:
         messages.error(http_request, "It asks to be left alone for a while, and is fetched after that.")
     return redirect("on_call:on_call")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(*queries.EDITORS)
+def removal(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
+    """Ask whether a rotation is to be removed, or remove it as it was when that was asked."""
+    kept: OnCallRotation = get_object_or_404(queries.rotations_in(reach_of(http_request)), pk=rotation_id)
+    status, problem = 200, ""
+    if http_request.method == "POST":
+        seen_at = http_request.POST.get("seen_at", "")
+        try:
+            services.remove_rotation(rotation=kept, seen_at=seen_at, by=signed_in(http_request))
+        except (RotationInUse, RotationChanged) as error:
+            status, problem = error.http_status, error.sentence
+        else:
+            messages.success(http_request, f"{kept} is removed.")
+            return redirect("on_call:on_call")
+    context = {"rotation": kept, "ladders": queries.ladders_with(kept), "problem": problem}
+    return render(http_request, "approvals/on_call/removal.html", context, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_role(*queries.STEPPERS_IN)
+def end_step_in(http_request: HttpRequest, override_id: int) -> HttpResponse:
+    """Ask whether somebody is to step in no longer, or not at all; or note it."""
+    found = queries.step_ins_in(reach_of(http_request)).filter(pk=override_id).first()
+    if found is None:
+        raise Http404
+    if http_request.method == "POST":
+        if services.end_step_in(override=found, by=signed_in(http_request)):
+            messages.success(http_request, f"{found.person} steps in no longer.")
+        else:
+            messages.info(http_request, "It was over already.")
+        return redirect("on_call:on_call")
+    line = queries.step_in_line(found, timezone.now())
+    context = {"override": found, "rotation": found.rotation, "line": line}
+    return render(http_request, "approvals/on_call/end_step_in.html", context)
+
+
+@never_cache
+@require_safe
+@require_role(Role.VIEWER)
+def hand_over(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
+    """Show what the next person must know: of the shift that ends next, or with ``?shift=last`` of the one before."""
+    within = reach_of(http_request)
+    kept: OnCallRotation = get_object_or_404(queries.rotations_seen(within), pk=rotation_id)
+    of_the_last = http_request.GET.get("shift") == "last"
+    found = hand_overs.hand_over(
+        kept, of_the_last=of_the_last, person=signed_in(http_request), within=within, now=timezone.now()
+    )
+    context = {"rotation": kept, "shift": found, "of_the_last": of_the_last, "site": settings.SITE_ROOT}
+    return render(http_request, "approvals/on_call/hand_over.html", context)
 
 
 @never_cache

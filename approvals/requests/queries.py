@@ -246,7 +246,7 @@ def queue(
     first = (page - 1) * CARDS_SHOWN
     rows = list(
         found.order_by(*order).values(
-            *_CARD_COLUMNS, given=_approvals(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now), **counts
+            *_CARD_COLUMNS, given=approvals_given(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now), **counts
         )[first : first + CARDS_SHOWN]
     )
     total = rows[0]["total"] if rows else found.count() if page > 1 else 0
@@ -268,7 +268,7 @@ def request_card(*, person: Person, request_id: str, within: Reach | None = None
     now = timezone.now()
     found = visible(person, within).filter(pk=request_id)
     row = found.values(
-        *_CARD_COLUMNS, given=_approvals(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now)
+        *_CARD_COLUMNS, given=approvals_given(now), **_PARTLY_DECIDED, **lookers(now), **claimers(now)
     ).first()
     if row is None:
         raise UnknownRequest
@@ -389,7 +389,7 @@ def _count(requests: QuerySet[ApprovalRequest]) -> Subquery:
     )
 
 
-def _approvals(now: datetime) -> Coalesce:
+def approvals_given(now: datetime) -> Coalesce:
     """Return the number of approvals of each request that count at ``now``."""
     approvals = Decision.objects.filter(
         Q(expires_at__gt=now) | ~Q(approval_request__state=RequestState.OPEN),

@@ -269,8 +269,8 @@ def test_the_queue_costs_the_same_queries_however_many_wait(
 ) -> None:
     _copies(waiting, count)
     for show in (QueueFilter.WAITING, QueueFilter.MINE, QueueFilter.ALL):
-        # Session, person, roles, queue; and the page's header asks for notices.
-        for name, queries_needed in (("list", 4), ("queue", 5)):
+        # Session, person, roles, queue; and the page's header asks for notices, and whether one is away.
+        for name, queries_needed in (("list", 4), ("queue", 6)):
             with django_assert_num_queries(queries_needed):
                 assert as_ada.get(reverse(f"approvals:{name}"), {"show": show}).status_code == 200
 

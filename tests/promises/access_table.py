@@ -103,6 +103,11 @@ POST on-call/rotation/<int:rotation_id>/                            in   404  40
 GET  on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  200  404  404  404  200   200   404  in
 POST on-call/rotation/<int:rotation_id>/step-in/                    in   404  404  422  404  404  404  422   422   404  in
 POST on-call/rotation/<int:rotation_id>/fetch/                      in   404  404  404  404  404  404  302   302   404  in
+GET  on-call/rotation/<int:rotation_id>/removal/                    in   404  404  404  404  404  404  200   200   404  in
+POST on-call/rotation/<int:rotation_id>/removal/                    in   404  404  404  404  404  404  409   409   404  in
+GET  on-call/rotation/<int:rotation_id>/hand-over/                  in   404  200  200  200  200  200  200   200   404  in
+GET  on-call/step-in/<int:override_id>/end/                         in   404  404  200  404  404  404  200   200   404  in
+POST on-call/step-in/<int:override_id>/end/                         in   404  404  302  404  404  404  302   302   404  in
 GET  on-call/ladder/                                                in   404  404  404  404  404  404  404   200   404  in
 POST on-call/ladder/                                                in   404  404  404  404  404  404  404   422   404  in
 GET  on-call/ladder/<slug:name>/                                    in   404  404  404  404  404  404  404   404   404  in
@@ -110,6 +115,9 @@ POST on-call/ladder/<slug:name>/                                    in   404  40
 
 GET  notifications/                                                 in   404  200  200  200  200  200  200   200   200  in
 POST notifications/                                                 in   404  302  302  302  302  302  302   302   302  in
+GET  notifications/absence/                                         in   404  200  200  200  200  200  200   200   200  in
+POST notifications/absence/                                         in   404  422  422  422  422  422  422   422   422  in
+POST notifications/absence/<int:absence_id>/end/                    in   404  404  302  404  404  404  302   302   404  in
 POST notifications/browsers/                                        in   404  409  409  409  409  409  409   409   409  in
 POST notifications/browsers/<int:subscription_id>/removal/          in   404  404  302  404  404  404  404   404   404  in
 GET  service-worker.js                                              200  200  200  200  200  200  200  200   200   200  200

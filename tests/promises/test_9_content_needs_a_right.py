@@ -6,6 +6,7 @@ Every address that shows requests or incidents, as every role, in every form it 
 from __future__ import annotations
 
 import base64
+import datetime
 import time
 from typing import Any
 
@@ -13,11 +14,13 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
+from accounts.models import Person
 from accounts.roles.contracts import Role
 from approvals.contracts import CallRecord, Outcome, OutcomeStatus
 from approvals.decisions.services import record
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Notification, OnCallRotation
 from approvals.models.request import FINAL
 from approvals.requests import services
 from audit.ledger.services import append
@@ -111,6 +114,23 @@ def visitor(role: Role | None, namespace: str = NAMESPACE) -> Client:
     return client
 
 
+def hand_over_of(waiting: ApprovalRequest) -> str:
+    """Return the address of the hand-over of a shift in which Ada was asked to decide ``waiting``."""
+    now, ada = timezone.now(), Person.objects.get(username="ada")
+    row = {"channel": "mail", "event": "opened", "recipient": "local:ada", "person": ada}
+    times = {"created_at": now, "due_at": now, "urgency": 0}
+    Notification.objects.get_or_create(approval_request=waiting, **row, defaults=times)
+    turns = {
+        "hands_over": datetime.time(),
+        "time_zone": "UTC",
+        "starts_on": now.date() - datetime.timedelta(days=1),
+        "changed_at": now,
+    }
+    rotation, _ = OnCallRotation.objects.get_or_create(name="Primary", defaults=turns)
+    rotation.members.get_or_create(person=ada, position=0)
+    return f"/on-call/rotation/{rotation.pk}/hand-over/"
+
+
 def answers(client: Client, waiting: ApprovalRequest) -> dict[str, str]:
     """Return what every address that shows requests and incidents says, in every form."""
     paths = [
@@ -122,6 +142,7 @@ def answers(client: Client, waiting: ApprovalRequest) -> dict[str, str]:
         *(f"/incidents/{waiting.chain}/{part}" for part in ("", "tree/", "timeline/")),
         "/measures/",
         "/on-call/",
+        hand_over_of(waiting),
         "/notifications/",
         "/notifications/log/",
         "/sessions/",

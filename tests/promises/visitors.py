@@ -19,8 +19,9 @@ from accounts.models import Notice, Person, PersonSession
 from accounts.roles.contracts import Role
 from accounts.sign_in.services import issue_link
 from accounts.tokens.services import make as issue_token
+from approvals.absence.services import note
 from approvals.models import ApprovalRequest, Notification, OnCallRotation, PushSubscription
-from approvals.on_call.services import save_rotation
+from approvals.on_call.services import save_rotation, step_in
 from audit.search.contracts import Search
 from audit.search.saving import save as save_search
 from tests.approvals import factories
@@ -126,6 +127,14 @@ def make_world() -> World:
         "saved_id": save_search(owner=str(ada.person.pk), name="Mine", search=Search()).pk,
         "token_id": issue_token(person=ada.person, name="Laptop")[0].pk,
         "rotation_id": rotation.pk,
+        "override_id": step_in(
+            rotation=rotation,
+            person=ada.person,
+            begins=timezone.now(),
+            ends=timezone.now() + datetime.timedelta(days=1),
+            by=vera,
+        ).pk,
+        "absence_id": _absence(ada.person),
         "provider_id": "acme",
         "receiver": "board",
         "notification_id": _failed_webhook(waiting),
@@ -170,6 +179,13 @@ def _failed_webhook(request: ApprovalRequest) -> int:
         display_name="Webhook board", urgency=0, state="failed", created_at=now, due_at=now, ended_at=now,
     )  # fmt: skip
     return row.pk
+
+
+def _absence(of: Person) -> int:
+    """Return the id of an absence to come."""
+    begins = timezone.now() + datetime.timedelta(days=1)
+    ends = begins + datetime.timedelta(days=1)
+    return note(person=of, stand_in=None, begins=begins, ends=ends, time_zone="UTC", by=of).pk
 
 
 def _session(of: Person) -> int:

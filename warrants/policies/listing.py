@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from accounts.models import Person
 from warrants.errors import PolicyError
 from warrants.models import PolicyVersion
-from warrants.policies import queries
+from warrants.policies import on_call, queries
 from warrants.policies.contracts import State
+from warrants.policies.on_call import Step
 from warrants.policies.release import shipped_names
 
 _VERSION = re.compile(r"^version: *\d+", re.MULTILINE)
@@ -29,7 +32,7 @@ class PolicyCard:
 
     A policy that is not of the release has 0 and no text for that.
 
-    ``refusal`` says why nothing is minted from it.
+    ``refusal`` says why nothing is minted from it. ``on_call``: who is told first now; None for whoever may not see it.
     """
 
     name: str
@@ -39,10 +42,11 @@ class PolicyCard:
     refusal: str = ""
     waiting: list[PolicyVersion] = field(default_factory=list)
     earlier: list[PolicyVersion] = field(default_factory=list)
+    on_call: Sequence[Step] | None = None
 
 
-def cards() -> list[PolicyCard]:
-    """Return every policy, by name, with its versions, newest first."""
+def cards(person: Person) -> list[PolicyCard]:
+    """Return every policy, by name, with its versions, newest first, as ``person`` may see them."""
     found = {name: PolicyCard(name, *queries.shipped_standing(name)) for name in shipped_names()}
     for version in PolicyVersion.objects.order_by("name", "-number").defer("text"):
         card = found.setdefault(version.name, PolicyCard(version.name))
@@ -52,6 +56,8 @@ def cards() -> list[PolicyCard]:
             card.earlier.append(version)
         else:
             card.waiting.append(version)
+    for name, ladder in (on_call.ladders(person, found) or {}).items():
+        found[name].on_call = ladder
     return [found[name] for name in sorted(found)]
 
 

@@ -5,7 +5,8 @@
 (``Compared``, or None once it was published), ``findings`` (list of ``Finding``; ``is_sound`` if none is an error),
 ``may_fix`` (the same as) ``may_write``, ``may_publish``, ``unwritable`` (why there is no editor), ``tools``, ``terms``
 and ``problem`` (for ``_summary.html``), beside an editor ``rule_form``, ``gate_form``, ``terms_form``, ``publishing``
-(what <publish-policy> reads as JSON, or None) and ``error``: None, or what was refused; then the status is 4xx, and
+(what <publish-policy> reads as JSON, or None), ``on_call`` (the steps of its ladder, ``on_call.Step``, or None for
+whoever may not see them) and ``error``: None, or what was refused; then the status is 4xx, and
 after ``EditedMeanwhile`` ``theirs`` is the other author's text.
 
 Forms, POST with a CSRF token: ``policies:policies`` (``name``, ``text`` optional) begins a version; for a version
@@ -38,7 +39,7 @@ from audit.statements.key_endorsements import EndorsedRole
 from warrants.access import policy_readers
 from warrants.errors import EditedMeanwhile, PolicyError, WarrantError
 from warrants.models import PolicyVersion
-from warrants.policies import form_views, linting, listing, services
+from warrants.policies import form_views, linting, listing, on_call, services
 from warrants.policies.contracts import State
 from warrants.policies.lint import Finding, Severity
 from warrants.policies.rules import policy_name
@@ -181,7 +182,7 @@ def _told(findings: list[Finding]) -> dict[str, Any]:
 
 def _list(http_request: HttpRequest, *, error: WarrantError | None = None) -> HttpResponse:
     context = {
-        "policies": listing.cards(),
+        "policies": listing.cards(signed_in(http_request)),
         "may_write": has_role(signed_in(http_request), Role.POLICY_AUTHOR, namespace=EVERYWHERE),
         "may_mint": has_role(signed_in(http_request), Role.SECURITY_ADMINISTRATOR),
         "error": error,
@@ -212,6 +213,7 @@ def _page(
         "publishing": _publishing(found, person) if may_publish and found.state == State.REVIEW else None,
         "theirs": error.text if isinstance(error, EditedMeanwhile) else "",
         "revision": error.revision if isinstance(error, EditedMeanwhile) else found.revision,
+        "on_call": (on_call.ladders(person, [found.name]) or {}).get(found.name),
         "error": error,
     }
     return render(http_request, "warrants/policy.html", context, status=error.http_status if error else 200)

@@ -13,6 +13,7 @@ from approvals.on_call.elsewhere.contracts import Trouble
 from approvals.on_call.elsewhere.settings import schedules
 from approvals.on_call.elsewhere.turns import turns
 from approvals.on_call.elsewhere.wording import sentence
+from approvals.on_call.people import overrides_of
 from approvals.on_call.shifts import override_at
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -55,7 +56,7 @@ class ScheduleLine:
 
 def elsewhere(row: OnCallRotation) -> Elsewhere:
     """Return what a rotation's rows say, which names a schedule."""
-    return Elsewhere(row.schedule, tuple(Override(one.person_id, one.begins, one.ends) for one in row.overrides.all()))
+    return Elsewhere(row.schedule, overrides_of(row))
 
 
 def lines(names: Iterable[str]) -> dict[str, ScheduleLine]:
