@@ -2,7 +2,7 @@
 
 The addresses of the host are looked up once, judged, and connected to: no second look-up can bring another. The
 certificate must be the host's all the same. No redirect is followed and no proxy is used. Of the answer to a POST only
-the status and ``Retry-After`` are read, of that to a GET so many bytes, as they come: what is packed stays packed.
+the status and ``Retry-After`` are read, of a 200 to a GET so many bytes, as they come: what is packed stays packed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import anyio.to_thread
 import httpx
@@ -145,7 +146,8 @@ async def _ask(request: _Request, address: str) -> Heard:
         ) as response,
     ):
         asked = retry_after_seconds(response.headers.get("retry-after", ""))
-        body = await _read(response, request.most_bytes) if request.most_bytes else b""
+        is_read = request.most_bytes and response.status_code == HTTPStatus.OK
+        body = await _read(response, request.most_bytes) if is_read else b""
         return Heard(response.status_code, asked or 0.0, body)
 
 

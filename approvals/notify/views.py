@@ -51,7 +51,7 @@ def log(http_request: HttpRequest) -> HttpResponse:
     """Show what could not be told, where the person oversees people."""
     within = reach_of(http_request)
     context = {"overview": queries.overview(within=within), "webhooks": webhooks(within=within)}
-    context["schedules"] = in_trouble()
+    context["schedules"] = in_trouble(within=within)
     return render(http_request, "approvals/notify/log.html", context)
 
 

@@ -13,7 +13,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connections, transaction
 from django.test import Client
@@ -41,6 +40,7 @@ from tests.approvals.test_notifying_mail import reachable, until
 from tests.approvals.test_on_call_pages import NEW, browser, kept, rotation, text
 from tests.schedules import ID, SECRET_PATH, TOKEN, calendar, event, ok, opsgenie, pagerduty
 from tests.webhook_receiver import DRIP, DROP, ENDLESS, HANG, Receiver, Sent, status
+from workers.database import in_thread
 from workers.on_call import keep_fetching
 
 NOW = datetime(2026, 3, 27, 12, tzinfo=UTC)
@@ -146,6 +146,7 @@ def test_each_kind_is_asked_as_it_wants_and_understood(keeper: Receiver, kind: K
 ANSWERS: list[tuple[bytes, Trouble]] = [
     (status(401), Trouble.REFUSED),
     (status(403), Trouble.REFUSED),
+    (b"HTTP/1.1 401 Said\r\n\r\n" + b"x" * 30_000_000, Trouble.REFUSED),
     (status(404), Trouble.NOT_FOUND),
     (status(410), Trouble.NOT_FOUND),
     (status(429, "retry-after: 90"), Trouble.BUSY),
@@ -495,6 +496,10 @@ def test_a_schedule_in_trouble_is_seen_where_people_and_operators_look(
         assert "Nothing is known yet" in html
         assert SECRET_PATH not in html
     assert "nobody is known: what was fetched last ends before" in text(sam)
+    elsewhere = browser(people.person("elsewhere", Role.AUDITOR, namespace="billing"))
+    assert "cannot be fetched" in text(elsewhere, "/notifications/log/")
+    OnCallRotation.objects.update(namespace="payments")
+    assert "cannot be fetched" not in text(elsewhere, "/notifications/log/")
 
 
 def test_fetch_now_is_for_those_who_edit_the_rotation_and_asks_nobody_itself(
@@ -527,11 +532,11 @@ async def test_the_loop_fetches_what_is_due_and_goes_on_after_failures(settings:
     name(settings, item(keeper))
     keeper.answers.extend([status(500)])
     keeper.speaks = lambda _: ok(calendar())
-    await sync_to_async(taken)()
+    await in_thread(taken)
     loop = asyncio.create_task(keep_fetching(look_seconds=0.05))
     try:
         await until(lambda: OnCallSchedule.objects.filter(trouble="broken").exists())
-        await sync_to_async(services.fetch_soon)(name="primary", now=timezone.now())
+        await in_thread(lambda: services.fetch_soon(name="primary", now=timezone.now()))
         await until(lambda: OnCallSchedule.objects.filter(trouble="", fetched_at__isnull=False).exists())
     finally:
         loop.cancel()
@@ -542,7 +547,7 @@ async def test_the_loop_fetches_what_is_due_and_goes_on_after_failures(settings:
 async def test_the_loop_stops_at_once_also_while_a_server_hangs(settings: Any, keeper: Receiver) -> None:
     name(settings, item(keeper))
     keeper.answers.append(HANG)
-    await sync_to_async(taken)()
+    await in_thread(taken)
     loop = asyncio.create_task(keep_fetching(look_seconds=0.05))
     await until(lambda: bool(keeper.sent))
     loop.cancel()

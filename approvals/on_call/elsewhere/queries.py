@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from accounts.people.addresses import people_by_address
+from accounts.roles.contracts import EVERYWHERE
+from accounts.roles.queries import Reach
 from approvals.models import OnCallRotation, OnCallSchedule, OnCallScheduleShift
 from approvals.on_call.contracts import Override, Shift
 from approvals.on_call.elsewhere.contracts import Trouble
@@ -66,10 +68,13 @@ def lines(names: Iterable[str]) -> dict[str, ScheduleLine]:
     return {name: _line(name, rows.get(name), named[name].kind.label if name in named else "") for name in wanted}
 
 
-def in_trouble() -> list[ScheduleLine]:
-    """Return the schedules that are used and cannot be fetched, by name."""
-    used = OnCallRotation.objects.exclude(schedule="").values_list("schedule", flat=True).distinct()
-    return sorted((line for line in lines(used).values() if line.trouble), key=lambda line: line.name)
+def in_trouble(*, within: Reach) -> list[ScheduleLine]:
+    """Return the schedules that rotations in these namespaces, or in all, are taken from and cannot be, by name."""
+    used = OnCallRotation.objects.exclude(schedule="")
+    if not within.everywhere:
+        used = used.filter(namespace__in=[EVERYWHERE, *within.namespaces])
+    names = set(used.values_list("schedule", flat=True))
+    return sorted((line for line in lines(names).values() if line.trouble), key=lambda line: line.name)
 
 
 def _line(name: str, row: OnCallSchedule | None, kind: str) -> ScheduleLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from django.conf import settings
@@ -62,7 +63,7 @@ def _calendar(item: Item) -> str:
     """Return the address of a calendar. ``webcal`` is what calendar programs call https."""
     url = item.values.get("url")
     if isinstance(url, str) and url.startswith("webcal://"):
-        item.values["url"] = f"https://{url.removeprefix('webcal://')}"
+        item = replace(item, values={**item.values, "url": f"https://{url.removeprefix('webcal://')}"})
     return item.url("url", allow_http=item.flag("allow_http"))
 
 
