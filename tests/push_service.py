@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,6 +88,8 @@ class PushService:
     taken: list[Pushed] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    # Called when a message was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     @property
     def origin(self) -> str:
@@ -116,6 +118,7 @@ class PushService:
             return 403
         assert headers["content-encoding"] == "aes128gcm"
         self.taken.append(Pushed(name, self.browsers[name].decrypt(body), headers))
+        self.on_taken()
         return 201
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -51,6 +51,8 @@ class Receiver:
     sent: list[Sent] = field(default_factory=list)
     answers: deque[bytes] = field(default_factory=deque)
     released: Event = field(default_factory=Event)
+    # Called when something was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -91,6 +93,7 @@ def serving(certificate: Path | None = None) -> Iterator[Receiver]:
                 name, _, value = line.partition(":")
                 headers[name.lower()] = value.strip()
             receiver.sent.append(Sent(path, headers, self.rfile.read(int(headers["content-length"]))))
+            receiver.on_taken()
             answer = receiver.answers.popleft() if receiver.answers else TAKEN
             if answer == HANG:
                 released.wait()
