@@ -82,7 +82,8 @@ class PushService:
     """``answers``: by browser, what is answered instead, each once: a status, a status with headers, or a fault."""
 
     port: int = 0
-    server_key: bytes = b""  # the installation's public key: another's messages are refused
+    # The installation's public key, else that of whoever is the first to send: another's messages are refused.
+    server_key: bytes = b""
     browsers: dict[str, Subscribed] = field(default_factory=dict)
     answers: dict[str, list[Any]] = field(default_factory=dict)
     taken: list[Pushed] = field(default_factory=list)
@@ -114,6 +115,7 @@ class PushService:
         assert scheme == "vapid"
         assert claims["sub"].startswith("mailto:")
         assert claims["exp"] <= time.time() + 24 * 3600
+        self.server_key = self.server_key or bytes_of(given["k"])
         if bytes_of(given["k"]) != self.server_key:
             return 403
         assert headers["content-encoding"] == "aes128gcm"
