@@ -88,6 +88,22 @@ class NotificationAttempt(models.Model):
         return f"attempt {self.number} of {self.notification_id}"
 
 
+class ChannelTrouble(models.Model):
+    """That a channel's other side is in trouble, or its receiver ``place``, until it takes a message."""
+
+    channel = models.CharField(max_length=20)
+    place = models.CharField(max_length=200, blank=True)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField()
+    answer = models.TextField()  # partly the other side's words
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "place"], name="one_trouble_at_a_time")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.place} since {self.since:%Y-%m-%d %H:%M}"
+
+
 class MutedChannel(models.Model):
     """A channel over which a person does not want to be told."""
 

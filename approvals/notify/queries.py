@@ -15,6 +15,7 @@ from approvals.models import ApprovalRequest, Escalation, EscalationMove, Notifi
 from approvals.models.notification import UNSENT
 from approvals.notify.channels import label_of, set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState
+from approvals.notify.trouble import Standing, standing
 from approvals.on_call.queries import OnCallNow, on_call_now
 from approvals.requests import urgency
 
@@ -92,6 +93,7 @@ class ThinLine:
 class Overview:
     """What the operators see, of the last days; each list newest first."""
 
+    standing: Standing
     channels: list[str]  # that are set up, for people
     failed: list[ToldLine]
     late: list[ToldLine]  # tried and failed so far, or due for too long
@@ -117,6 +119,7 @@ def overview(*, within: Reach) -> Overview:
         Q(attempts__gt=1) | Q(state=NotificationState.WAITING, attempts=1) | Q(due_at__lte=now - TOLD_WITHIN)
     )
     return Overview(
+        standing=standing(everywhere=within.everywhere),
         channels=[channel.label for channel in set_up()],
         failed=lines_of(found.filter(state=NotificationState.FAILED)),
         late=lines_of(late.filter(state__in=UNSENT)),

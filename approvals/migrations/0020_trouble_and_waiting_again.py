@@ -1,0 +1,28 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("approvals", "0017_on_call"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="ChannelTrouble",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channel", models.CharField(max_length=20)),
+                ("place", models.CharField(blank=True, max_length=200)),
+                ("since", models.DateTimeField()),
+                ("tried_at", models.DateTimeField()),
+                ("answer", models.TextField()),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=["channel", "place"], name="one_trouble_at_a_time"),
+                ],
+            },
+        ),
+        # What it said comes back with the next message.
+        migrations.DeleteModel(name="SlackTrouble"),
+    ]
