@@ -25,4 +25,24 @@ class Migration(migrations.Migration):
         ),
         # What it said comes back with the next message.
         migrations.DeleteModel(name="SlackTrouble"),
+        migrations.AlterField(
+            model_name="notification",
+            name="event",
+            field=models.CharField(
+                choices=[
+                    ("opened", "opened"),
+                    ("progress", "progress"),
+                    ("waiting_again", "waiting_again"),
+                    ("stuck", "stuck"),
+                    ("approved", "approved"),
+                    ("executed", "executed"),
+                    ("failed", "failed"),
+                    ("denied", "denied"),
+                    ("expired", "expired"),
+                    ("withdrawn", "withdrawn"),
+                    ("superseded", "superseded"),
+                ],
+                max_length=16,
+            ),
+        ),
     ]

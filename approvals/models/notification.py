@@ -21,7 +21,7 @@ class Notification(models.Model):
     )
     channel = models.CharField(max_length=20)
     event = models.CharField(max_length=16, choices=[(event.value, event.value) for event in NotificationEvent])
-    # Tells two of the same event apart: how many had decided, for progress; else 0.
+    # Tells two of the same event apart: how many decisions there were, or how many no longer counted; else 0.
     step = models.PositiveSmallIntegerField(default=0)
     # Who is told stays readable when the account is gone.
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")

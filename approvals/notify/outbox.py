@@ -44,6 +44,8 @@ GIVES_UP_AFTER = timedelta(hours=6)
 LOOKED_AT = 50
 _MOST_URGENT = 0
 _ENDING = [event.value for event in NotificationEvent if event.ends_waiting]
+# How it stands now takes the place of how it stood.
+_NEWS = [*_ENDING, NotificationEvent.PROGRESS.value, NotificationEvent.WAITING_AGAIN.value]
 
 
 def claim(*, channel: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
@@ -143,11 +145,11 @@ def _is_needed(row: Notification, request: ApprovalRequest, able: list[str]) -> 
         return request.state == RequestState.OPEN and request.expires_at > timezone.now()
     if event is NotificationEvent.OPENED:
         return row.recipient in able
-    if event is NotificationEvent.PROGRESS and request.state != RequestState.OPEN:
+    if event.is_while_open and request.state != RequestState.OPEN:
         return False
     if event is NotificationEvent.STUCK and request.state != RequestState.APPROVED:
         return False
-    newer = _of_the_same(row).filter(pk__gt=row.pk, event__in=_ENDING)
+    newer = _of_the_same(row).filter(pk__gt=row.pk, event__in=_NEWS if event.is_while_open else _ENDING)
     return not newer.exists() and _of_the_same(row).filter(ASKED, event=NotificationEvent.OPENED).exists()
 
 

@@ -30,6 +30,7 @@ from approvals.notify.queries import told as told_of
 from approvals.notify.services import note_stuck
 from approvals.notify.slack import client, transport, wording
 from approvals.requests import services as requests
+from approvals.retractions.services import retract
 from audit.statements.terms import Terms
 from tests import slack
 from tests.approvals import factories
@@ -139,6 +140,25 @@ def test_the_channel_and_those_who_can_decide_see_one_message_that_follows(
         assert "`Grace`" in message.shown
         assert "Who can decide" not in message.shown
         assert message.replies[-1].startswith("It is over: the call was approved and has run.")
+
+
+def test_an_approval_that_is_taken_back_changes_the_message_back(
+    workspace: FakeSlack, ada: Approver, grace: Approver
+) -> None:
+    asked = factories.open_request(ada, grace, min_approvals=2)
+    send_all()
+    given = ada.sign_approval(asked)
+    record(person=ada.person, request_id=asked.pk, approval=given)
+    send_all()
+    retract(person=ada.person, request_id=asked.pk, retraction=ada.sign_retraction(asked, given))
+    send_all()
+    assert len(workspace.messages) == 3
+    for message in workspace.messages:
+        assert "Approval asked: 0 of 2" in message.shown
+        assert "Approved by" not in message.shown
+        assert "`Ada`, `Grace`" in message.shown
+        assert "1 of 2 have approved" in message.replies[0]
+        assert message.replies[1].startswith("An approval no longer counts: it was taken back")
 
 
 @pytest.mark.parametrize("end", ["denied", "expired", "withdrawn", "failed", "superseded"])
