@@ -66,6 +66,7 @@ class Told:
     is_thin: bool  # it waits, is critical, and reached people in fewer ways than wanted
     ways: list[str]  # the channels, for people, over which somebody was asked
     ladder: Ladder | None = None
+    is_over: bool = False  # nothing of it may be kept any more
 
     @property
     def asked(self) -> int:
@@ -106,7 +107,9 @@ def told(request_id: str, *, is_open: bool, severity_rank: int, opened_at: datet
     lines = [_line(row, shows_addresses=shows_addresses) for row in rows]
     ways = sorted({line.channel for line in lines if _has_asked(line)})
     must_be_told = is_open and severity_rank == 0 and timezone.now() > opened_at + TOLD_WITHIN
-    return Told(lines, must_be_told and len(ways) < WAYS_WANTED, ways, _ladder(request_id, is_open=is_open))
+    return Told(
+        lines, must_be_told and len(ways) < WAYS_WANTED, ways, _ladder(request_id, is_open=is_open), not is_open
+    )
 
 
 def overview(*, within: Reach) -> Overview:
