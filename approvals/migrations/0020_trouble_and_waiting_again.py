@@ -45,4 +45,8 @@ class Migration(migrations.Migration):
                 max_length=16,
             ),
         ),
+        migrations.AddIndex(
+            model_name="notification",
+            index=models.Index(fields=["state", "-created_at"], name="notification_state_when"),
+        ),
     ]

@@ -58,6 +58,8 @@ class Notification(models.Model):
                 fields=["channel", "urgency", "due_at"], name="notification_due", condition=Q(state__in=UNSENT)
             ),
             models.Index(fields=["-created_at"], name="notification_when"),
+            # What failed or is late, among much that was sent. Whole: SQLite uses no part of an index for bound values.
+            models.Index(fields=["state", "-created_at"], name="notification_state_when"),
         ]
 
     def __str__(self) -> str:

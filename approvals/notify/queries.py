@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
-from django.db.models.functions import Lower, Trim
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Lower, Trim
 from django.utils import timezone
 
 from accounts.roles.contracts import Role
@@ -135,12 +135,15 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
 
     What was over before it had to be told is none of them.
     """
-    asked = Q(notifications__event=NotificationEvent.OPENED, notifications__state=NotificationState.SENT)
-    asked &= Q(notifications__place="")  # what a room was told, nobody may have seen
+    # What a room was told, nobody may have seen.
+    asked = Notification.objects.filter(
+        approval_request=OuterRef("pk"), event=NotificationEvent.OPENED, state=NotificationState.SENT, place=""
+    )
+    ways = asked.order_by().values("approval_request").annotate(ways=Count("channel", distinct=True)).values("ways")
     found = ApprovalRequest.objects.filter(opened_at__gt=opened_after, opened_at__lte=opened_by)
     found = found if within.everywhere else found.filter(namespace__in=within.namespaces)
     found = found.annotate(word=Lower(Trim("severity"))).filter(word__in=urgency.MOST_URGENT)
-    counted = found.annotate(ways=Count("notifications__channel", filter=asked, distinct=True))
+    counted = found.annotate(ways=Coalesce(Subquery(ways), 0))
     waited = Q(closed_at=None) | Q(closed_at__gt=F("opened_at") + TOLD_WITHIN)
     rows = counted.filter(waited, ways__lt=WAYS_WANTED).order_by("-opened_at", "-pk")
     return [ThinLine(*row) for row in rows.values_list("pk", "tool", "severity", "opened_at", "ways")[:LINES_SHOWN]]

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach
 from approvals.models import ApprovalRequest, ChannelTrouble, Notification, NotificationAttempt
-from approvals.notify import outbox, trouble
+from approvals.notify import outbox, queries, trouble
 from approvals.notify.contracts import Answer, Result
 from approvals.notify.trouble import standing
+from approvals.notify.webhooks import queries as logs
 from approvals.notify.webhooks import services as webhooks
 from approvals.requests import services as requests
 from tests import people, slack, webhook_receiver
-from tests.approvals import factories
+from tests.approvals import factories, smtp_server
 from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.test_notifying_mail import notifying, reachable, until
+from workers import notifier
+from workers.database import in_thread
 
 pytestmark = pytest.mark.django_db
 LOG = "/notifications/log/"
@@ -32,6 +38,7 @@ REVOKED = Answer(Result.PERMANENT, "Slack refuses this installation: token_revok
 BUSY = Answer(Result.TEMPORARY, "The receiver is in trouble (500).")
 RESTING = Answer(Result.TEMPORARY, "Not sent: the receiver failed a moment ago.")
 LONG_AGO = timedelta(minutes=5)
+INDEXES = {"notification_state_when", "notification_when", "request_past"}
 
 
 @pytest.fixture
@@ -204,3 +211,70 @@ def test_it_costs_two_queries(ada: Approver, django_assert_num_queries: Any) -> 
         answered("mail", DOWN)
     with django_assert_num_queries(2):
         standing(everywhere=True)
+
+
+# --- One way alone, end to end ------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("refused", [True, False])
+async def test_a_critical_request_that_one_of_two_channels_told_of_is_seen_everywhere(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refused: bool
+) -> None:
+    """In the log, on its page, on the operators' page, and there with the channel that is in trouble."""
+    monkeypatch.setattr(notifier, "TOLD_WITHIN", timedelta(0))
+    set_up_slack(settings)
+    settings.SLACK_CHANNEL = ""
+    with smtp_server.serving() as mails, slack.serving() as workspace:
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.SLACK_API_URL = "127.0.0.1", mails.port, workspace.api
+        workspace.people["ada@mail.example"] = "U0ADA"
+        workspace.answers["users.lookupByEmail"] = ["token_revoked"] if refused else []
+        ada = await in_thread(lambda: reachable(factories.approver("ada")))
+        asked = await in_thread(lambda: factories.open_request(ada))
+        async with notifying():
+            await until(lambda: not Notification.objects.filter(state__in=["waiting", "sending"]).exists())
+            # As a warrant of this service would have made it, and seen by a look that comes only now.
+            change = {"severity": "critical", "opened_at": timezone.now() + timedelta(seconds=0.3)}
+            await in_thread(lambda: ApprovalRequest.objects.filter(pk=asked.pk).update(**change))
+            warned = f"Critical request {asked.pk} reached people in 1 of 2 ways."
+            if refused:
+                await until(lambda: warned in caplog.messages)
+            else:
+                await asyncio.sleep(0.6)
+    assert (warned in caplog.messages) == refused
+    assert len(mails.mails) == 1
+    assert len(workspace.messages) == (0 if refused else 1)
+
+    def seen() -> tuple[str, str]:
+        ApprovalRequest.objects.update(opened_at=timezone.now() - LONG_AGO)
+        client = Client()
+        client.force_login(people.person("audit", Role.AUDITOR))
+        pages = [client.get(path).content.decode() for path in (f"/approvals/{asked.pk}/", LOG)]
+        return pages[0], pages[1]
+
+    page, log = await in_thread(seen)
+    assert ("reached people in one way only" in page) == refused
+    assert ("One way" in log) == refused
+    assert ("Trouble with Slack since" in log) == refused
+    assert "Trouble with e-mail" not in log
+
+
+# --- With many rows -----------------------------------------------------------------------------
+
+
+def test_what_operators_see_is_found_by_indexes(ada: Approver, settings: Any) -> None:
+    settings.WEBHOOKS = json.dumps([webhook_receiver.entry("http://127.0.0.1:9/")])
+    factories.open_request(ada)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        with CaptureQueriesContext(connection) as seen:
+            queries.overview(within=Reach(True, frozenset()))
+            logs.webhooks(within=Reach(True, frozenset()))
+        explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+        plans = []
+        for query in seen.captured_queries:
+            cursor.execute(explain + query["sql"])
+            plans.append(" ".join(str(row) for row in cursor.fetchall()))
+    used = {name for plan in plans for name in INDEXES if name in plan}
+    assert used == INDEXES, "\n".join(plans)
