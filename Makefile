@@ -107,6 +107,8 @@ bench: develop ## measure against the floor; results land in bench/results/ (see
 
 chaos: develop ## kill -9 every process while people decide on 200 calls; SEED=20
 	@$(BIN)/python -m chaos --seed $(or $(SEED),20)
+	@NOTIFIER_KILLS=40 NOTIFIER_SEED=$(or $(SEED),20) TEST_DATABASE=postgresql \
+		$(BIN)/python -m pytest -q tests/approvals/test_notifier_killed.py
 
 rotation: develop ## rotate every kind of key under load; RUNS=200 SEED=20
 	@ROTATION_RUNS=$(or $(RUNS),200) ROTATION_SEED=$(or $(SEED),20) $(BIN)/python -m pytest -q $(wildcard tests/*/test*keys_rotate_under_load.py)

@@ -6,6 +6,7 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals.live import ledger  # noqa: PLC0415 - models are loaded only now
+        from approvals.notify import forgetting as notifications  # noqa: PLC0415
         from approvals.notify.slack import checks  # noqa: PLC0415
         from approvals.notify.webhooks import checks as webhooks  # noqa: PLC0415
         from approvals.on_call import queries as on_call  # noqa: PLC0415
@@ -20,6 +21,7 @@ class ApprovalsConfig(AppConfig):
         schedules.connect()
         ledger.connect()
         forgetting.connect()
+        notifications.connect()
         waiting.use(queries.waiting_under)
         shifts.use(on_call.fewest_at_once)
         policies.use(on_call.on_call_as_seen)

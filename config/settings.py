@@ -168,6 +168,8 @@ TEMPORAL_NAMESPACE = env.text("TEMPORAL_NAMESPACE", "default")
 EVIDENCE_DAYS = env.integer(
     "EVIDENCE_DAYS", namespaces.EVIDENCE_DAYS, minimum=0, maximum=namespaces.LONGEST_EVIDENCE_DAYS
 )
+# How long it is kept who was told of a request that is over. 0: as long as the evidence.
+NOTIFICATION_DAYS = env.integer("NOTIFICATION_DAYS", 0, minimum=0, maximum=namespaces.LONGEST_EVIDENCE_DAYS)
 NAMESPACES = namespaces.configured(env.text("NAMESPACES_FILE", ""), TEMPORAL_NAMESPACE, evidence_days=EVIDENCE_DAYS)
 
 # --- Single sign-on -------------------------------------------------------------------------

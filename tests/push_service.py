@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,12 +82,15 @@ class PushService:
     """``answers``: by browser, what is answered instead, each once: a status, a status with headers, or a fault."""
 
     port: int = 0
-    server_key: bytes = b""  # the installation's public key: another's messages are refused
+    # The installation's public key, else that of whoever is the first to send: another's messages are refused.
+    server_key: bytes = b""
     browsers: dict[str, Subscribed] = field(default_factory=dict)
     answers: dict[str, list[Any]] = field(default_factory=dict)
     taken: list[Pushed] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
+    # Called when a message was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     @property
     def origin(self) -> str:
@@ -112,10 +115,12 @@ class PushService:
         assert scheme == "vapid"
         assert claims["sub"].startswith("mailto:")
         assert claims["exp"] <= time.time() + 24 * 3600
+        self.server_key = self.server_key or bytes_of(given["k"])
         if bytes_of(given["k"]) != self.server_key:
             return 403
         assert headers["content-encoding"] == "aes128gcm"
         self.taken.append(Pushed(name, self.browsers[name].decrypt(body), headers))
+        self.on_taken()
         return 201
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +71,8 @@ class FakeSlack:
     responses: list[dict[str, Any]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     over: threading.Event = field(default_factory=threading.Event)
+    # Called when something was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     @property
     def api(self) -> str:
@@ -296,6 +298,7 @@ def serving() -> Iterator[FakeSlack]:
                 with own.changed:
                     answer = own.call(method, _arguments(self.headers["Content-Type"], body), token)
                     own.changed.notify_all()
+                own.on_taken()
                 if said == "then drop":
                     self._fail(DROP)
                 else:

@@ -52,6 +52,8 @@ class Receiver:
     answers: deque[bytes] = field(default_factory=deque)
     released: Event = field(default_factory=Event)
     speaks: Callable[[Sent], bytes] | None = None
+    # Called when something was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -98,6 +100,7 @@ def serving(certificate: Path | None = None) -> Iterator[Receiver]:
                 name, _, value = line.partition(":")
                 headers[name.lower()] = value.strip()
             receiver.sent.append(Sent(path, headers, self.rfile.read(int(headers.get("content-length", "0")))))
+            receiver.on_taken()
             answer = receiver.answer()
             if answer == HANG:
                 released.wait()

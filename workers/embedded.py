@@ -40,7 +40,7 @@ from workers.revocation import refresh, refresh_keys
 from workers.streaming import configured_target, keep_streaming
 from workers.supervisor import Supervisor, cancel
 from workers.sweeping import keep_schedule
-from workers.upkeep import keep_applying, keep_checking
+from workers.upkeep import keep_applying, keep_checking, keep_forgetting
 from workers.web import WebServer, build_web_server, listen
 
 logger = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ async def _run(parts: Parts, story: Story | None) -> int:
                 opened.push_async_callback(cancel, supervisor.watch("entry stream", keep_streaming(siem)))
             opened.push_async_callback(cancel, supervisor.watch("checks of the ledger", keep_checking()))
             opened.push_async_callback(cancel, supervisor.watch("retention", keep_applying()))
+            opened.push_async_callback(cancel, supervisor.watch("notifications' end", keep_forgetting()))
         if parts.web:
             await _start_web(opened, supervisor, sockets)
         if story is not None:

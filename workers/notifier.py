@@ -15,10 +15,12 @@ from functools import partial
 from django.utils import timezone
 
 from accounts.roles.queries import Reach
+from approvals.decisions.services import lapse_overdue
 from approvals.live.events import LiveKind
 from approvals.notify import escalation, outbox
 from approvals.notify.channels import Channel, set_up
 from approvals.notify.contracts import Answer, Job, Result
+from approvals.notify.latecomers import Latecomers
 from approvals.notify.queries import TOLD_WITHIN, WAYS_WANTED, thin
 from approvals.notify.services import note_stuck
 from workers.database import in_executor, in_thread
@@ -31,8 +33,11 @@ POLL_SECONDS = 2.0
 # While a channel's other side is in trouble, one message tries whether it still is.
 LONGEST_CHANNEL_PAUSE = 60.0
 LOOK_SECONDS = 10.0
+LAPSED_AT_ONCE = 100
 STUCK_AT_ONCE = 100
 ESCALATED_AT_ONCE = 100
+# With more open requests than that it takes several looks until all were looked at.
+LATECOMERS_AT_ONCE = 100
 EVERYWHERE = Reach(True, frozenset())
 
 
@@ -49,15 +54,17 @@ async def keep_notifying(
     async with asyncio.TaskGroup() as loops:
         loops.create_task(_keep_looking(look_seconds))
         loops.create_task(_keep_escalating(look_seconds))
+        loops.create_task(_keep_asking(look_seconds))
         for channel in channels:
             loops.create_task(_Sender(channel, poll_seconds, lease_seconds).run())
 
 
 async def _keep_looking(every: float) -> None:
-    """Write down what is stuck, and warn of critical requests that too few ways have told of."""
+    """Write down what waits again or is stuck, and warn of critical requests that too few ways have told of."""
     looked_at = timezone.now() - TOLD_WITHIN
     while True:
         try:
+            await in_thread(partial(lapse_overdue, limit=LAPSED_AT_ONCE))
             await in_thread(partial(note_stuck, limit=STUCK_AT_ONCE))
             until = timezone.now() - TOLD_WITHIN
             for line in await in_thread(partial(thin, opened_after=looked_at, opened_by=until, within=EVERYWHERE)):
@@ -77,6 +84,17 @@ async def _keep_escalating(every: float) -> None:
             await in_thread(partial(escalation.move_on, now=timezone.now(), limit=ESCALATED_AT_ONCE))
         except Exception:
             logger.exception("Who is to be told next was not looked at; it is tried again.")
+        await asyncio.sleep(every)
+
+
+async def _keep_asking(every: float) -> None:
+    """Ask those who have become able to decide since."""
+    latecomers = Latecomers()
+    while True:
+        try:
+            await in_thread(partial(latecomers.look, limit=LATECOMERS_AT_ONCE))
+        except Exception:
+            logger.exception("Who has become able to decide was not looked at; it is tried again.")
         await asyncio.sleep(every)
 
 

@@ -89,7 +89,7 @@ def _record(
             return decision
     standing = [row for row in found if row.approval_request_id == approval_request.pk and not row.lapsed]
     if standing and approval_request.state == RequestState.OPEN:
-        standing = _let_lapse(standing, approval_request.namespace, now)
+        standing = _let_lapse(approval_request, standing, now, by=person.external_id)
     checks.require_undecided(person, approval_request, standing)  # 3
     checks.require_open(approval_request, now)  # 4
     chain = parse(approval_request.warrant_chain)
@@ -107,8 +107,33 @@ def _record(
         transitions.move(approval_request, settled, at=now)
         enqueue(approval_request=approval_request, decisions=[*standing, decision], at=now)
     else:
-        notify.progressed(approval_request=approval_request, decided=len(standing) + 1, by=person.external_id)
+        notify.progressed(approval_request=approval_request, by=person.external_id)
     return decision
+
+
+def lapse_overdue(*, limit: int) -> int:
+    """Let approvals lapse whose time ran out while others had not signed; return of how many requests, of ``limit``.
+
+    Their people can sign again at once; this lets them know.
+    """
+    now = timezone.now()
+    over = Decision.objects.filter(
+        lapsed=False,
+        expires_at__lte=now,
+        approval_request__state=RequestState.OPEN,
+        approval_request__expires_at__gt=now,
+    )
+    found = over.order_by("approval_request").values_list("approval_request", flat=True).distinct()[:limit]
+    return sum(_lapse_overdue(request_id, now) for request_id in list(found))
+
+
+@transaction.atomic
+def _lapse_overdue(request_id: str, now: datetime) -> bool:
+    approval_request = transitions.lock(request_id)
+    standing = list(Decision.objects.filter(approval_request=approval_request, lapsed=False).order_by("pk"))
+    if approval_request.state != RequestState.OPEN:
+        return False  # decided while this one waited for its lock
+    return len(_let_lapse(approval_request, standing, now)) < len(standing)
 
 
 def own_key(person: Person, namespace: str, approver_key: bytes) -> ApproverKey:
@@ -150,16 +175,25 @@ def _related(approval_request: ApprovalRequest, signed: SignedDecision) -> list[
     return list(related.select_related("approval_request").order_by("pk"))
 
 
-def _let_lapse(decisions: list[Decision], namespace: str, now: datetime) -> list[Decision]:
-    """Return the decisions that still count; the others lapse, so that their people may sign again."""
-    signers = endorsed_keys(namespace=namespace).filter(public_key__in=[row.public_key for row in decisions])
+def _let_lapse(
+    approval_request: ApprovalRequest, decisions: list[Decision], now: datetime, *, by: str = ""
+) -> list[Decision]:
+    """Return the decisions that still count; the others lapse, so that their people may sign again.
+
+    Whoever was asked is told, but not who is just deciding, ``by``.
+    """
+    signers = endorsed_keys(namespace=approval_request.namespace).filter(
+        public_key__in=[row.public_key for row in decisions]
+    )
     keys = {bytes(key.public_key) for key in signers}
     lapsed = [
         row
         for row in decisions
         if row.expires_at is not None and (row.expires_at <= now or bytes(row.public_key) not in keys)
     ]
-    Decision.objects.filter(pk__in=[row.pk for row in lapsed]).update(lapsed=True)
+    if lapsed:
+        Decision.objects.filter(pk__in=[row.pk for row in lapsed]).update(lapsed=True)
+        notify.waits_again(approval_request=approval_request, by=by)
     return [row for row in decisions if row not in lapsed]
 
 

@@ -4,7 +4,13 @@ from approvals.models.closed_run import ClosedRun
 from approvals.models.decision import Decision
 from approvals.models.delivery import Delivery
 from approvals.models.looking import Looking, Opening
-from approvals.models.notification import MutedChannel, Notification, NotificationAttempt, QuietHours
+from approvals.models.notification import (
+    ChannelTrouble,
+    MutedChannel,
+    Notification,
+    NotificationAttempt,
+    QuietHours,
+)
 from approvals.models.on_call import (
     Escalation,
     EscalationMove,
@@ -18,13 +24,14 @@ from approvals.models.on_call import (
 from approvals.models.push import PushSubscription
 from approvals.models.request import ApprovalRequest, RequiredApprover
 from approvals.models.retraction import Retraction
-from approvals.models.slack import SlackPerson, SlackTrouble
+from approvals.models.slack import SlackPerson
 from approvals.models.spent_nonce import SpentNonce
 from approvals.models.webhook import StoppedWebhook
 
 __all__ = [
     "Absence",
     "ApprovalRequest",
+    "ChannelTrouble",
     "Claim",
     "ClosedRun",
     "Decision",
@@ -47,7 +54,6 @@ __all__ = [
     "RequiredApprover",
     "Retraction",
     "SlackPerson",
-    "SlackTrouble",
     "SpentNonce",
     "StoppedWebhook",
 ]

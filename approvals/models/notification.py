@@ -21,7 +21,7 @@ class Notification(models.Model):
     )
     channel = models.CharField(max_length=20)
     event = models.CharField(max_length=16, choices=[(event.value, event.value) for event in NotificationEvent])
-    # Tells two of the same event apart: how many had decided, for progress; else 0.
+    # Tells two of the same event apart: how many decisions there were, or how many no longer counted; else 0.
     step = models.PositiveSmallIntegerField(default=0)
     # Who is told stays readable when the account is gone.
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -58,6 +58,8 @@ class Notification(models.Model):
                 fields=["channel", "urgency", "due_at"], name="notification_due", condition=Q(state__in=UNSENT)
             ),
             models.Index(fields=["-created_at"], name="notification_when"),
+            # What failed or is late, among much that was sent. Whole: SQLite uses no part of an index for bound values.
+            models.Index(fields=["state", "-created_at"], name="notification_state_when"),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +88,22 @@ class NotificationAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.notification_id}"
+
+
+class ChannelTrouble(models.Model):
+    """That a channel's other side is in trouble, or its receiver ``place``, until it takes a message."""
+
+    channel = models.CharField(max_length=20)
+    place = models.CharField(max_length=200, blank=True)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField()
+    answer = models.TextField()  # partly the other side's words
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "place"], name="one_trouble_at_a_time")]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.place} since {self.since:%Y-%m-%d %H:%M}"
 
 
 class MutedChannel(models.Model):

@@ -1,4 +1,4 @@
-"""Who somebody is in Slack, and whether Slack lets us in."""
+"""Who somebody is in Slack."""
 
 from __future__ import annotations
 
@@ -22,14 +22,3 @@ class SlackPerson(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slack_id} of {self.team_id}"
-
-
-class SlackTrouble(models.Model):
-    """That Slack refuses this installation, until a message is taken again."""
-
-    team_id = models.CharField(primary_key=True, max_length=40)
-    code = models.CharField(max_length=60)  # Slack's
-    since = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.team_id}: {self.code}"

@@ -21,13 +21,7 @@ def ask(
 
     Who was asked before is not asked again.
     """
-    muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
-    reached = [
-        (person, channel)
-        for person in people
-        for channel in channels
-        if (person.pk, channel.name) not in muted and channel.address_of(person)
-    ]
+    reached = reached_by(channels, people)
     write(
         approval_request,
         (
@@ -38,6 +32,17 @@ def ask(
         ),
     )
     return list(dict.fromkeys(person for person, _ in reached))
+
+
+def reached_by(channels: Sequence[Channel], people: Sequence[Person]) -> list[tuple[Person, Channel]]:
+    """Return whom of ``people`` each of ``channels`` reaches, if they have not switched it off."""
+    muted = set(MutedChannel.objects.filter(person__in=people).values_list("person_id", "channel"))
+    return [
+        (person, channel)
+        for person in people
+        for channel in channels
+        if (person.pk, channel.name) not in muted and channel.address_of(person)
+    ]
 
 
 def ask_places(approval_request: ApprovalRequest, channels: Sequence[Channel], policy: str, now: datetime) -> None:

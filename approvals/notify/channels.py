@@ -27,6 +27,8 @@ class Channel:
     edits: bool = False
     # Whether its places are programs, which are told of every event in order, needed or not; it reaches no person.
     tells_all: bool = False
+    # Whether there are several other sides, so that one may be in trouble alone: then others are still tried.
+    fails_apart: bool = False
 
     @property
     def is_set_up(self) -> bool:
@@ -56,8 +58,8 @@ CHANNELS = {
     for channel in (
         Channel("mail", "e-mail", "approvals.notify.mail"),
         Channel("slack", "Slack", "approvals.notify.slack", has_places=True, edits=True),
-        Channel("push", "push", "approvals.notify.push"),
-        Channel("webhook", "webhook", "approvals.notify.webhooks", has_places=True, tells_all=True),
+        Channel("push", "push", "approvals.notify.push", fails_apart=True),
+        Channel("webhook", "webhook", "approvals.notify.webhooks", has_places=True, tells_all=True, fails_apart=True),
     )
 }  # fmt: skip
 

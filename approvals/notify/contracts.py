@@ -12,6 +12,7 @@ class NotificationEvent(StrEnum):
 
     OPENED = "opened"  # please decide
     PROGRESS = "progress"  # somebody has decided, and it waits for more
+    WAITING_AGAIN = "waiting_again"  # an approval no longer counts, and it waits for more
     STUCK = "stuck"  # enough people have approved, and it does not move
     APPROVED = "approved"  # nothing is left to decide
     EXECUTED = "executed"
@@ -24,7 +25,12 @@ class NotificationEvent(StrEnum):
     @property
     def ends_waiting(self) -> bool:
         """Whether nobody is asked any more: what was to be told before is not needed then."""
-        return self not in (NotificationEvent.OPENED, NotificationEvent.PROGRESS, NotificationEvent.STUCK)
+        return not self.is_while_open and self is not NotificationEvent.STUCK
+
+    @property
+    def is_while_open(self) -> bool:
+        """Whether it is told only while somebody can decide."""
+        return self in (NotificationEvent.OPENED, NotificationEvent.PROGRESS, NotificationEvent.WAITING_AGAIN)
 
 
 class NotificationState(StrEnum):

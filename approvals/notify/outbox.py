@@ -10,7 +10,7 @@ import random
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from approvals.contracts import RequestState
@@ -18,7 +18,7 @@ from approvals.errors import ApprovalError
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import ApprovalRequest, MutedChannel, Notification, NotificationAttempt, QuietHours
-from approvals.models.notification import UNSENT
+from approvals.notify import trouble
 from approvals.notify.audience import audience
 from approvals.notify.channels import CHANNELS, TELLING_ALL
 from approvals.notify.contracts import (
@@ -28,9 +28,11 @@ from approvals.notify.contracts import (
     NotificationState,
     Result,
 )
+from approvals.notify.due import due
 from approvals.notify.notices import COLUMNS, notice_of
 from approvals.notify.quiet import quiet_until
 from approvals.notify.services import ASKED
+from approvals.notify.trouble import MAXIMUM_ANSWER
 from approvals.texts import storable
 
 LEASE_SECONDS = 60
@@ -38,11 +40,12 @@ FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 300.0
 LONGEST_ASKED_PAUSE_SECONDS = 3600.0
 GIVES_UP_AFTER = timedelta(hours=6)
-MAXIMUM_ANSWER = 300
 # Looked at in one transaction, if they are not needed or have to wait.
 LOOKED_AT = 50
 _MOST_URGENT = 0
 _ENDING = [event.value for event in NotificationEvent if event.ends_waiting]
+# How it stands now takes the place of how it stood.
+_NEWS = [*_ENDING, NotificationEvent.PROGRESS.value, NotificationEvent.WAITING_AGAIN.value]
 
 
 def claim(*, channel: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
@@ -72,6 +75,7 @@ def answered(*, job: Job, answer: Answer) -> None:
         NotificationAttempt.objects.filter(notification=row, number=job.attempt, result="").update(
             result=answer.result, answer=storable(answer.text, MAXIMUM_ANSWER), ended_at=now
         )
+        trouble.heard(row=row, answer=answer, now=now)
         if answer.remote_id:
             Notification.objects.filter(pk=row.pk).update(remote_id=answer.remote_id)
         if answer.result is Result.SENT:
@@ -84,19 +88,10 @@ def answered(*, job: Job, answer: Answer) -> None:
 
 
 def _next(channel: str, now: datetime) -> Notification | None:
-    earlier = Notification.objects.filter(
-        approval_request=OuterRef("approval_request"),
-        channel=OuterRef("channel"),
-        recipient=OuterRef("recipient"),
-        pk__lt=OuterRef("pk"),
-        state__in=UNSENT,
-    )
-    # Nobody hears how it went before they hear that it is asked.
-    due = Notification.objects.filter(~Exists(earlier), channel=channel, state__in=UNSENT, due_at__lte=now)
-    due = due.order_by("urgency", "due_at", "pk")
+    found = due(now).filter(channel=channel).order_by("urgency", "due_at", "pk")
     if connection.features.has_select_for_update_skip_locked:
-        due = due.select_for_update(skip_locked=True, of=("self",))
-    return due.select_related("person").first()
+        found = found.select_for_update(skip_locked=True, of=("self",))
+    return found.select_related("person").first()
 
 
 def _job(row: Notification, now: datetime, lease_seconds: float) -> Job | None:
@@ -150,11 +145,11 @@ def _is_needed(row: Notification, request: ApprovalRequest, able: list[str]) -> 
         return request.state == RequestState.OPEN and request.expires_at > timezone.now()
     if event is NotificationEvent.OPENED:
         return row.recipient in able
-    if event is NotificationEvent.PROGRESS and request.state != RequestState.OPEN:
+    if event.is_while_open and request.state != RequestState.OPEN:
         return False
     if event is NotificationEvent.STUCK and request.state != RequestState.APPROVED:
         return False
-    newer = _of_the_same(row).filter(pk__gt=row.pk, event__in=_ENDING)
+    newer = _of_the_same(row).filter(pk__gt=row.pk, event__in=_NEWS if event.is_while_open else _ENDING)
     return not newer.exists() and _of_the_same(row).filter(ASKED, event=NotificationEvent.OPENED).exists()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
-from django.db.models.functions import Lower, Trim
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Lower, Trim
 from django.utils import timezone
 
 from accounts.roles.contracts import Role
@@ -15,6 +15,7 @@ from approvals.models import ApprovalRequest, Escalation, EscalationMove, Notifi
 from approvals.models.notification import UNSENT
 from approvals.notify.channels import label_of, set_up
 from approvals.notify.contracts import NotificationEvent, NotificationState
+from approvals.notify.trouble import Standing, standing
 from approvals.on_call.queries import OnCallNow, on_call_now
 from approvals.requests import urgency
 
@@ -65,6 +66,7 @@ class Told:
     is_thin: bool  # it waits, is critical, and reached people in fewer ways than wanted
     ways: list[str]  # the channels, for people, over which somebody was asked
     ladder: Ladder | None = None
+    is_over: bool = False  # nothing of it may be kept any more
 
     @property
     def asked(self) -> int:
@@ -92,6 +94,7 @@ class ThinLine:
 class Overview:
     """What the operators see, of the last days; each list newest first."""
 
+    standing: Standing
     channels: list[str]  # that are set up, for people
     failed: list[ToldLine]
     late: list[ToldLine]  # tried and failed so far, or due for too long
@@ -104,7 +107,9 @@ def told(request_id: str, *, is_open: bool, severity_rank: int, opened_at: datet
     lines = [_line(row, shows_addresses=shows_addresses) for row in rows]
     ways = sorted({line.channel for line in lines if _has_asked(line)})
     must_be_told = is_open and severity_rank == 0 and timezone.now() > opened_at + TOLD_WITHIN
-    return Told(lines, must_be_told and len(ways) < WAYS_WANTED, ways, _ladder(request_id, is_open=is_open))
+    return Told(
+        lines, must_be_told and len(ways) < WAYS_WANTED, ways, _ladder(request_id, is_open=is_open), not is_open
+    )
 
 
 def overview(*, within: Reach) -> Overview:
@@ -117,6 +122,7 @@ def overview(*, within: Reach) -> Overview:
         Q(attempts__gt=1) | Q(state=NotificationState.WAITING, attempts=1) | Q(due_at__lte=now - TOLD_WITHIN)
     )
     return Overview(
+        standing=standing(everywhere=within.everywhere),
         channels=[channel.label for channel in set_up()],
         failed=lines_of(found.filter(state=NotificationState.FAILED)),
         late=lines_of(late.filter(state__in=UNSENT)),
@@ -129,12 +135,15 @@ def thin(*, opened_after: datetime, opened_by: datetime, within: Reach) -> list[
 
     What was over before it had to be told is none of them.
     """
-    asked = Q(notifications__event=NotificationEvent.OPENED, notifications__state=NotificationState.SENT)
-    asked &= Q(notifications__place="")  # what a room was told, nobody may have seen
+    # What a room was told, nobody may have seen.
+    asked = Notification.objects.filter(
+        approval_request=OuterRef("pk"), event=NotificationEvent.OPENED, state=NotificationState.SENT, place=""
+    )
+    ways = asked.order_by().values("approval_request").annotate(ways=Count("channel", distinct=True)).values("ways")
     found = ApprovalRequest.objects.filter(opened_at__gt=opened_after, opened_at__lte=opened_by)
     found = found if within.everywhere else found.filter(namespace__in=within.namespaces)
     found = found.annotate(word=Lower(Trim("severity"))).filter(word__in=urgency.MOST_URGENT)
-    counted = found.annotate(ways=Count("notifications__channel", filter=asked, distinct=True))
+    counted = found.annotate(ways=Coalesce(Subquery(ways), 0))
     waited = Q(closed_at=None) | Q(closed_at__gt=F("opened_at") + TOLD_WITHIN)
     rows = counted.filter(waited, ways__lt=WAYS_WANTED).order_by("-opened_at", "-pk")
     return [ThinLine(*row) for row in rows.values_list("pk", "tool", "severity", "opened_at", "ways")[:LINES_SHOWN]]

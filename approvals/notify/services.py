@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from approvals.contracts import RequestState
-from approvals.models import ApprovalRequest, Notification, NotificationAttempt
+from approvals.models import ApprovalRequest, Decision, Notification, NotificationAttempt
 from approvals.notify import escalation
 from approvals.notify.asking import ask_places, at, write
 from approvals.notify.audience import audience
@@ -44,12 +44,17 @@ def opened(*, approval_request: ApprovalRequest) -> None:
     ask_places(approval_request, [channel for channel in channels if not channel.tells_all], policy, now)
 
 
-def progressed(*, approval_request: ApprovalRequest, decided: int, by: str) -> None:
+def progressed(*, approval_request: ApprovalRequest, by: str) -> None:
     """Tell those who were asked that somebody (``by``, an external id) has decided, and that it waits for more."""
-    changed(approval_request=approval_request, event=NotificationEvent.PROGRESS, step=decided, but=by)
+    changed(approval_request=approval_request, event=NotificationEvent.PROGRESS, but=by)
 
 
-def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step: int = 0, but: str = "") -> None:
+def waits_again(*, approval_request: ApprovalRequest, by: str = "") -> None:
+    """Tell those who were asked that an approval no longer counts; ``by``: who took it back, or decides anew."""
+    changed(approval_request=approval_request, event=NotificationEvent.WAITING_AGAIN, but=by)
+
+
+def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, but: str = "") -> None:
     """Tell those who were asked, or may have been, of ``event``; what was to be told before is dropped.
 
     Programs that are told everything are told, whatever they were told before. The request is locked. Who was to be
@@ -59,7 +64,7 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
     channels = {channel.name: channel for channel in set_up()}
     if not channels:
         return
-    now = timezone.now()
+    now, step = timezone.now(), _step(approval_request, event)
     if event.ends_waiting:
         own = Notification.objects.filter(approval_request=approval_request, state=NotificationState.WAITING)
         own.exclude(channel__in=TELLING_ALL).update(state=NotificationState.DROPPED, ended_at=now)
@@ -105,6 +110,14 @@ def changed(*, approval_request: ApprovalRequest, event: NotificationEvent, step
         if event in place.events
     ]
     write(approval_request, [*heard, *programs])
+
+
+def _step(approval_request: ApprovalRequest, event: NotificationEvent) -> int:
+    """Return a number that tells this event from others of its kind: it grows with each, and never goes back."""
+    decisions = Decision.objects.filter(approval_request=approval_request)
+    if event is NotificationEvent.PROGRESS:
+        return decisions.count()
+    return decisions.filter(lapsed=True).count() if event is NotificationEvent.WAITING_AGAIN else 0
 
 
 # Somebody was asked if the message left, or may have: its sender was killed, or heard no answer.

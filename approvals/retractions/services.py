@@ -11,6 +11,7 @@ from approvals.decisions import checks
 from approvals.decisions.services import endorsements_of, own_key
 from approvals.errors import BadSignature, MalformedInput, NothingToRetract, TooLateToRetract
 from approvals.models import ApprovalRequest, Decision, Retraction
+from approvals.notify import services as notify
 from approvals.requests import transitions
 from approvals.requests.chain import parse
 from approvals.signing import retraction as retractions
@@ -99,6 +100,7 @@ def _write(
     decision.lapsed = True
     decision.save(update_fields=["lapsed"])
     decision.approval_request = approval_request
+    notify.waits_again(approval_request=approval_request, by=person.external_id)
     return Retraction.objects.create(
         decision=decision, public_key=signed.approver_key, signed=data, retracted_at=timezone.now()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -26,6 +26,8 @@ class SmtpServer:
     mails: list[EmailMessage] = field(default_factory=list)
     taken: threading.Condition = field(default_factory=threading.Condition)
     conversations: int = 0
+    # Called when a mail was taken, before that is answered.
+    on_taken: Callable[[], None] = lambda: None
 
     def until(self, count: int, *, seconds: float = 20) -> None:
         """Wait until so many mails were taken."""
@@ -40,6 +42,7 @@ class SmtpServer:
         with self.taken:
             self.mails.append(message_from_bytes(data, policy=policy.default))  # type: ignore[arg-type]
             self.taken.notify_all()
+        self.on_taken()
 
 
 @contextmanager

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import connection
 from django.test import Client
 
 from accounts.models import Person, PersonSession, RoleGrant
@@ -24,7 +21,7 @@ from accounts.roles.services import apply_groups, revoke
 from accounts.sessions import services as sessions
 from approvals.live import attendance, bus, consumers
 from approvals.live.events import Event, LiveKind
-from tests import people
+from tests import people, same_database
 from tests.approvals import factories
 from tests.approvals.test_live import Socket, _open_socket, _publish, _socket
 
@@ -202,15 +199,10 @@ async def test_one_query_a_second_serves_all_sockets_of_a_process(monkeypatch: p
 
 def _manage(*arguments: str) -> None:
     """Run a command in a process of its own, on the test's database."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "postgresql":
-        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    else:
-        url = f"sqlite://{quote(name)}"
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings"},
+        env=same_database.environment(),
         capture_output=True,
         text=True,
     )

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,8 +26,7 @@ from approvals.requests import services as requests
 from tests.approvals import factories
 from tests.approvals.factories import Approver
 from tests.approvals.smtp_server import DRIP, DROP, HANG, SmtpServer, serving, wait
-from tests.prepared import prepare
-from tests.workers.processes import BASE, Installation, free_port
+from tests.workers.processes import free_port
 from workers import notifier
 from workers.database import in_thread
 from workers.supervisor import cancel
@@ -298,40 +290,3 @@ def test_a_withdrawn_request_is_mailed_about_without_its_reason(smtp: SmtpServer
     assert len(smtp.mails) == 2
     assert "CANARY" not in "".join(map(str, smtp.mails))
     assert factories.ARGUMENTS["service"] not in "".join(map(str, smtp.mails))
-
-
-@pytest.mark.django_db  # of its own, in a process of its own
-@pytest.mark.either_database
-def test_a_notifier_killed_again_and_again_loses_nothing_and_repeats_one_mail_per_kill_at_most(
-    smtp: SmtpServer, tmp_path: Path
-) -> None:
-    """Real processes, and SIGKILL wherever they are."""
-    asked, kills = 60, 8
-    prepare(tmp_path)
-    secret = {name: os.environ[name] for name in ("SECRET_KEY", "KEY_ENCRYPTION_KEY")}
-    mail = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(smtp.port)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.approvals.notifying_process", str(asked)],
-        cwd=BASE,
-        env=Installation(tmp_path, **secret, **mail).environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        for _ in range(kills):
-            notifier_id = int(process.stdout.readline())
-            smtp.until(len(smtp.mails) + random.randrange(1, 6), seconds=60)
-            time.sleep(random.uniform(0, 0.03))  # anywhere between two mails
-            os.kill(notifier_id, signal.SIGKILL)
-        wait(lambda: len(_counted(smtp)) >= asked, seconds=60)
-    finally:
-        process.kill()
-        process.wait()
-    counted = _counted(smtp)
-    assert len(counted) == asked
-    assert sum(counted.values()) - asked <= kills
-
-
-def _counted(smtp: SmtpServer) -> Counter[str]:
-    return Counter(mail["Message-ID"] for mail in list(smtp.mails))

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
-import signal
 import socket
 import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -40,12 +35,9 @@ from approvals.requests import services as requests
 from tests import people, webhook_receiver
 from tests.approvals import factories
 from tests.approvals.factories import Approver
-from tests.approvals.smtp_server import wait
 from tests.approvals.test_notifying_mail import job as mail_job
 from tests.config.source import ROOT, document
-from tests.prepared import prepare
 from tests.webhook_receiver import DRIP, DROP, ENDLESS, HANG, IN_THE_ADDRESS, SECRET, Receiver, Sent, entry, status
-from tests.workers.processes import Installation
 
 NEW_SECRET = "whsec_" + "bmV3" * 8
 LOG = "/notifications/log/"
@@ -307,40 +299,6 @@ def test_a_receiver_that_is_gone_gets_nothing_until_it_takes_a_test(receiver: Re
     requests.withdraw(request_id=second.pk, reason="Done.")
     send_all()
     assert types(receiver) == ["request.opened", "test", "test", "request.withdrawn"]
-
-
-@pytest.mark.django_db  # of its own, in a process of its own
-@pytest.mark.either_database
-def test_a_notifier_killed_again_and_again_loses_nothing_and_repeats_one_webhook_per_kill_at_most(
-    receiver: Receiver, tmp_path: Path
-) -> None:
-    """Real processes, and SIGKILL wherever they are."""
-    asked, kills = 12, 3
-    prepare(tmp_path)
-    secret = {name: os.environ[name] for name in ("SECRET_KEY", "KEY_ENCRYPTION_KEY")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.approvals.notifying_process", str(asked)],
-        cwd=ROOT,
-        env=Installation(tmp_path, **secret, WEBHOOKS=json.dumps([receiver.entry()])).environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def counted() -> Counter[str]:
-        return Counter(one.headers["webhook-id"] for one in list(receiver.sent))
-
-    try:
-        assert process.stdout is not None
-        for _ in range(kills):
-            notifier_id, before = int(process.stdout.readline()), len(receiver.sent)
-            wait(lambda before=before: len(receiver.sent) >= before + random.randrange(1, 4), seconds=60)  # type: ignore[misc]
-            os.kill(notifier_id, signal.SIGKILL)
-        wait(lambda: len(counted()) >= asked, seconds=60)
-    finally:
-        process.kill()
-        process.wait()
-    assert len(counted()) == asked
-    assert sum(counted().values()) - asked <= kills
 
 
 # --- Where it goes ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
-from approvals.models import ApprovalRequest, MutedChannel, QuietHours, StoppedWebhook
+from approvals.models import ApprovalRequest, ChannelTrouble, MutedChannel, Notification, QuietHours, StoppedWebhook
 from approvals.notify import outbox
 from approvals.notify.contracts import Answer, Result
 from tests import people, webhook_receiver
@@ -123,3 +123,23 @@ def test_operators_test_a_receiver_that_is_gone_and_send_again_what_it_missed(
         sam.get_by_role("button", name="Send again: “opened” of restart_service to Webhook board").click()
         expect(sam.get_by_role("region", name="Webhooks sent")).to_contain_text("Tried, and again from")
         assert outbox.claim(channel="webhook") is not None
+
+
+def test_operators_see_which_channel_is_in_trouble_and_that_nobody_sends(
+    open_as: Callable[[Person], Page], live_server: Any, settings: Any
+) -> None:
+    settings.WEBHOOKS = json.dumps([webhook_receiver.entry("https://board.example/hook", name="board")])
+    ada = reachable(factories.approver("ada"))
+    for _ in range(12):
+        factories.open_request(ada)
+    five_minutes_ago = timezone.now() - timedelta(minutes=5)
+    Notification.objects.update(due_at=five_minutes_ago)
+    ChannelTrouble.objects.create(
+        channel="webhook", place="board", since=five_minutes_ago, tried_at=timezone.now(),
+        answer="The receiver is in trouble (503).",
+    )  # fmt: skip
+    sam = open_as(people.person("sam", Role.SECURITY_ADMINISTRATOR))
+    sam.goto(f"{live_server.url}/notifications/log/")
+    expect(sam.get_by_text("Nobody sends: 12 notifications are due")).to_be_visible()
+    expect(sam.get_by_text("Trouble with webhook board since")).to_be_visible()
+    look(sam, "told-trouble")

@@ -41,15 +41,16 @@ def main(order: Path, ready: Path) -> int:
 
     wanted = json.loads(order.read_text())
     call_command("setup", verbosity=0)
-    plant(wanted["words"])
+    plant(wanted["words"], wanted["browsers"])
     return run(Parts(), story=lambda: tell(wanted, ready))
 
 
-def plant(words: dict[str, str]) -> None:
-    """Let tools answer with planted words, payments be ordered with some, and everybody have a mail address."""
-    from django.db.models.signals import pre_save
+def plant(words: dict[str, str], browsers: dict[str, dict[str, str]]) -> None:
+    """Let tools answer with planted words, payments be ordered with some, and everybody be reached by mail and push."""
+    from django.db.models.signals import post_save, pre_save
 
     from accounts.models import Person
+    from approvals.notify.push.services import subscribe
     from workers.demo import payment
     from workers.incident.stories import SERVICES, LogLine
     from workers.payments.book import Book
@@ -68,7 +69,12 @@ def plant(words: dict[str, str]) -> None:
     def address(instance: Person, **_: Any) -> None:
         instance.email = f"{instance.username}@mail.example"
 
+    def allow(instance: Person, created: bool, **_: Any) -> None:
+        if created and instance.username in browsers:
+            subscribe(person=instance, browser="Phone", **browsers[instance.username])
+
     pre_save.connect(address, sender=Person, weak=False)
+    post_save.connect(allow, sender=Person, weak=False)
 
 
 async def tell(wanted: dict[str, Any], ready: Path) -> int:

@@ -2,10 +2,11 @@
 
 Secrets are planted in the prompt, completions, arguments, results, an error, a refusal and a credential of the demo
 incident, and in the order, the words and the result of the payment across namespaces. Both run as people run them: one
-process, with Temporal's real server, a real mail server, a Slack, and histories exported. Then everything that the
-installation left is searched, while it runs and after: its database with its log, Temporal's own, every exported
-history, every line that the process wrote, every mail, every webhook, every message in Slack,
-every page that a viewer or nobody sees, and the raw histories of every namespace; plain, in base64 and in hexadecimal.
+process, with Temporal's real server, a real mail server, a Slack, a push service, and histories exported. Then
+everything that the installation left is searched, while it runs and after: its database with its log, Temporal's own,
+every exported history, every line that the process wrote, every mail, every webhook, every message in Slack, every push
+message as a browser reads it, every page that a viewer or nobody sees, and the raw histories of every namespace; plain,
+in base64 and in hexadecimal.
 What was exported on purpose, the pages of who may see content, the codec server's answers and the effects in the world
 outside are where the secrets must be: that shows that they were planted, and that the search finds them.
 """
@@ -31,7 +32,7 @@ from temporalio.api.history.v1 import History
 from temporalio.client import Client
 
 from approvals.cli.visit import Visit
-from tests import slack, webhook_receiver
+from tests import push_service, slack, webhook_receiver
 from tests.incident.fake_provider import FakeProvider, fake_provider, openai_call, openai_words
 from tests.prepared import prepare
 from tests.promises.canaries import hits, hits_in_files, payloads_of, planted
@@ -51,6 +52,7 @@ MEANT = ("evidence-*.jsonl", "effects.jsonl", "payments/book.jsonl")
 OF_A_PAYMENT = {"payment-argument", "payment-reasoning", "payment-result"}
 PLACES = ("reasoning", "closing", "argument", "result", "gated-words", "error", "refused", "credential", "title")
 NOBODY = "nobody"
+ON_THE_PHONE = ("on-call-lead", "payments-controller-1")
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Story:
     mailbox: Mailbox
     slack: slack.FakeSlack
     webhooks: webhook_receiver.Receiver
+    push: push_service.PushService
     files: list[dict[str, list[str]]] = field(default_factory=list)  # hits by file: while it ran, and after
     pages: dict[str, bytes] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)  # the codec server's answer to those who may not
@@ -108,6 +111,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         mailbox() as mails,
         slack.serving() as workspace,
         webhook_receiver.serving() as webhooks,
+        push_service.serving() as phones,
     ):
         workspace.people["on-call-lead@mail.example"] = "U0LEAD"
         installation = Installation(
@@ -124,10 +128,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             SLACK_CHANNEL=slack.CHANNEL,
             SLACK_API_URL=workspace.api,
             WEBHOOKS=json.dumps([webhooks.entry()]),
+            PUSH_CONTACT="ops@countersign.example",
+            PUSH_HOSTS=phones.origin,
             EXPORT_TARGET=f"file://{directory / 'archive'}",
             LOG_LEVEL="INFO",
         )
-        told = Story(installation, words, provider, mails, workspace, webhooks)
+        told = Story(installation, words, provider, mails, workspace, webhooks, phones)
         live_through(told, outside)
     yield told
     assert installation.processes() == []
@@ -147,7 +153,13 @@ def live_through(told: Story, outside: Path) -> None:
     alert["event"]["data"]["title"] = told.secrets["title"]
     (outside / "alert.json").write_text(json.dumps(alert))
     order, ready, output = outside / "order.json", outside / "ready.json", outside / "output"
-    order.write_text(json.dumps({"alert": str(outside / "alert.json"), "incident": INCIDENT, "words": told.secrets}))
+    wanted = {
+        "alert": str(outside / "alert.json"),
+        "browsers": {name: told.push.browser(name).fields for name in ON_THE_PHONE},
+        "incident": INCIDENT,
+        "words": told.secrets,
+    }
+    order.write_text(json.dumps(wanted))
     with output.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.promises.canary_process", str(order), str(ready)],
@@ -337,6 +349,17 @@ def test_no_webhook_holds_any_of_them_and_nothing_holds_its_secret_or_address(st
     assert hits(keys, story.output) == []
     found = hits_in_files(keys, story.installation.directory, but=())
     assert {name: places for name, places in found.items() if places} == {}
+
+
+def test_no_push_message_holds_any_of_them_and_no_line_or_page_holds_where_browsers_are(story: Story) -> None:
+    read = "\n".join(json.dumps([sent.shown, sent.headers], ensure_ascii=False) for sent in story.push.taken)
+    assert {sent.browser for sent in story.push.taken} == set(ON_THE_PHONE)
+    titles = {sent.shown["title"] for sent in story.push.taken}
+    assert {"Decide: restart_service", "Over, it has run: restart_service", "Decide: execute_payment"} <= titles
+    assert hits(story.secrets, read.encode()) == []
+    where = {name: browser.endpoint for name, browser in story.push.browsers.items()}
+    for seen in (story.output, *story.pages.values()):
+        assert hits(where, seen) == []
 
 
 def test_no_page_of_a_viewer_or_of_nobody_holds_any_of_them(story: Story) -> None:

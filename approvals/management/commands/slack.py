@@ -6,9 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from approvals.models import SlackPerson
+from approvals.models import ChannelTrouble, SlackPerson
 from approvals.notify.slack import client as slack
-from approvals.notify.slack import queries
 from approvals.notify.slack.settings import is_set_up
 
 
@@ -18,9 +17,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not is_set_up():
             raise CommandError("Slack is not set up: see docs/slack.md.")
-        trouble = queries.trouble()
-        if trouble is not None:
-            self.stdout.write(f"Refused since {trouble.since:%Y-%m-%d %H:%M} UTC: {trouble.code}")
+        for trouble in ChannelTrouble.objects.filter(channel="slack"):
+            self.stdout.write(f"In trouble since {trouble.since:%Y-%m-%d %H:%M} UTC: {trouble.answer}")
         known = SlackPerson.objects.filter(team_id=settings.SLACK_TEAM_ID).count()
         self.stdout.write(f"{known} people are known by their Slack account.")
         team = _team()

@@ -24,6 +24,9 @@ NO_REPLY = (
 _SENTENCES = {
     NotificationEvent.OPENED: "An agent’s call waits for a decision. You can decide it.",
     NotificationEvent.PROGRESS: "Somebody has decided; the call waits for more.",
+    NotificationEvent.WAITING_AGAIN: (
+        "An approval no longer counts: it was taken back, or its time is over. The call waits for more."
+    ),
     NotificationEvent.STUCK: "Enough people have approved, and the call does not move. The page says why.",
     NotificationEvent.APPROVED: "Enough people have approved. Nothing is left to decide.",
     NotificationEvent.EXECUTED: "It is over: the call has run.",

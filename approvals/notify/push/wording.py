@@ -21,6 +21,7 @@ _MOST_URGENT = 0
 _TITLES = {
     NotificationEvent.OPENED: "Decide",
     NotificationEvent.PROGRESS: "Decide",
+    NotificationEvent.WAITING_AGAIN: "Decide",
     NotificationEvent.STUCK: "Approved, and stuck",
     NotificationEvent.APPROVED: "Approved",
     NotificationEvent.EXECUTED: "Over, it has run",
@@ -64,7 +65,7 @@ def message(notice: Notice) -> PushMessage:
 
 
 def _body(notice: Notice, left: int) -> str:
-    waits = notice.event in (NotificationEvent.OPENED, NotificationEvent.PROGRESS)
+    waits = notice.event.is_while_open
     many = notice.approvals_needed > 1
     parts = [
         _word(notice.severity),

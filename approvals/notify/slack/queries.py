@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.endorsements.queries import endorsed_keys
 from accounts.models import Person
 from approvals.contracts import RequestState
-from approvals.models import ApprovalRequest, SlackTrouble
+from approvals.models import ApprovalRequest
 from approvals.notify.audience import audience
 from approvals.notify.contracts import Notice, NotificationEvent
 from approvals.notify.notices import COLUMNS, notice_of
@@ -49,11 +49,6 @@ def waiting_for(person: Person) -> tuple[list[Notice], int]:
     rows = asked.only(*COLUMNS).distinct().order_by("urgency", "expires_at", "id")[:LOOKED_AT]
     able = [row for row in rows if person in audience(row)]
     return [_as_it_stands(row) for row in able[:LISTED]], max(len(able) - LISTED, 0)
-
-
-def trouble() -> SlackTrouble | None:
-    """Return how Slack refuses this installation, if it does."""
-    return SlackTrouble.objects.filter(team_id=settings.SLACK_TEAM_ID).first()
 
 
 def _as_it_stands(row: ApprovalRequest) -> Notice:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
 from slack_sdk.errors import SlackApiError
 
+from approvals.notify.channels import CHANNELS
 from approvals.notify.slack import client as slack
 from approvals.notify.slack import people, queries, transport, wording
+from approvals.notify.trouble import note
 
 LINKS_AT_ONCE = 5
 _STRANGER = "Countersign knows nobody by the e-mail address of your Slack account. Ask whoever runs it."
@@ -32,7 +35,7 @@ def list_waiting(*, slack_id: str, response_url: str) -> None:
 
 def shut_out(*, code: str) -> None:
     """Write down that the app was removed or its tokens were revoked, as Slack says; the next message shows."""
-    transport.note_trouble(code)
+    note(channel=CHANNELS["slack"], answer=transport.refusal(code), now=timezone.now())
 
 
 def _waiting(slack_id: str) -> dict[str, Any]:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from django.conf import settings
-from django.utils import timezone
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from accounts.models import Person
-from approvals.models import SlackTrouble
 from approvals.notify.contracts import Answer, Job, NotificationEvent, Result
 from approvals.notify.slack import client as slack
 from approvals.notify.slack import people, wording
@@ -39,21 +36,17 @@ _NOBODY = "Slack has no account for this person's e-mail address alone."
 
 def send(job: Job) -> Answer:
     """Tell ``job`` in Slack: anew, or by changing what was said before and a line in its thread."""
-    client = slack.client()
     try:
-        answer = _tell(client, job)
+        return _tell(slack.client(), job)
     except SlackApiError as error:
-        answer = _refused(error)
+        return _refused(error)
     except (*slack.NO_ANSWER, SlackClientError) as error:
-        answer = _unheard(error)
-    if answer.result is Result.SENT:
-        SlackTrouble.objects.filter(team_id=settings.SLACK_TEAM_ID).delete()
-    return answer
+        return _unheard(error)
 
 
-def note_trouble(code: str) -> None:
-    """Write down that Slack refuses this installation, for its operators."""
-    SlackTrouble.objects.get_or_create(team_id=settings.SLACK_TEAM_ID, defaults={"code": code, "since": timezone.now()})
+def refusal(code: str) -> str:
+    """Return a sentence for operators: Slack refuses this installation."""
+    return f"Slack refuses this installation: {code}. Install the app again, or give us its new token."
 
 
 def _tell(client: WebClient, job: Job) -> Answer:
@@ -122,9 +115,7 @@ def _refused(error: SlackApiError) -> Answer:
         said = f"Slack wants to be asked less often ({code or status})."
         return Answer(Result.TEMPORARY, said, retry_after=_retry_after(error), is_about_channel=True)
     if code in REFUSES_US:
-        note_trouble(code)
-        said = f"Slack refuses this installation: {code}. Install the app again, or give us its new token."
-        return Answer(Result.PERMANENT, said, is_about_channel=True)
+        return Answer(Result.PERMANENT, refusal(code), is_about_channel=True)
     if code in _UNKNOWN or status != 200:
         return Answer(Result.UNANSWERED, f"Slack is in trouble ({code or status}).", is_about_channel=True)
     if code:

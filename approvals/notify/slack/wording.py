@@ -20,6 +20,7 @@ _DECIDES_NOTHING = "Only a signature on the page decides. Nothing in Slack does.
 _HEADERS = {
     NotificationEvent.OPENED: "Approval asked",
     NotificationEvent.PROGRESS: "Approval asked: {given} of {needed}",
+    NotificationEvent.WAITING_AGAIN: "Approval asked: {given} of {needed}",
     NotificationEvent.STUCK: "Approved, and stuck",
     NotificationEvent.APPROVED: "Approved",
     NotificationEvent.EXECUTED: "Approved, and it has run",
@@ -31,6 +32,9 @@ _HEADERS = {
 }
 _MILESTONES = {
     NotificationEvent.PROGRESS: "{given} of {needed} have approved. {last}",
+    NotificationEvent.WAITING_AGAIN: (
+        "An approval no longer counts: it was taken back, or its time is over. {given} of {needed} have approved."
+    ),
     NotificationEvent.STUCK: "Enough people have approved, and the call does not move. The page says why.",
     NotificationEvent.APPROVED: "Enough people have approved: nothing is left to decide. {last}",
     NotificationEvent.EXECUTED: "It is over: the call was approved and has run. {last}",

@@ -9,7 +9,9 @@ from accounts.roles.queries import Reach
 from approvals.live import bus
 from approvals.live.events import Event, LiveKind
 from approvals.models import Notification
-from approvals.notify.contracts import Answer, NotificationState
+from approvals.notify.channels import CHANNELS
+from approvals.notify.contracts import Answer, NotificationState, Result
+from approvals.notify.trouble import over
 from approvals.notify.webhooks import transport
 from approvals.notify.webhooks.queries import CHANNEL, receivers_within
 
@@ -17,7 +19,10 @@ from approvals.notify.webhooks.queries import CHANNEL, receivers_within
 def send_test(*, name: str, within: Reach) -> Answer | None:
     """Send a test to the receiver ``name`` now, within ten seconds; None if there is none for this person."""
     receiver = next((one for one in receivers_within(within) if one.name == name), None)
-    return transport.send_test(receiver) if receiver else None
+    answer = transport.send_test(receiver) if receiver else None
+    if answer is not None and answer.result is Result.SENT:
+        over(channel=CHANNELS[CHANNEL], place=name)
+    return answer
 
 
 @transaction.atomic
