@@ -107,7 +107,9 @@ def test_an_absence_counts_from_its_beginning_to_before_its_end() -> None:
 
 def test_a_loop_that_was_made_by_two_at_once_tells_nobody_and_ends() -> None:
     current = away_at([away(ADA, GRACE), away(GRACE, ADA)], NOON)
-    assert [in_place_of(person, current).told for person in (ADA, GRACE)] == [None, None]
+    for person in (ADA, GRACE):
+        way = in_place_of(person, current)
+        assert (way.told, len(way.passed)) == (None, 2)
 
 
 def test_a_way_that_is_too_long_ends() -> None:
