@@ -99,3 +99,59 @@ def look_on_a_phone(page: Page, name: str) -> None:
     page.evaluate("document.documentElement.style.fontSize = ''")
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     assert not problems, "\n".join(problems)
+
+
+# What the tab key stops at: every group of radio buttons once.
+_STOPS = """() => {
+  const groups = new Set();
+  const kinds = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+  for (const element of document.querySelectorAll(kinds)) {
+    const isThere = element.checkVisibility({ visibilityProperty: true }) && !element.closest("[inert]");
+    if (!isThere || element.disabled || groups.has(element.name)) continue;
+    if (element.type === "radio") groups.add(element.name);
+    element.dataset.stop = (element.innerText || element.name || element.id).trim().slice(0, 40);
+  }
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+}"""
+# The element with the focus: whether that is seen, and whether it lies under something else.
+_FOCUSED = """() => {
+  const element = document.activeElement;
+  if (element === document.body || element === document.documentElement) return null;
+  const name = element.dataset.stop ?? element.outerHTML.slice(0, 80);
+  // A field for a time has a stop for the hour, another for the minute, and the browser shows which.
+  if ("stopped" in element.dataset) return { name, isSeen: true, isClear: true };
+  element.dataset.stopped = "";
+  delete element.dataset.stop;
+  // A radio button that is drawn by its neighbour shows the focus there.
+  const isOutlined = (one) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(one);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+  };
+  const isSeen = isOutlined(element) || (element.nextElementSibling && isOutlined(element.nextElementSibling));
+  const box = (element.type === "radio" ? element.parentElement : element).getBoundingClientRect();
+  const points = [[box.width / 2, box.height / 2], [4, 4], [box.width - 4, box.height - 4]];
+  const isClear = points.some(([x, y]) => {
+    const above = document.elementFromPoint(box.left + x, box.top + y);
+    return above !== null && (element.contains(above) || above.contains(element));
+  });
+  return { name, isSeen, isClear };
+}"""
+_NOT_REACHED = """() => [...document.querySelectorAll("[data-stop]")]
+  .filter((element) => element.checkVisibility({ visibilityProperty: true })).map((element) => element.dataset.stop)"""
+MANY = 200
+
+
+def walk_with_the_keyboard(page: Page) -> None:
+    """Fail unless the tab key reaches everything on the page, shown as focused and under nothing else."""
+    page.evaluate(_STOPS)
+    for _ in range(MANY):
+        page.keyboard.press("Tab")
+        found = page.evaluate(_FOCUSED)
+        if found is None:
+            break
+        assert found["isSeen"], f"nothing shows that “{found['name']}” has the focus"
+        assert found["isClear"], f"“{found['name']}” has the focus and is under something else"
+    missed = page.evaluate(_NOT_REACHED)
+    assert missed == [], f"out of the keyboard's reach: {missed}"

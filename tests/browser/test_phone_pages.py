@@ -25,7 +25,7 @@ from audit.keys.push import ensure_push_key
 from tests import people
 from tests.approvals import factories
 from tests.approvals.test_notifying_mail import reachable
-from tests.browser.phone import look_on_a_phone, phone
+from tests.browser.phone import look_on_a_phone, phone, walk_with_the_keyboard
 from tests.endorsing import endorsed
 
 # Playwright's loop runs in the thread that uses the ORM.
@@ -106,6 +106,7 @@ def test_the_way_to_a_decision(site: str, open_phone: Callable[[Person], Page]) 
     page.goto(f"/approvals/{asked.pk}/")
     page.locator("sign-decision[data-state=ready]").wait_for()
     look_on_a_phone(page, "request")
+    walk_with_the_keyboard(page)
     page.get_by_label("Reason").fill("x" * 200)
     page.get_by_role("button", name="Sign and approve").click()
     page.locator("sign-decision[data-state=sent]").wait_for()
@@ -177,10 +178,12 @@ def test_who_is_told_and_on_call(site: str, settings: Any, open_phone: Callable[
         for summary in sam.get_by_text("The coming two weeks").all():
             summary.click()
         look_on_a_phone(sam, name)
+        walk_with_the_keyboard(sam)
     page = open_phone(ada.person)
     page.goto(f"/approvals/{asked.pk}/#told")
     page.get_by_text("Who, how, when").click()
     look_on_a_phone(page, "request-told")
+    walk_with_the_keyboard(page)
 
 
 def test_the_ways_in(site: str, open_browser: Callable[..., BrowserContext]) -> None:

@@ -60,6 +60,7 @@ asked = services.open(gate_request=factories.gate_request(factories.mint(bytes(k
 url = "{site}/approvals/" + asked.pk + "/"
 print("pushed", wording.message(job(request_id=asked.pk, url=url).notice).body.decode())
 """
+LOGINS = {360: "ada", 390: "grace"}
 NAMES = [f"{name}{width}" for name in ("passkey", "session") for width, _ in SCREENS]
 
 
@@ -139,7 +140,7 @@ def opened_anew(page: Page) -> Page:
     return fresh
 
 
-def approve(page: Page) -> None:
+def approve(page: Page, *, picture: str = "") -> None:
     """Go to the decision and sign with the thumb."""
     page.get_by_role("link", name="To the decision").tap()
     assert page.viewport_size is not None
@@ -151,7 +152,7 @@ def approve(page: Page) -> None:
         assert box is not None
         assert box["y"] > height / 2, "the upper half is out of a thumb's reach"
         assert min(box["width"], box["height"]) >= THUMB
-    keep(page, "phone-decision")
+    keep(page, picture)
     page.get_by_role("button", name="Sign and approve").tap()
     page.locator("sign-decision[data-state=sent]").wait_for()
     expect(page.locator("#standing")).to_have_attribute("data-state", "approved")
@@ -159,7 +160,7 @@ def approve(page: Page) -> None:
 
 def sign_in_at_acme(page: Page, site: Site) -> str:
     """Sign in at the provider, as somebody of this phone's own; return their login there."""
-    login = f"ada{width_of(page)}"
+    login = LOGINS[width_of(page)]
     site.provider.put_into_groups(login, "sre-oncall")
     page.goto("/keys/")
     page.get_by_role("button", name="Sign in with Acme").tap()
@@ -183,7 +184,7 @@ def test_through_single_sign_on(handset: Page, site: Site) -> None:
         page.get_by_role("button", name="Continue").tap()
         page.wait_for_url(link, wait_until="commit")
     keep(page, "phone-request")
-    approve(page)
+    approve(page, picture="phone-decision")
 
 
 def test_through_single_sign_on_where_the_provider_still_knows_them(handset: Page, site: Site) -> None:
@@ -244,5 +245,6 @@ def test_with_a_session_that_still_holds(handset: Page, site: Site) -> None:
 
 
 def keep(page: Page, name: str) -> None:
-    if directory := os.environ.get("SCREENSHOTS"):
+    directory = os.environ.get("SCREENSHOTS")
+    if directory and name:
         page.screenshot(path=str(Path(directory) / f"{name}-{width_of(page)}.png"))
