@@ -219,7 +219,7 @@ class FakeSlack:
     def _check_markup(self, text: str) -> None:
         bare = _DATE.sub("", text)
         self._need(not re.search(r"[<>]|&(?!(amp|lt|gt);)", bare), f"unescaped: {text}")
-        ours = _QUOTED.sub("", _ENTITY.sub("", bare))
+        ours = _ENTITY.sub("", _QUOTED.sub("", bare))
         self._need("`" not in ours, f"an open backtick: {text}")
         self._need(not _FORMATS.search(ours), f"formats: {text}")
 

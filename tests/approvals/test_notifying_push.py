@@ -363,11 +363,12 @@ def test_the_key_is_made_once_and_wrapped_for_its_purpose_only(push: PushService
     assert (answer.result, answer.is_about_channel, push.asked) == (Result.TEMPORARY, True, [])
 
 
-def test_the_service_worker_comes_from_the_root_and_may_fetch_nothing(db: None) -> None:
+def test_the_service_worker_comes_from_the_root_reaches_this_site_only_and_keeps_nothing(db: None) -> None:
     answer = Client().get("/service-worker.js")
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     assert answer["Cache-Control"] == "no-cache"
-    assert answer["Content-Security-Policy"].startswith("default-src 'none'")
+    assert answer["Content-Security-Policy"].startswith("default-src 'none'; connect-src 'self'; img-src 'self'; ")
     assert answer["X-Content-Type-Options"] == "nosniff"
-    for word in ("caches", "fetch(", "importScripts", "eval"):
+    for word in ("caches", "indexedDB", "importScripts", "eval"):
         assert word not in answer.content.decode()
+    assert answer.content.decode().count("fetch(") == 1

@@ -32,6 +32,8 @@ from tests.slack import CHANNEL, FakeSlack, command, event, signed
 pytestmark = pytest.mark.django_db
 EVENTS, COMMAND, INTERACTIONS = "/hooks/slack/events/", "/hooks/slack/command/", "/hooks/slack/interactions/"
 FORM = "application/x-www-form-urlencoded"
+# https://docs.slack.dev/robots
+SLACKBOT = {"User-Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}
 CHALLENGE = json.dumps({"type": "url_verification", "token": "old", "challenge": "3eZbrw1a"}).encode()
 
 
@@ -79,8 +81,10 @@ def url_of(asked: ApprovalRequest) -> str:
     return f"http://localhost:5050/approvals/{asked.pk}/"
 
 
-def rows() -> dict[str, int]:
-    return {model._meta.label: model._default_manager.count() for model in apps.get_models(include_auto_created=True)}
+def rows() -> dict[str, list[str]]:
+    """Return the whole database: every row of every table, sessions too."""
+    models = apps.get_models(include_auto_created=True)
+    return {model._meta.label: sorted(map(repr, model._default_manager.values_list())) for model in models}
 
 
 # --- Whom to believe ----------------------------------------------------------------------------
@@ -169,6 +173,37 @@ def test_signed_nonsense_is_refused_in_words(workspace: FakeSlack, path: str, bo
     assert (answer.status_code, answer.json()["code"]) == (400, "slack_malformed")
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", FORM])
+def test_what_a_body_is_called_changes_nothing(workspace: FakeSlack, asked: ApprovalRequest, kind: str) -> None:
+    """The signature covers the bytes, not what they are called."""
+    body = link_shared(url_of(asked))
+    answer = Client().post(EVENTS, body, content_type=kind, headers=signed(body))
+    assert (answer.status_code, len(workspace.unfurls)) == (200, 1)
+    form = command("U0ADA", workspace.response_url)
+    answer = Client().post(EVENTS, form, content_type=kind, headers=signed(form))
+    assert (answer.status_code, answer.json()["code"]) == (400, "slack_malformed")
+    answer = Client().post(COMMAND, body, content_type=kind, headers=signed(body))
+    assert (answer.status_code, answer.json()["code"]) == (403, "slack_other_workspace")
+    assert workspace.responses == []
+
+
+def test_what_slack_sends_again_is_taken_again_and_writes_nothing(workspace: FakeSlack, asked: ApprovalRequest) -> None:
+    body, before = link_shared(url_of(asked)), rows()
+    for number in range(4):
+        again = {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": "http_timeout"} if number else {}
+        answer = post(EVENTS, body, {**signed(body), **again})
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert rows() == before
+    assert all(unfurl == workspace.unfurls[0] for unfurl in workspace.unfurls), "the same preview of the same message"
+
+
+def test_a_question_of_slacks_for_the_address_is_answered_to_slack_only(workspace: FakeSlack) -> None:
+    for headers in ({}, signed(CHALLENGE, secret="another"), signed(CHALLENGE, at=time.time() - 301)):
+        answer = post(EVENTS, CHALLENGE, headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "slack_forged")
+        assert b"3eZbrw1a" not in answer.content
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -224,8 +259,15 @@ def test_ten_previews_and_ten_prefetches_write_no_row(
         assert post(EVENTS, link_shared(url)).status_code == 200
     browser = Client()
     for _ in range(10):
-        assert browser.get(f"/approvals/{asked.pk}/", headers={"Purpose": "prefetch"}).status_code == 302
-        assert browser.head(f"/approvals/{asked.pk}/").status_code == 302
+        for headers in (SLACKBOT, {"Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}):
+            for fetch in (browser.get, browser.head):
+                answer = fetch(f"/approvals/{asked.pk}/", headers=headers)
+                assert (answer.status_code, answer.content) == (302, b"")
+                page = fetch(answer["Location"], headers=headers)
+                assert page.status_code == 200
+                for word in (factories.TOOL, *factories.ARGUMENTS.values(), "CANARY", "Ada"):
+                    assert word not in page.content.decode()
+    assert not browser.cookies.get("countersign_session"), "nobody's session begins"
     assert rows() == before
     assert len(workspace.unfurls) == 10
     browser.force_login(ada.person)

@@ -92,6 +92,8 @@ def look(page: Page, name: str) -> None:
             check_accessibility(page, *(OF_COLOURS if scheme == "dark" else ()))
             if directory:
                 path = Path(directory) / f"{name}-{device}-{scheme}.png"
+                # What is stuck to the edge of the screen lies where it belongs at the end of the page.
+                page.evaluate("scrollTo({top: document.documentElement.scrollHeight, behavior: 'instant'})")
                 page.screenshot(path=str(path), full_page=True)
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     if before:

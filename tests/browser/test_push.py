@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import tenuo_core
 from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
 
-from accounts.models import ApproverKey
 from approvals.notify.push import wording
 from approvals.notify.push.services import subscribe
-from approvals.requests import services
 from audit.keys.push import ensure_push_key
 from tests.approvals import factories
 from tests.approvals.test_notifying_mail import job
 from tests.browser.conftest import look
 from tests.browser.test_asked_again_pages import signed_in
-from tests.endorsing import endorsed
 from tests.push_service import Subscribed
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
@@ -158,54 +152,3 @@ def test_a_browser_is_told_and_what_is_pressed_opens_the_request(
     expect(page.get_by_text("That browser is told no more.")).to_be_visible()
     page.goto(opened)
     expect(page.locator("h1")).to_contain_text("restart_service")
-
-
-def test_from_a_lock_screen_one_is_signed_in_and_can_sign_within_twenty_seconds(
-    site: str,
-    open_browser: Callable[..., BrowserContext],
-    client: Client,
-) -> None:
-    person = factories.person("ada")
-    person.set_password(PASSWORD)
-    person.save()
-    issuer = tenuo_core.SigningKey.generate()
-    factories.trust(issuer.public_key_bytes())
-    context = open_browser(**PHONE)
-    page = signed_in(site, context, client, factories.Approver(person, factories.enrol_key(person, endorse=False)))
-    ApproverKey.objects.all().delete()
-    page.goto(f"{site}/keys/")
-    page.get_by_label("Name of this browser").fill("Phone")
-    page.get_by_role("button", name="Make this browser").click()
-    page.locator("enrol-key[data-state=waiting]").wait_for()
-    key = endorsed(ApproverKey.objects.get())
-    minted = factories.mint(bytes(key.public_key), issuer=issuer)
-    asked = services.open(gate_request=factories.gate_request(minted))
-    context.clear_cookies()
-
-    began = time.monotonic()
-    page.goto(f"{site}/approvals/{asked.pk}/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.locator("sign-decision[data-state=ready]").wait_for()
-    seconds = time.monotonic() - began
-    print(f"from the link to the buttons: {seconds:.1f} s")
-    assert seconds < 20
-
-    keep(page, "phone-first")
-    page.get_by_role("link", name="To the decision").tap()
-    approve = page.get_by_role("button", name="Sign and approve")
-    expect(approve).to_be_in_viewport()
-    keep(page, "phone-decision")
-    for name in ("Sign and approve", "Sign and deny"):
-        box = page.get_by_role("button", name=re.compile(name)).bounding_box()
-        assert box is not None
-        assert box["height"] >= THUMB
-        assert box["width"] >= 2 * THUMB
-        assert box["y"] + box["height"] <= 740, f"{name} is below the edge of the screen"
-
-
-def keep(page: Page, name: str) -> None:
-    directory = os.environ.get("SCREENSHOTS")
-    if directory:
-        page.screenshot(path=str(Path(directory) / f"{name}.png"))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from tests.approvals.test_notifying_slack import set_up
 from tests.browser.conftest import look
 from tests.browser.demo import free_ports
 from tests.browser.openid_provider import OpenIDProvider, sign_in_there, without_their_fonts
+from tests.browser.slack_drawing import drawn
 from tests.endorsing import endorsed, ensure_people_root
 
 # Playwright's loop runs in the thread that uses the ORM.
@@ -105,6 +107,7 @@ def test_the_button_leads_through_sign_in_to_the_signature_and_the_message_says_
         factories.services.open(gate_request=factories.gate_request(minted))
         workspace.until(lambda: len(workspace.messages) == 3)
         (asked,) = workspace.to("D0ADA")
+        draw(context, asked, "slack-asked")
 
         page.goto(asked.link)
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -128,7 +131,18 @@ def test_the_button_leads_through_sign_in_to_the_signature_and_the_message_says_
             assert message.shown.startswith("Approved\n")
             assert "*Approved by* `Ada of Acme`" in message.shown
             assert "*Approved by* `Grace`" in message.shown
+        draw(context, asked, "slack-approved")
         assert factories.ARGUMENTS["service"] not in workspace.everything()
+
+
+def draw(context: BrowserContext, message: slack.Message, name: str) -> None:
+    """Keep a picture of ``message`` where ``SCREENSHOTS`` says."""
+    directory = os.environ.get("SCREENSHOTS")
+    if directory:
+        page = context.new_page()
+        page.set_content(drawn(message))
+        page.locator("body").screenshot(path=str(Path(directory) / f"{name}.png"))
+        page.close()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from approvals.errors import ApprovalError
 from approvals.notify.push import services
 
 SERVICE_WORKER = "js/service-worker.js"
-POLICY = "default-src 'none'; img-src 'self'; require-trusted-types-for 'script'; trusted-types"
+POLICY = "default-src 'none'; connect-src 'self'; img-src 'self'; require-trusted-types-for 'script'; trusted-types"
 
 
 @never_cache
@@ -53,7 +53,7 @@ def remove(http_request: HttpRequest, subscription_id: int) -> HttpResponse:
 
 @require_safe
 def service_worker(http_request: HttpRequest) -> HttpResponse:
-    """The service worker, from the root: a worker serves the folder it comes from. It may load our icon only."""
+    """The service worker, from the root: a worker serves the folder it comes from. It may reach this site only."""
     found = finders.find(SERVICE_WORKER)
     if not isinstance(found, str):
         raise Http404

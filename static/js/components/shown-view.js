@@ -61,7 +61,7 @@ function gateMessageView(message) {
 function reasoningView(reasoning) {
   if (!reasoning) return [element("p", { class: "soft", "data-said": "" }, "The agent gave no reason.")];
   return [element("figure", { class: "agent-words" },
-    element("blockquote", { "data-said": "" }, ...marked(pieces(reasoning))),
+    element("blockquote", { "data-said": "", tabindex: "0" }, ...marked(pieces(reasoning))),
     element("figcaption", {}, "Written by the agent, not verified"))];
 }
 

@@ -136,6 +136,12 @@ class SignDecision extends StatefulElement {
     this.toggleAttribute("data-other-root", result.problems.some(({ field }) => field === "warrant.issuer"));
   }
 
+  /** The buttons may be stuck to the screen's edge, and what went wrong is said below them. @param {string} message @param {Node} [content] */
+  fail(message, content) {
+    super.fail(message, content);
+    this.querySelector("[data-part='error']")?.scrollIntoView({ block: "nearest" });
+  }
+
   /** @param {Subject} subject @param {StoredKey} key */
   async offer(subject, key) {
     const { requestId, workflowId, policyVersion } = subject.binding;
