@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -88,17 +87,20 @@ class HandOver:
 def hand_over(
     row: OnCallRotation, *, of_the_last: bool, person: Person, within: Reach, now: datetime
 ) -> HandOver | None:
-    """Return what ``person`` may see of the shift that ends next, or of the one that ended last.
+    """Return what ``person`` may see of the shift that is on now, or of the one before it.
 
-    None if there is none yet, or this machine does not know the rotation's time zone.
+    Of several who are on call at once it is their own, or else the one that began first. None if there is none yet, or
+    this machine does not know the rotation's time zone.
     """
     away = absences(now - LOOKED_BACK, now + SHOWN)
     found = _by_who_is_told(turns(row, away, now - LOOKED_BACK, now + SHOWN))
-    ends_next = next((number for number, shift in enumerate(found) if shift.ends > now), 0)
-    number = ends_next - of_the_last
-    if not found or number < 0:
+    shift = _shift_now(found, person, now)
+    if shift is not None and of_the_last:
+        shift = max((one for one in found if one.ends <= shift.begins), key=lambda one: one.ends, default=None)
+    if shift is None:
         return None
-    shift, following = found[number], found[number + 1] if number + 1 < len(found) else None
+    then = (one for one in found if one.begins <= shift.ends < one.ends)
+    following = max(then, key=lambda one: one.begins, default=None)
     zone = ZoneInfo(row.time_zone)
     people = Person.objects.in_bulk({one.told for one in (shift, following) if one and one.told is not None})
     rows = list(_asked_of(shift, row.namespace, person, within, now)[: LISTED + 1])
@@ -116,8 +118,21 @@ def hand_over(
 
 def _by_who_is_told(found: Iterable[Shift]) -> list[Shift]:
     """Return the shifts, several of one person in a row as one."""
-    runs = [list(run) for _, run in groupby(found, key=lambda shift: shift.told)]
-    return [Shift(run[0].told, run[0].begins, run[-1].ends) for run in runs]
+    runs: list[Shift] = []
+    last: dict[int | None, int] = {}  # where in ``runs`` somebody's last stands
+    for shift in found:
+        number = last.get(shift.told)
+        if number is not None and runs[number].ends == shift.begins:
+            runs[number] = replace(runs[number], ends=shift.ends)
+        else:
+            last[shift.told] = len(runs)
+            runs.append(Shift(shift.told, shift.begins, shift.ends))
+    return runs
+
+
+def _shift_now(found: Iterable[Shift], person: Person, now: datetime) -> Shift | None:
+    current = [shift for shift in found if shift.begins <= now < shift.ends]
+    return next((shift for shift in current if shift.told == person.pk), current[0] if current else None)
 
 
 def _name(people: dict[int, Person], shift: Shift | None) -> str:

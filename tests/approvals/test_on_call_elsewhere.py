@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
@@ -20,17 +21,29 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.contracts import Role
+from accounts.roles.queries import Reach
+from approvals.absence.queries import absences
 from approvals.listed_settings import MalformedSetting
-from approvals.models import OnCallRotation, OnCallSchedule, OnCallScheduleShift
+from approvals.models import Absence, OnCallOverride, OnCallRotation, OnCallSchedule, OnCallScheduleShift
 from approvals.notify import outgoing
 from approvals.on_call.elsewhere import asking, services
 from approvals.on_call.elsewhere.checks import check_schedules
-from approvals.on_call.elsewhere.contracts import AHEAD, FetchFailed, Kind, Schedule, Trouble
+from approvals.on_call.elsewhere.contracts import (
+    AHEAD,
+    BEFORE,
+    FetchedShift,
+    FetchFailed,
+    Kind,
+    Schedule,
+    Trouble,
+    tidy,
+)
 from approvals.on_call.elsewhere.fetching import Fetched, fetch
 from approvals.on_call.elsewhere.settings import parse, schedules
 from approvals.on_call.elsewhere.wording import sentence
+from approvals.on_call.hand_over import hand_over
 from approvals.on_call.ladders import source
-from approvals.on_call.queries import fewest_at_once
+from approvals.on_call.queries import fewest_at_once, turns
 from approvals.on_call.services import step_in
 from tests import people, webhook_receiver
 from tests.approvals import factories
@@ -127,6 +140,77 @@ def take_in(one: Schedule, now: datetime = NOW) -> None:
     """Fetch and keep ``one``, as the loop does."""
     assert services.claim(named=[one.name], now=now) == one.name
     services.keep(name=one.name, fetched=fetched(one, now), now=now)
+
+
+@pytest.mark.django_db
+def test_what_was_before_stays_for_hand_over_lists_and_a_shift_that_goes_on_is_one(
+    keeper: Receiver, settings: Any
+) -> None:
+    name(settings, item(keeper))
+    taken()
+    day = timedelta(days=1)
+    whole = FetchedShift(NOW - 2 * day, NOW + 2 * day, "ada@example.com", "Ada")
+    for hours in range(0, 72, 6):
+        now = NOW + hours * HOUR
+        OnCallSchedule.objects.update(due_at=now)
+        services.claim(named=["primary"], now=now)
+        begins = now - BEFORE
+        found = tidy([whole, replace(whole, begins=whole.ends, ends=NOW + 9 * day)], begins, begins + AHEAD)
+        services.keep(name="primary", fetched=Fetched(begins + AHEAD, found), now=now)
+    rows = OnCallScheduleShift.objects.order_by("begins").values_list("begins", "ends")
+    assert list(rows) == [(NOW - BEFORE, NOW + 2 * day), (NOW + 2 * day, NOW + 9 * day)]
+    # Somebody else is put in from here on: what was stays as it was.
+    now = NOW + 3 * day
+    begins = now - BEFORE
+    other = FetchedShift(begins, NOW + 9 * day, "grace@example.com", "Grace")
+    services.keep(name="primary", fetched=Fetched(begins + AHEAD, [other]), now=now)
+    assert list(OnCallScheduleShift.objects.order_by("begins").values_list("name", "begins", "ends"))[1:] == [
+        ("Ada", NOW + 2 * day, begins),
+        ("Grace", begins, NOW + 9 * day),
+    ]
+    # And goes when no list looks back so far.
+    later = NOW + 60 * day
+    services.keep(name="primary", fetched=Fetched(later + AHEAD, []), now=later)
+    assert not OnCallScheduleShift.objects.exists()
+
+
+def test_whoever_is_away_is_stood_in_for_elsewhere_too_and_steps_in_until_that_is_ended(
+    keeper: Receiver, ada: Approver, grace: Approver
+) -> None:
+    keeper.speaks = SPEAKS[Kind.ICAL]
+    made = taken()
+    take_in(schedule(keeper, Kind.ICAL))
+    Absence.objects.create(
+        person=ada.person, stand_in=grace.person, begins=NOW, ends=NOW + HOUR / 2, made_by="tests", made_at=NOW
+    )
+    found = turns(made, absences(NOW, NOW + HOUR), NOW, NOW + HOUR)
+    assert [(one.told, (one.ends - NOW) / HOUR) for one in found] == [(grace.person.pk, 0.5), (ada.person.pk, 1.0)]
+    one = step_in(rotation=made, person=grace.person, begins=NOW, ends=NOW + HOUR, by=grace.person)
+    assert source(made).on_call_at(NOW) == (grace.person.pk,)
+    OnCallOverride.objects.filter(pk=one.pk).update(ended_at=NOW, ended_by="tests")
+    assert source(OnCallRotation.objects.get(pk=made.pk)).on_call_at(NOW) == (ada.person.pk,)
+
+
+def test_of_two_who_are_on_call_at_once_each_hands_over_their_own(
+    settings: Any, keeper: Receiver, ada: Approver, grace: Approver
+) -> None:
+    name(settings, item(keeper))
+    made, now = taken(), timezone.now().replace(microsecond=0)
+    services.claim(named=["primary"], now=now)
+    shifts = [
+        FetchedShift(now - HOUR, now + 2 * HOUR, "ada@example.com", "Ada"),
+        FetchedShift(now - HOUR, now + 2 * HOUR, "grace@example.com", "Grace"),
+        FetchedShift(now + 2 * HOUR, now + AHEAD, "ada@example.com", "Ada"),
+    ]
+    services.keep(name="primary", fetched=Fetched(now - HOUR + AHEAD, shifts), now=now)
+
+    def of(reader: Approver) -> tuple[str, str]:
+        found = hand_over(made, of_the_last=False, person=reader.person, within=Reach(True, frozenset()), now=now)
+        assert found is not None
+        return found.person, found.next_person
+
+    assert of(grace) == ("Grace", "Ada")
+    assert of(ada) == ("Ada", "")
 
 
 # --- Fetching -----------------------------------------------------------------------------------
@@ -321,7 +405,7 @@ def test_what_was_known_stays_in_force_while_fetching_fails_and_ends_as_a_gap(ke
     take_in(one, NOW + 2 * HOUR)
     row.refresh_from_db()
     assert (row.trouble, row.failing_since) == ("", None)
-    assert not OnCallScheduleShift.objects.exists()
+    assert asked.on_call_at(NOW + 2 * HOUR) == ()
 
 
 def test_a_schedule_is_fetched_when_it_is_due_by_one_and_only_if_it_is_used_and_named(

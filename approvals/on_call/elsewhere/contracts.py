@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 # What is fetched: a little of what was, so that clocks may differ, and so much of what comes.
 BEFORE = timedelta(hours=1)
 AHEAD = timedelta(weeks=5)
+# What was is kept as long as hand-over lists look back.
+KEPT = timedelta(days=31)
 MOST_SHIFTS = 1000
 MOST_NAME = 100
 MOST_EMAIL = 254
@@ -97,6 +100,15 @@ def tidy(found: list[FetchedShift], begins: datetime, ends: datetime) -> list[Fe
     if len(cut) > MOST_SHIFTS:
         raise FetchFailed(Trouble.TOO_MANY, f"{MOST_SHIFTS} shifts in {AHEAD.days // 7} weeks")
     return sorted(cut)
+
+
+def joined(earlier: Iterable[FetchedShift], fetched: Iterable[FetchedShift], since: datetime) -> list[FetchedShift]:
+    """Return ``earlier`` up to ``since``, and ``fetched`` then; the two parts of a shift that goes on are one."""
+    past = [replace(one, ends=min(one.ends, since)) for one in earlier if one.begins < since]
+    going_on = {(one.email, one.name): one for one in past if one.ends == since}
+    begun = {one: going_on.get((one.email, one.name)) for one in fetched if one.begins == since}
+    whole = [replace(one, begins=part.begins) if (part := begun.get(one)) else one for one in fetched]
+    return [*(one for one in past if one not in begun.values()), *whole]
 
 
 def on_one_line(text: str) -> str:

@@ -22,6 +22,10 @@ class Fetched:
     shifts: list[FetchedShift] = field(default_factory=list)
     failed: FetchFailed | None = None
 
+    @property
+    def known_since(self) -> datetime:
+        return self.known_until - AHEAD
+
 
 async def fetch(schedule: Schedule, now: datetime) -> Fetched:
     """Return who is on call in the coming weeks. Ends within a minute."""

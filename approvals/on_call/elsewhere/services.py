@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from approvals.models import OnCallRotation, OnCallSchedule, OnCallScheduleShift
-from approvals.on_call.elsewhere.contracts import Trouble, on_one_line
+from approvals.on_call.elsewhere.contracts import KEPT, FetchedShift, Trouble, joined, on_one_line
 from approvals.on_call.elsewhere.fetching import Fetched
 
 EVERY = timedelta(minutes=5)
@@ -52,10 +52,13 @@ def keep(*, name: str, fetched: Fetched, now: datetime) -> None:
     else:
         row.due_at, row.fetched_at, row.known_until = now + EVERY, now, fetched.known_until
         row.failing_since, row.trouble, row.detail = None, "", ""
+        earlier = [
+            FetchedShift(one.begins, one.ends, one.email, one.name) for one in row.shifts.filter(ends__gt=now - KEPT)
+        ]
         row.shifts.all().delete()
         OnCallScheduleShift.objects.bulk_create(
             OnCallScheduleShift(schedule=row, begins=one.begins, ends=one.ends, email=one.email, name=one.name)
-            for one in fetched.shifts
+            for one in joined(earlier, fetched.shifts, fetched.known_since)
         )
     row.save()
 
