@@ -66,7 +66,7 @@ class RotationForm(forms.ModelForm):
         members = [one.person_id for one in self.instance.members.all()] if self.instance.pk else []
         # Who has left is still there to be seen, and replaced.
         people = candidates(edits) | Person.objects.filter(pk__in=members).distinct()
-        choices = _schedules(self.instance.schedule)
+        choices = _schedules(self.instance.schedule, edits)
         self.has_schedules = len(choices) > 1
         self.fields["schedule"] = forms.ChoiceField(
             label="Who is on call",
@@ -121,7 +121,12 @@ class RotationForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if self.errors or self.is_taken:
+        if self.errors:
+            return cleaned
+        if self.is_taken:
+            named = schedules().get(cleaned["schedule"])
+            if named is not None and not named.serves(cleaned["namespace"]):
+                self.add_error("schedule", "The operator keeps this schedule for other namespaces. Choose another.")
             return cleaned
         for name in ("hands_over", "starts_on"):
             if cleaned[name] is None:
@@ -131,9 +136,13 @@ class RotationForm(forms.ModelForm):
         return cleaned
 
 
-def _schedules(chosen: str) -> list[tuple[str, str]]:
-    """Return what can be chosen: turns kept here, each schedule that the setting names, and the one in use."""
-    known = {name: f"taken from {name} ({one.kind.label})" for name, one in schedules().items()}
+def _schedules(chosen: str, edits: Reach) -> list[tuple[str, str]]:
+    """Return what can be chosen: turns kept here, each schedule that the setting names there, and the one in use."""
+    known = {
+        name: f"taken from {name} ({one.kind.label})"
+        for name, one in schedules().items()
+        if name == chosen or edits.everywhere or any(one.serves(namespace) for namespace in edits.namespaces)
+    }
     gone = {chosen: f"taken from {chosen}, which ON_CALL_SCHEDULES does not name"} if chosen else {}
     return [("", "people who take turns"), *(gone | known).items()]
 

@@ -557,6 +557,27 @@ def test_a_rotation_is_taken_from_a_schedule_shown_and_given_people_again(
     assert (made.schedule, made.hands_over, made.starts_on) == ("", time(9), date(2026, 1, 5))
 
 
+@pytest.mark.django_db
+def test_a_schedule_of_other_namespaces_is_not_offered_nor_taken(settings: Any, keeper: Receiver) -> None:
+    paula = people.person("paula", Role.SECURITY_ADMINISTRATOR, namespace="payments")
+    name(settings, item(keeper, namespaces=["payments"]), item(keeper, name="secondary", namespaces=["incidents"]))
+    client = browser(paula)
+    page = text(client, NEW)
+    assert "taken from primary" in page
+    assert "secondary" not in page
+    for schedule, namespace, status_code in (
+        ("secondary", "payments", 422),
+        ("primary", "payments", 302),
+    ):
+        answer = client.post(NEW, form(schedule=schedule, namespace=namespace))
+        assert answer.status_code == status_code
+    everywhere = browser(people.person("sam", Role.SECURITY_ADMINISTRATOR))
+    answer = everywhere.post(NEW, form(name="Other", schedule="secondary", namespace="payments"))
+    assert answer.status_code == 422
+    assert "keeps this schedule for other namespaces" in answer.text
+    assert list(OnCallRotation.objects.values_list("schedule", "namespace")) == [("primary", "payments")]
+
+
 def test_two_who_are_on_call_at_once_count_for_a_quorum(keeper: Receiver, ada: Approver, grace: Approver) -> None:
     always = [
         (timezone.now() - HOUR, timezone.now() + AHEAD, email) for email in ("ada@example.com", "grace@example.com")
@@ -710,6 +731,7 @@ def test_the_setting_names_schedules_of_each_kind() -> None:
         ([{**A_SERVICE, "region": "mars"}], "a: region"),
         ([{**A_SERVICE, "secret": TOKEN}], "a: secret is unknown"),
         ([{**A_SERVICE, "allow_private": "yes"}], "a: allow_private"),
+        ([{**A_SERVICE, "namespaces": "payments"}], "a: namespaces"),
     ],
 )
 def test_what_cannot_be_read_stops_every_command_and_is_not_quoted(settings: Any, value: Any, said: str) -> None:

@@ -43,6 +43,10 @@ class Schedule:
     token: str = field(default="", repr=False)
     time_zone: str = "UTC"
     allow_private: bool = False  # addresses inside this network
+    namespaces: frozenset[str] = frozenset()  # whose rotations may be taken from it; empty: of all
+
+    def serves(self, namespace: str) -> bool:
+        return not self.namespaces or namespace in self.namespaces
 
 
 @dataclass(frozen=True, slots=True, order=True)

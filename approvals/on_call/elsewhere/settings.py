@@ -18,7 +18,7 @@ ROOTS = {
     Kind.PAGERDUTY: {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"},
     Kind.OPSGENIE: {"us": "https://api.opsgenie.com", "eu": "https://api.eu.opsgenie.com"},
 }
-_FIELDS = {"name", "kind", "id", "token", "region", "url", "time_zone", "allow_private", "allow_http"}
+_FIELDS = {"name", "kind", "id", "token", "region", "url", "time_zone", "namespaces", "allow_private", "allow_http"}
 _NOT_OF = {
     Kind.ICAL: {"id", "token", "region"},
     Kind.PAGERDUTY: {"time_zone"},
@@ -45,26 +45,29 @@ def _schedule(item: Item) -> Schedule:
         item.refuse("kind", f"must be one of {', '.join(Kind)}")
     for key in sorted(item.values.keys() & _NOT_OF[Kind(kind)]):
         item.refuse(key, f"is nothing that {kind} has")
-    if kind == Kind.ICAL:
-        return Schedule(
-            item.name, Kind.ICAL, _calendar(item), time_zone=_zone(item), allow_private=item.flag("allow_private")
-        )
-    return Schedule(
-        name=item.name,
-        kind=Kind(kind),
-        url=_root(item, Kind(kind)),
-        id=_matching(item, "id", _ID, "must be the schedule's id, as in its address: letters, digits and hyphens"),
-        token=_matching(item, "token", _TOKEN, "must be the API's key, in ASCII"),
+    return replace(
+        _calendar(item) if kind == Kind.ICAL else _service(item, Kind(kind)),
         allow_private=item.flag("allow_private"),
+        namespaces=frozenset(item.words("namespaces")),
     )
 
 
-def _calendar(item: Item) -> str:
-    """Return the address of a calendar. ``webcal`` is what calendar programs call https."""
+def _service(item: Item, kind: Kind) -> Schedule:
+    return Schedule(
+        name=item.name,
+        kind=kind,
+        url=_root(item, kind),
+        id=_matching(item, "id", _ID, "must be the schedule's id, as in its address: letters, digits and hyphens"),
+        token=_matching(item, "token", _TOKEN, "must be the API's key, in ASCII"),
+    )
+
+
+def _calendar(item: Item) -> Schedule:
+    # ``webcal`` is what calendar programs call https.
     url = item.values.get("url")
     if isinstance(url, str) and url.startswith("webcal://"):
         item = replace(item, values={**item.values, "url": f"https://{url.removeprefix('webcal://')}"})
-    return item.url("url", allow_http=item.flag("allow_http"))
+    return Schedule(item.name, Kind.ICAL, item.url("url", allow_http=item.flag("allow_http")), time_zone=_zone(item))
 
 
 def _root(item: Item, kind: Kind) -> str:
