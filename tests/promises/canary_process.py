@@ -10,15 +10,21 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import django
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import async_only_middleware
 from temporalio.client import Client
 
 from config import demo
 
+Answers = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 BASE = Path(__file__).resolve().parents[2]
 # A viewer, and a reader of what was said.
 VIEWER, READER = "vera", "rita"
@@ -39,10 +45,36 @@ def main(order: Path, ready: Path) -> int:
 
     from workers.embedded import Parts, run
 
+    # Programs approve at once, and what is over before somebody was told of it is not told.
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__spec__.name}.decide_when_all_are_told"]
     wanted = json.loads(order.read_text())
     call_command("setup", verbosity=0)
     plant(wanted["words"], wanted["browsers"])
     return run(Parts(), story=lambda: tell(wanted, ready))
+
+
+@async_only_middleware
+def decide_when_all_are_told(get_response: Answers) -> Answers:
+    """Let what is decided wait until everybody was asked."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method == "POST" and request.path.startswith("/approvals/"):
+            await all_are_told("opened")
+        return await get_response(request)
+
+    return middleware
+
+
+async def all_are_told(*events: str) -> None:
+    """Wait until nothing of ``events``, or nothing at all, is still to be told."""
+    from approvals.models import Notification
+
+    waiting = Notification.objects.filter(state__in=["waiting", "sending"])
+    if events:
+        waiting = waiting.filter(event__in=events)
+    async with asyncio.timeout(60):
+        while await waiting.aexists():  # noqa: ASYNC110 - another thread of this process tells
+            await asyncio.sleep(0.1)
 
 
 def plant(words: dict[str, str], browsers: dict[str, dict[str, str]]) -> None:
@@ -86,6 +118,7 @@ async def tell(wanted: dict[str, Any], ready: Path) -> int:
     for story in (incident, PaymentStory()):
         if code := await story.tell():
             return code
+    await all_are_told()
     await export_all()
     links = await in_thread(visitors)
     written = ready.with_suffix(".part")
@@ -96,8 +129,6 @@ async def tell(wanted: dict[str, Any], ready: Path) -> int:
 
 async def export_all() -> None:
     """Export what is closed, as the schedule would when the hour is over."""
-    from django.conf import settings
-
     from tests.export.conftest import export
     from workers.client import in_namespace, shared
 
