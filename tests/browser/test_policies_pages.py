@@ -120,6 +120,7 @@ def write(paula: Page, demo: Demo) -> str:
 def try_calls(paula: Page) -> None:
     """Let Paula ask what would happen, and what would have happened, under the version that waits."""
     paula.get_by_role("link", name="Try calls on it").click()
+    paula.wait_for_load_state()  # until then no script hears what is chosen
     arguments = paula.get_by_label("Its arguments, as JSON")
     paula.get_by_label("Tool").select_option("restart_service")
     expect(arguments).to_have_value(re.compile("environment"))

@@ -82,6 +82,7 @@ def test_an_author_builds_a_gate_with_forms(demo: Demo, open_browser: Open) -> N
     paula.goto(f"{demo.address}/policies/")
     paula.get_by_label("Name", exact=True).fill("night-shift")
     paula.get_by_role("button", name="Begin", exact=True).click()
+    paula.wait_for_load_state()  # until then no script hears what is chosen
     text = paula.get_by_label("The policy, as YAML")
     said = paula.locator("[data-part=said]")
 

@@ -261,7 +261,8 @@ async def test_of_several_processes_one_sends_and_another_goes_on_when_it_ends(
             await asyncio.to_thread(siem.until, 30)
         await in_thread(write, 10)
         await asyncio.to_thread(siem.until, 40)
-    assert [line["sequence"] for line in of_payments(siem.lines)] == list(range(1, 41))
+    # What was taken from a process as it ended may come twice.
+    assert list(dict.fromkeys(line["sequence"] for line in of_payments(siem.lines))) == list(range(1, 41))
 
 
 def test_a_process_that_is_gone_holds_the_stream_for_the_length_of_its_lease() -> None:
