@@ -173,11 +173,11 @@ def test_for_now_for_good_and_not_known_are_told_apart(
 def test_a_server_that_hangs_is_left_in_time(
     smtp: SmtpServer, monkeypatch: pytest.MonkeyPatch, command: str, how: str, result: Result
 ) -> None:
-    monkeypatch.setattr(transport, "SECONDS", 0.5)
+    monkeypatch.setattr(transport, "SECONDS", 1.5)
     smtp.answers[command] = [how]
     begun = time.monotonic()
     assert transport.send(job()).result is result
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10
 
 
 def test_a_server_that_is_down_is_trouble_for_now(settings: Any) -> None:

@@ -236,12 +236,13 @@ def test_the_id_stays_however_often_it_is_sent_and_is_no_others(receiver: Receiv
 def test_each_answer_has_its_consequence_within_bounded_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, ada: Approver, answer: bytes, result: Result, state: str
 ) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+    if answer in (HANG, DRIP, ENDLESS):
+        monkeypatch.setattr(outgoing, "SECONDS", 1.5)
     receiver.answers.append(answer)
     factories.open_request(ada)
     begun = time.monotonic()
     said = send_one()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
     assert (said.result, states()) == (result, {"opened": state})
     assert len(receiver.sent) == 1, "nothing is followed or repeated at once"
     (tried,) = NotificationAttempt.objects.all()
