@@ -105,6 +105,13 @@ def approver(username: str = "ada", *, namespace: str = "") -> Approver:
     return Approver(made, enrol_key(made))
 
 
+def reachable(approver: Approver) -> Approver:
+    """Return ``approver`` with a mail address."""
+    approver.person.email = f"{approver.person.username}@mail.example"
+    approver.person.save(update_fields=["email"])
+    return approver
+
+
 @dataclass(frozen=True)
 class Minted:
     """A warrant with all of its keys. ``chain`` is root first."""

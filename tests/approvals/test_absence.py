@@ -25,9 +25,8 @@ from approvals.notify.escalation import EVERYBODY
 from approvals.on_call.queries import fewest_at_once
 from tests import people
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_escalating import MINUTE, NIGHT, channels, moved, opened, rotation, step, team, told  # noqa: F401
-from tests.approvals.test_notifying_mail import reachable
 from tests.approvals.test_on_call_pages import browser, kept, text
 from tests.slack import CHANNEL
 

@@ -25,9 +25,9 @@ from approvals.notify.escalation import EVERYBODY
 from approvals.requests import services as requests
 from audit.statements.terms import Terms
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.smtp_server import SmtpServer
-from tests.approvals.test_notifying_mail import notifying, reachable, server, smtp, until  # noqa: F401
+from tests.approvals.test_notifying_mail import notifying, server, smtp, until  # noqa: F401
 from tests.slack import CHANNEL
 from workers.database import in_thread
 

@@ -31,27 +31,11 @@ from approvals.requests import services
 from tests import people
 from tests.approvals import factories
 from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
 from tests.approvals.test_on_call_pages import browser, kept, rotation, text
 from tests.slack import CHANNEL
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mail")]
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def mail(settings: Any) -> None:
-    settings.EMAIL_HOST = "127.0.0.1"
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
-
-
-@pytest.fixture
-def grace(db: None) -> Approver:
-    return reachable(factories.approver("grace"))
 
 
 @pytest.fixture

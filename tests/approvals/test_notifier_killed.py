@@ -30,8 +30,7 @@ from approvals.requests import services as requests
 from audit.keys.push import ensure_push_key
 from tests import push_service, same_database, slack, webhook_receiver
 from tests.approvals import factories, smtp_server
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import Approver, reachable
 from tests.workers.processes import BASE, die_with_tests
 
 SEED = int(os.environ.get("NOTIFIER_SEED", "8"))

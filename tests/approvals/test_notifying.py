@@ -25,27 +25,11 @@ from approvals.requests import services as requests
 from approvals.requests import urgency
 from audit.statements.terms import Terms
 from tests.approvals import factories
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import Approver, reachable
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mail")]
 SENT = Answer(Result.SENT, "Taken.")
 AWAY = Answer(Result.TEMPORARY, "421 not now")
-
-
-@pytest.fixture(autouse=True)
-def mail(settings: Any) -> None:
-    settings.EMAIL_HOST = "127.0.0.1"
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
-
-
-@pytest.fixture
-def grace(db: None) -> Approver:
-    return reachable(factories.approver("grace"))
 
 
 @pytest.fixture

@@ -28,9 +28,8 @@ from audit.models import LedgerChain, Turn
 from audit.retention import services as retention
 from tests import people
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_notifying_later import send_all
-from tests.approvals.test_notifying_mail import reachable
 
 pytestmark = pytest.mark.django_db
 DAYS = 30

@@ -26,28 +26,12 @@ from approvals.requests import services as requests
 from approvals.retractions.services import retract
 from tests import people, webhook_receiver
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_notifying_mail import job as mail_job
-from tests.approvals.test_notifying_mail import reachable
 from tests.endorsing import endorsed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mail")]
 SENT = Answer(Result.SENT, "Taken.")
-
-
-@pytest.fixture(autouse=True)
-def mail(settings: Any) -> None:
-    settings.EMAIL_HOST = "127.0.0.1"
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
-
-
-@pytest.fixture
-def grace(db: None) -> Approver:
-    return reachable(factories.approver("grace"))
 
 
 def told(event: str = "opened") -> list[str]:

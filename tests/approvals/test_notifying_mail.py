@@ -24,19 +24,12 @@ from approvals.notify.contracts import Job, Notice, NotificationEvent, Result
 from approvals.notify.mail import transport
 from approvals.requests import services as requests
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import reachable
 from tests.approvals.smtp_server import DRIP, DROP, HANG, SmtpServer, serving, wait
 from tests.workers.processes import free_port
 from workers import notifier
 from workers.database import in_thread
 from workers.supervisor import cancel
-
-
-def reachable(approver: Approver) -> Approver:
-    """Return ``approver`` with a mail address."""
-    approver.person.email = f"{approver.person.username}@mail.example"
-    approver.person.save(update_fields=["email"])
-    return approver
 
 
 @pytest.fixture(scope="module")

@@ -16,22 +16,11 @@ from approvals.notify.contracts import Answer, Result
 from approvals.requests import urgency
 from tests import people
 from tests.approvals import factories
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import Approver, reachable
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mail")]
 OWN, LOG = "/notifications/", "/notifications/log/"
 NIGHT = {"channels": ["mail"], "begins": "22:00", "ends": "07:00", "time_zone": "Europe/Berlin"}
-
-
-@pytest.fixture(autouse=True)
-def mail(settings: Any) -> None:
-    settings.EMAIL_HOST = "127.0.0.1"
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
 
 
 def browser(person: Any) -> Client:

@@ -34,9 +34,9 @@ from approvals.retractions.services import retract
 from audit.statements.terms import Terms
 from tests import slack
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_notifying_mail import job as mail_job
-from tests.approvals.test_notifying_mail import notifying, reachable, states, until
+from tests.approvals.test_notifying_mail import notifying, states, until
 from tests.slack import CHANNEL, FakeSlack
 from tests.workers.processes import free_port
 from workers import notifier
@@ -63,16 +63,6 @@ def set_up(settings: Any, server: FakeSlack) -> None:
     settings.SLACK_BOT_TOKEN, settings.SLACK_SIGNING_SECRET = slack.TOKEN, slack.SECRET
     settings.SLACK_TEAM_ID, settings.SLACK_API_URL = slack.TEAM, server.api
     settings.SLACK_CHANNEL = CHANNEL
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
-
-
-@pytest.fixture
-def grace(db: None) -> Approver:
-    return reachable(factories.approver("grace"))
 
 
 def claim() -> Job | None:

@@ -25,8 +25,8 @@ from approvals.notify.webhooks import services as webhooks
 from approvals.requests import services as requests
 from tests import people, slack, webhook_receiver
 from tests.approvals import factories, smtp_server
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import notifying, reachable, until
+from tests.approvals.factories import Approver, reachable
+from tests.approvals.test_notifying_mail import notifying, until
 from workers import notifier
 from workers.database import in_thread
 

@@ -47,9 +47,9 @@ from approvals.on_call.queries import fewest_at_once, turns
 from approvals.on_call.services import step_in
 from tests import people, webhook_receiver
 from tests.approvals import factories
-from tests.approvals.factories import Approver
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_escalating import MINUTE, NIGHT, moved, opened, step, told
-from tests.approvals.test_notifying_mail import reachable, until
+from tests.approvals.test_notifying_mail import until
 from tests.approvals.test_on_call_pages import NEW, browser, kept, rotation, text
 from tests.schedules import ID, SECRET_PATH, TOKEN, calendar, event, ok, opsgenie, pagerduty
 from tests.webhook_receiver import DRIP, DROP, ENDLESS, HANG, Receiver, Sent, status

@@ -16,18 +16,12 @@ from approvals.on_call.queries import fewest_at_once
 from approvals.on_call.services import step_in
 from tests import people
 from tests.approvals import factories
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import Approver, reachable
 from warrants.policies import linting
 from warrants.policies.release import shipped_text
 
 pytestmark = pytest.mark.django_db
 PAGE, NEW, LADDER = "/on-call/", "/on-call/rotation/", "/on-call/ladder/"
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
 
 
 @pytest.fixture

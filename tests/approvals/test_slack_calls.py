@@ -24,8 +24,7 @@ from approvals.notify.slack.inbound import MAXIMUM_BYTES
 from approvals.requests import services as requests
 from tests import slack
 from tests.approvals import factories
-from tests.approvals.factories import Approver
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import Approver, reachable
 from tests.approvals.test_notifying_slack import set_up
 from tests.slack import CHANNEL, FakeSlack, command, event, signed
 
@@ -50,11 +49,6 @@ def workspace(server: FakeSlack, settings: Any, monkeypatch: pytest.MonkeyPatch)
     set_up(settings, server)
     monkeypatch.setattr(views, "later", lambda work: work())
     return server
-
-
-@pytest.fixture
-def ada(db: None) -> Approver:
-    return reachable(factories.approver("ada"))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from approvals.notify import outbox
 from approvals.notify.contracts import Answer, Result
 from tests import people, webhook_receiver
 from tests.approvals import factories
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import reachable
 from tests.browser.conftest import look
 
 # Playwright's loop runs in the thread that uses the ORM.

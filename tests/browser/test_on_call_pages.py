@@ -21,7 +21,7 @@ from approvals.on_call.elsewhere.contracts import AHEAD, FetchedShift, FetchFail
 from approvals.on_call.elsewhere.fetching import Fetched
 from tests import people
 from tests.approvals import factories
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import reachable
 from tests.approvals.test_on_call_pages import kept
 from tests.browser.conftest import look
 from tests.browser.test_notifications_pages import open_as  # noqa: F401

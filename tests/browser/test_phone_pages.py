@@ -24,7 +24,7 @@ from approvals.requests import services
 from audit.keys.push import ensure_push_key
 from tests import people
 from tests.approvals import factories
-from tests.approvals.test_notifying_mail import reachable
+from tests.approvals.factories import reachable
 from tests.browser.phone import look_on_a_phone, phone, walk_with_the_keyboard
 from tests.endorsing import endorsed
 

@@ -23,7 +23,8 @@ from approvals.notify import services as notify
 from config import single_sign_on
 from tests import slack
 from tests.approvals import factories
-from tests.approvals.test_notifying_mail import notifying, reachable
+from tests.approvals.factories import reachable
+from tests.approvals.test_notifying_mail import notifying
 from tests.approvals.test_notifying_slack import set_up
 from tests.browser.conftest import look
 from tests.browser.demo import free_ports
