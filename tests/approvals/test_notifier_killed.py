@@ -64,7 +64,7 @@ class Killer:
             if self._until_next > 0 or not self.left:
                 return
             self.left -= 1
-            self._until_next = self._random.randrange(1, 9)
+            self._until_next = self._random.randrange(1, 5)
             self._kill(self._random.choice([0, self._random.uniform(0, 0.05)]))
 
     def _kill(self, seconds: float) -> None:

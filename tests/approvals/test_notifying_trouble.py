@@ -264,8 +264,17 @@ async def test_a_critical_request_that_one_of_two_channels_told_of_is_seen_every
 
 def test_what_operators_see_is_found_by_indexes(ada: Approver, settings: Any) -> None:
     settings.WEBHOOKS = json.dumps([webhook_receiver.entry("http://127.0.0.1:9/")])
-    factories.open_request(ada)
+    asked, now = factories.open_request(ada), timezone.now()
+    # So many that an index is worth it, and that the database knows so.
+    Notification.objects.bulk_create(
+        Notification(
+            approval_request=asked, channel=("mail", "webhook")[number % 2], event="opened", recipient=f"to-{number}",
+            state="sent", urgency=0, created_at=now - timedelta(hours=number), due_at=now, ended_at=now,
+        )
+        for number in range(1000)
+    )  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
         with CaptureQueriesContext(connection) as seen:
