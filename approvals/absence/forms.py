@@ -14,7 +14,7 @@ from accounts.models import Person
 from accounts.roles.contracts import Role
 from accounts.roles.queries import Reach, reach
 from approvals.absence.queries import overseen
-from approvals.notify.quiet import is_time_zone
+from approvals.fields import TimeZoneField
 from approvals.on_call.people import candidates
 
 _MOMENT = "%Y-%m-%dT%H:%M"
@@ -44,12 +44,7 @@ class AbsenceForm(forms.Form):
     person = forms.ModelChoiceField(Person.objects.none(), label="Who is away", required=False, empty_label="you")
     begins = WallField(label="From")
     ends = WallField(label="To")
-    time_zone = forms.CharField(
-        label="Time zone",
-        max_length=64,
-        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}),
-        help_text="As IANA names it: Europe/Berlin, America/New_York.",
-    )
+    time_zone = TimeZoneField()
     stand_in = forms.ModelChoiceField(Person.objects.none(), label="Tell instead", required=False, empty_label="nobody")
 
     def __init__(self, data: Any = None, *, by: Person, oversees: Reach, time_zone: str) -> None:
@@ -77,12 +72,6 @@ class AbsenceForm(forms.Form):
             "ends": _moment(found["ends"], zone),
             "time_zone": found["time_zone"],
         }
-
-    def clean_time_zone(self) -> str:
-        name = str(self.cleaned_data["time_zone"])
-        if not is_time_zone(name):
-            raise forms.ValidationError("There is no time zone by that name here. Choose one of the list.")
-        return name
 
 
 def _offer(field: forms.Field, people: QuerySet[Person]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -17,8 +16,8 @@ from accounts.roles.queries import Reach, reach
 from approvals.absence.contracts import PER_PERSON, Away
 from approvals.absence.standing_in import away_at, in_place_of
 from approvals.models import Absence, QuietHours
-from approvals.notify.quiet import is_time_zone
 from approvals.on_call.people import candidates
+from approvals.time_zones import zone_named
 
 ADMINISTRATORS = (Role.SECURITY_ADMINISTRATOR,)
 
@@ -166,4 +165,5 @@ def _passed(row: Absence) -> Passed:
 
 def on_the_wall(moment: datetime, time_zone: str) -> datetime:
     """Return ``moment`` in a time zone, or as it is where this machine does not know that."""
-    return moment.astimezone(ZoneInfo(time_zone)) if is_time_zone(time_zone) else moment
+    zone = zone_named(time_zone)
+    return moment.astimezone(zone) if zone else moment

@@ -6,8 +6,6 @@ latter None for whoever oversees nobody), and ``time_zones`` (names).
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -22,6 +20,7 @@ from accounts.web import signed_in
 from approvals.absence import queries, services
 from approvals.absence.errors import AbsenceRefused
 from approvals.absence.forms import AbsenceForm
+from approvals.time_zones import time_zones
 
 
 @never_cache
@@ -46,7 +45,7 @@ def absence(http_request: HttpRequest) -> HttpResponse:
         "form": form,
         "own": [queries.shown(row, now) for row in queries.own(person)],
         "others": [queries.shown(row, now) for row in queries.of_others(person, oversees, now)] if oversees else None,
-        "time_zones": sorted(available_timezones()),
+        "time_zones": time_zones(),
     }
     status = 200 if sent is None else 422
     return render(http_request, "approvals/absence/absence.html", context, status=status)

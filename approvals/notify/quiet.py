@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-
-def is_time_zone(name: str) -> bool:
-    """Return whether this machine knows a time zone by that IANA name."""
-    return name in available_timezones()
+from approvals.time_zones import zone_named
 
 
 def quiet_until(now: datetime, begins: time, ends: time, time_zone: str) -> datetime | None:
@@ -18,9 +14,8 @@ def quiet_until(now: datetime, begins: time, ends: time, time_zone: str) -> date
     does not exist that day it comes with the change; where it comes twice, the first that is after ``now`` counts.
     A time zone that this machine does not know has none: to tell somebody is safer than not to.
     """
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    zone = zone_named(time_zone)
+    if zone is None:
         return None
     local = now.astimezone(zone)
     wall = local.time()

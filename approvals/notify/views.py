@@ -8,8 +8,6 @@ and ``schedules`` (those kept elsewhere that cannot be fetched, ``on_call.elsewh
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,6 +24,7 @@ from approvals.notify.preferences.queries import choices
 from approvals.notify.push.queries import browsers_of
 from approvals.notify.webhooks.queries import webhooks
 from approvals.on_call.elsewhere.queries import in_trouble
+from approvals.time_zones import time_zones
 
 
 @never_cache
@@ -61,6 +60,6 @@ def _preferences(http_request: HttpRequest, form: PreferencesForm, *, status: in
         "form": form,
         "choices": choices(person),
         "browsers": browsers_of(person),
-        "time_zones": sorted(available_timezones()),
+        "time_zones": time_zones(),
     }
     return render(http_request, "approvals/notify/preferences.html", context, status=status)

@@ -11,19 +11,19 @@ from django.utils import timezone
 
 from accounts.models import Person
 from accounts.roles.queries import Reach
+from approvals.fields import TimeZoneField
 from approvals.models import OnCallRotation
-from approvals.notify.quiet import is_time_zone
 from approvals.on_call.contracts import MAXIMUM_DAYS
 from approvals.on_call.elsewhere.settings import schedules
 from approvals.on_call.people import candidates
 from approvals.on_call.services import NewStep
+from approvals.time_zones import zone_named
 
 MAXIMUM_PEOPLE = 30
 SPARE_PLACES = 3
 LONGEST_OVERRIDE = timedelta(days=90)
 _EARLIEST, _LATEST = date(2000, 1, 1), date(2100, 1, 1)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ZONE = {"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}
 _MOMENT = "%Y-%m-%dT%H:%M"
 
 
@@ -44,6 +44,7 @@ class RotationForm(forms.ModelForm):
         initial=7,
         help_text="Counts if there is no weekday. 1 is every day.",
     )
+    time_zone = TimeZoneField()
 
     class Meta:
         model = OnCallRotation
@@ -52,12 +53,10 @@ class RotationForm(forms.ModelForm):
         help_texts = {
             "namespace": "Its people decide here. Empty: in all namespaces.",
             "hands_over": "By the clock on the wall there.",
-            "time_zone": "As IANA names it: Europe/Berlin, America/New_York.",
         }
         widgets = {
             "hands_over": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
             "starts_on": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            "time_zone": forms.TextInput(attrs=_ZONE),
         }
 
     def __init__(self, *args: Any, edits: Reach, **options: Any) -> None:
@@ -107,12 +106,6 @@ class RotationForm(forms.ModelForm):
             raise forms.ValidationError("You are no security administrator there. Name a namespace of yours.")
         return namespace
 
-    def clean_time_zone(self) -> str:
-        name = str(self.cleaned_data["time_zone"])
-        if not is_time_zone(name):
-            raise forms.ValidationError("There is no time zone by that name here. Choose one of the list.")
-        return name
-
     def clean_starts_on(self) -> date | None:
         day: date | None = self.cleaned_data["starts_on"]
         if day is not None and not _EARLIEST <= day <= _LATEST:
@@ -158,7 +151,7 @@ class StepInForm(forms.Form):
 
     def __init__(self, *args: Any, rotation: OnCallRotation, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._zone = ZoneInfo(rotation.time_zone) if is_time_zone(rotation.time_zone) else ZoneInfo("UTC")
+        self._zone = zone_named(rotation.time_zone) or ZoneInfo("UTC")
         field = self.fields["person"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
         namespaces = frozenset({rotation.namespace}) if rotation.namespace else frozenset[str]()

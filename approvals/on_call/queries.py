@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -23,6 +23,7 @@ from approvals.on_call.contracts import Shift, Why
 from approvals.on_call.elsewhere.queries import ScheduleLine, lines
 from approvals.on_call.ladders import ladders_of, source
 from approvals.on_call.shifts import gaps
+from approvals.time_zones import zone_named
 from warrants.policies.queries import names
 
 SHOWN = timedelta(days=14)
@@ -231,22 +232,14 @@ def step_ins_in(within: Reach) -> QuerySet[OnCallOverride]:
 
 
 def step_in_line(one: OnCallOverride, now: datetime) -> StepInLine:
-    zone = zone_of(one.rotation)
+    zone = zone_named(one.rotation.time_zone)
     begins, ends = one.begins.astimezone(zone), one.ends.astimezone(zone)
     return StepInLine(one.pk, str(one.person), begins, ends, one.begins <= now)
 
 
-def zone_of(row: OnCallRotation) -> ZoneInfo | None:
-    """Return the rotation's time zone, or None if this machine does not know it."""
-    try:
-        return ZoneInfo(row.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
 def turns(row: OnCallRotation, away: list[Away], begins: datetime, ends: datetime) -> list[Shift]:
     """Return the shifts between the two; none if this machine does not know the rotation's time zone."""
-    if zone_of(row) is None:
+    if zone_named(row.time_zone) is None:
         return []
     return with_stand_ins(source(row).shifts(begins, ends), away)
 

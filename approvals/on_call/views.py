@@ -10,8 +10,6 @@ one), ``form`` and ``time_zones``; ``step_in.html`` gets ``rotation`` and ``form
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django.conf import settings
 from django.contrib import messages
 from django.db import IntegrityError
@@ -31,6 +29,7 @@ from approvals.on_call import queries, services
 from approvals.on_call.elsewhere import services as schedules
 from approvals.on_call.errors import RotationChanged, RotationInUse
 from approvals.on_call.forms import Ladder, RotationForm, StepInForm
+from approvals.time_zones import time_zones
 
 _SAVED_MEANWHILE = "Somebody else saved it at this moment. Nothing of yours was saved: look at theirs, and save again."
 
@@ -83,7 +82,7 @@ def rotation(http_request: HttpRequest, rotation_id: int | None = None) -> HttpR
         "name": name,
         "form": form,
         "has_schedules": form.has_schedules,
-        "time_zones": sorted(available_timezones()),
+        "time_zones": time_zones(),
     }
     return render(http_request, "approvals/on_call/rotation.html", context, status=status)
 

@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 
 from accounts.models import Person
+from approvals.fields import TimeZoneField
 from approvals.notify.preferences.queries import choices, quiet_hours
 from approvals.notify.preferences.services import Quiet
-from approvals.notify.quiet import is_time_zone
 
 _TIME = {"type": "time"}
 
@@ -20,13 +20,7 @@ class PreferencesForm(forms.Form):
     channels = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     begins = forms.TimeField(label="From", required=False, widget=forms.TimeInput(format="%H:%M", attrs=_TIME))
     ends = forms.TimeField(label="To", required=False, widget=forms.TimeInput(format="%H:%M", attrs=_TIME))
-    time_zone = forms.CharField(
-        label="Time zone",
-        required=False,
-        max_length=64,
-        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off", "spellcheck": "false"}),
-        help_text="As IANA names it: Europe/Berlin, America/New_York.",
-    )
+    time_zone = TimeZoneField(required=False)
 
     def __init__(self, data: Any = None, *, person: Person) -> None:
         own, hours = choices(person), quiet_hours(person)
@@ -52,12 +46,6 @@ class PreferencesForm(forms.Form):
         """The quiet hours of a valid form; None if there are to be none."""
         found = self.cleaned_data
         return Quiet(found["begins"], found["ends"], found["time_zone"]) if found["begins"] is not None else None
-
-    def clean_time_zone(self) -> str:
-        name = str(self.cleaned_data["time_zone"])
-        if name and not is_time_zone(name):
-            raise forms.ValidationError("There is no time zone by that name here. Choose one of the list.")
-        return name
 
     def clean(self) -> None:
         found = self.cleaned_data

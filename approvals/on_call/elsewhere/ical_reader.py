@@ -22,7 +22,6 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import recurring_ical_events
 from icalendar import Calendar, Event
@@ -35,6 +34,7 @@ from approvals.on_call.elsewhere.contracts import (
     on_one_line,
     tidy,
 )
+from approvals.time_zones import zone_named
 
 WORK_SECONDS = 10
 MEMORY_BYTES = 1024 * 2**20
@@ -130,10 +130,10 @@ def _moment(at: date, zone: tzinfo) -> datetime:
 
 def _zone(name: str) -> tzinfo:
     """Return the zone of times that have none: as the calendar says (``X-WR-TIMEZONE``), else as the setting does."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _not_understood(f"it is in the time zone {_line(name)}, which is not known") from error
+    zone = zone_named(name)
+    if zone is None:
+        raise _not_understood(f"it is in the time zone {_line(name)}, which is not known")
+    return zone
 
 
 def _people(event: Event) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from django.conf import settings
 
 from approvals.listed_settings import Item, items
-from approvals.notify.quiet import is_time_zone
 from approvals.on_call.elsewhere.contracts import Kind, Schedule
+from approvals.time_zones import is_time_zone
 
 # Where the services are. PagerDuty: https://developer.pagerduty.com/docs/rest-api-overview (service regions);
 # Opsgenie: https://docs.opsgenie.com/docs/api-overview (domains).
