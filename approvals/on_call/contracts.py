@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 MAXIMUM_DAYS = 366
 DAYS_OF_WEEK = 7
+# How far hand-over lists look back, and what was on call elsewhere is kept.
+LOOKED_BACK = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)

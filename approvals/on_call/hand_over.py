@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,13 +18,11 @@ from approvals.contracts import RequestState
 from approvals.models import ApprovalRequest, Decision, Notification, OnCallRotation, Opening
 from approvals.notify.channels import set_up
 from approvals.notify.contracts import NotificationEvent
-from approvals.on_call.contracts import Shift
+from approvals.on_call.contracts import LOOKED_BACK, Shift
 from approvals.on_call.queries import SHOWN, ShiftLine, shift_lines, turns
 from approvals.requests.queries import approvals_given, visible
 from approvals.requests.steps import steps_of
 
-# Of a shift that is longer, its last month.
-LOOKED_BACK = timedelta(days=31)
 LISTED = 100
 # Wide, and sealed: nothing here shows them.
 _CONTENT = (
@@ -92,8 +90,9 @@ def hand_over(
     Of several who are on call at once it is their own, or else the one that began first. None if there is none yet, or
     this machine does not know the rotation's time zone.
     """
-    away = absences(now - LOOKED_BACK, now + SHOWN)
-    found = _by_who_is_told(turns(row, away, now - LOOKED_BACK, now + SHOWN))
+    since, until = now - LOOKED_BACK, now + SHOWN
+    all_shifts = turns(row, absences(since, until), since, until)
+    found = _by_who_is_told(all_shifts)
     shift = _shift_now(found, person, now)
     if shift is not None and of_the_last:
         shift = max((one for one in found if one.ends <= shift.begins), key=lambda one: one.ends, default=None)
@@ -101,6 +100,7 @@ def hand_over(
         return None
     then = (one for one in found if one.begins <= shift.ends < one.ends)
     following = max(then, key=lambda one: one.begins, default=None)
+    ahead = [replace(one, begins=max(one.begins, now)) for one in all_shifts if one.ends > now]
     zone = ZoneInfo(row.time_zone)
     people = Person.objects.in_bulk({one.told for one in (shift, following) if one and one.told is not None})
     rows = list(_asked_of(shift, row.namespace, person, within, now)[: LISTED + 1])
@@ -110,7 +110,7 @@ def hand_over(
         ends=shift.ends.astimezone(zone),
         next_person=_name(people, following),
         requests=[_line(one, zone, now) for one in rows[:LISTED]],
-        gaps=[line for line in shift_lines(row, turns(row, away, now, now + SHOWN)) if line.why],
+        gaps=[line for line in shift_lines(row, ahead) if line.why],
         is_cut=len(rows) > LISTED,
         tells_people=bool(set_up()),
     )

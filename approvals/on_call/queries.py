@@ -188,7 +188,7 @@ def on_call_as_seen(person: Person, policies: Collection[str]) -> dict[str, list
 
 
 def on_call_by_policy(policies: Collection[str], now: datetime) -> dict[str, list[OnCallNow]]:
-    """Return ``on_call_now`` for each of these policies, in as many queries as for one."""
+    """Return ``on_call_now`` for each of these policies: in as many queries as for one, but for schedules elsewhere."""
     found = {
         policy: [(step.label, step.source.on_call_at(now)) for step in ladder]
         for policy, ladder in ladders_of(policies).items()

@@ -81,7 +81,6 @@ def rotation(http_request: HttpRequest, rotation_id: int | None = None) -> HttpR
         "rotation": kept,
         "name": name,
         "form": form,
-        "has_schedules": form.has_schedules,
         "time_zones": time_zones(),
     }
     return render(http_request, "approvals/on_call/rotation.html", context, status=status)
@@ -164,7 +163,7 @@ def end_step_in(http_request: HttpRequest, override_id: int) -> HttpResponse:
 @require_safe
 @require_role(Role.VIEWER)
 def hand_over(http_request: HttpRequest, rotation_id: int) -> HttpResponse:
-    """Show what the next person must know: of the shift that ends next, or with ``?shift=last`` of the one before."""
+    """Show what the next person must know: of the shift that is on now, or with ``?shift=last`` of the one before."""
     within = reach_of(http_request)
     kept: OnCallRotation = get_object_or_404(queries.rotations_seen(within), pk=rotation_id)
     of_the_last = http_request.GET.get("shift") == "last"

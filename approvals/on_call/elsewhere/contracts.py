@@ -10,8 +10,6 @@ from enum import StrEnum
 # What is fetched: a little of what was, so that clocks may differ, and so much of what comes.
 BEFORE = timedelta(hours=1)
 AHEAD = timedelta(weeks=5)
-# What was is kept as long as hand-over lists look back.
-KEPT = timedelta(days=31)
 MOST_SHIFTS = 1000
 MOST_NAME = 100
 MOST_EMAIL = 254

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from approvals.models import OnCallRotation, OnCallSchedule, OnCallScheduleShift
-from approvals.on_call.elsewhere.contracts import KEPT, FetchedShift, Trouble, joined, on_one_line
+from approvals.on_call.contracts import LOOKED_BACK
+from approvals.on_call.elsewhere.contracts import FetchedShift, Trouble, joined, on_one_line
 from approvals.on_call.elsewhere.fetching import Fetched
 
 EVERY = timedelta(minutes=5)
@@ -53,7 +54,8 @@ def keep(*, name: str, fetched: Fetched, now: datetime) -> None:
         row.due_at, row.fetched_at, row.known_until = now + EVERY, now, fetched.known_until
         row.failing_since, row.trouble, row.detail = None, "", ""
         earlier = [
-            FetchedShift(one.begins, one.ends, one.email, one.name) for one in row.shifts.filter(ends__gt=now - KEPT)
+            FetchedShift(one.begins, one.ends, one.email, one.name)
+            for one in row.shifts.filter(ends__gt=now - LOOKED_BACK)
         ]
         row.shifts.all().delete()
         OnCallScheduleShift.objects.bulk_create(
