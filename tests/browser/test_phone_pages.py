@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from accounts.models import ApproverKey, Person
 from accounts.roles.contracts import Role
 from approvals.decisions.services import record
-from approvals.models import ApprovalRequest, LadderStep, OnCallMember, OnCallRotation
+from approvals.models import ApprovalRequest, LadderStep, OnCallMember, OnCallOverride, OnCallRotation
 from approvals.notify import outbox
 from approvals.notify.contracts import Answer, Result
 from approvals.requests import services
@@ -158,6 +158,11 @@ def test_who_is_told_and_on_call(site: str, settings: Any, open_phone: Callable[
     )
     OnCallMember.objects.create(rotation=nobody, person=factories.person("grace", display_name=LONG), position=0)
     LadderStep.objects.create(policy="", position=0, rotation=rotation, wait_minutes=10, **by)
+    now = timezone.now()
+    instead = OnCallOverride.objects.create(
+        rotation=rotation, person=ada.person, begins=now - timedelta(days=1), ends=now + timedelta(days=1),
+        made_by="tests", made_at=now,
+    )  # fmt: skip
     asked = ask(ada)
     ApprovalRequest.objects.update(severity="critical", opened_at=timezone.now() - timedelta(minutes=5))
     while (job := outbox.claim(channel="mail")) is not None:
@@ -169,13 +174,17 @@ def test_who_is_told_and_on_call(site: str, settings: Any, open_phone: Callable[
         "on-call": "/on-call/",
         "rotation": f"/on-call/rotation/{rotation.pk}/",
         "step-in": f"/on-call/rotation/{rotation.pk}/step-in/",
+        "step-in-end": f"/on-call/step-in/{instead.pk}/end/",
+        "hand-over": f"/on-call/rotation/{rotation.pk}/hand-over/",
+        "removal": f"/on-call/rotation/{nobody.pk}/removal/",
+        "absence": "/notifications/absence/",
         "ladder": "/on-call/ladder/",
         "passkeys": "/passkeys/",
         "sessions": "/sessions/",
         "sign-out": "/accounts/logout/",
     }.items():
         sam.goto(path)
-        for summary in sam.get_by_text("The coming two weeks").all():
+        for summary in sam.locator(".more > summary").all():
             summary.click()
         look_on_a_phone(sam, name)
         walk_with_the_keyboard(sam)
